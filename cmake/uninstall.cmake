@@ -1,0 +1,10 @@
+# Removes the files that the last cmake --install put there, as MANIFEST lists them.
+if(NOT EXISTS ${MANIFEST})
+  message(FATAL_ERROR "Nothing was installed from this build: ${MANIFEST} does not exist")
+endif()
+file(STRINGS ${MANIFEST} installed_files)
+foreach(installed_file IN LISTS installed_files)
+  set(path $ENV{DESTDIR}${installed_file})
+  message(STATUS "Removing ${path}")
+  file(REMOVE ${path})
+endforeach()

@@ -1,0 +1,77 @@
+// The private C interface between the C++ wrapper (cpp/) and the Rust core (src/ffi/bridge.rs).
+//
+// Everything here carries closures that live in memory of the core's, or exceptions; all else the wrapper
+// takes from the public C ABI (mcp_event.h). Never installed; its symbols are local to the shared library.
+#ifndef MCP_EVENT_CPP_BRIDGE_H
+#define MCP_EVENT_CPP_BRIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mcp_event.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Bytes of storage (aligned to 8) that the core keeps for the C++ side inside a handle's own allocation, and
+// inside the node of a post.
+enum { MCPEV_HANDLE_STORAGE = 48, MCPEV_POST_STORAGE = 40 };
+
+// What the core must know of a C++ closure: one static table for each type of closure.
+typedef struct mcpev_ops {
+  // Moves the closure at `from` into `storage`; called once, before the closure can run. `handle` is the new
+  // handle (null for a post). Must not throw.
+  void (*init)(void* storage, void* from, void* handle);
+  // Runs it. Null when it returned; when it threw, the exception as a `new std::exception_ptr`, owned by the
+  // receiver.
+  void* (*call)(void* storage, uint32_t events);
+  // Destroys it; the core frees the storage afterwards. Must not throw.
+  void (*drop)(void* storage);
+} mcpev_ops;
+
+// What the core asks of an exception that a callback threw; installed once, before the first dispatcher.
+typedef struct mcpev_exception_ops {
+  // Writes the exception's text (UTF-8, cut to `size`, zero-terminated) to `text`.
+  void (*describe)(void* exception, char* text, size_t size);
+  // Frees it.
+  void (*drop)(void* exception);
+  // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as `ops.call`
+  // does.
+  void* (*guarded_call)(void (*call)(void*), void (*file_call)(void*, uint32_t), void* data, uint32_t events);
+} mcpev_exception_ops;
+void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
+
+// `name` may hold any bytes; they are kept for logs with replacement characters where they are not UTF-8.
+// `backend` is null for the default choice (MCP_EVENT_BACKEND, else the best poller), `clock` is null for the
+// real clock.
+mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, const char* backend,
+                                         mcp_event_clock* clock, mcp_event_dispatcher** out);
+
+// As mcp_event_dispatcher_run; with MCP_EVENT_CALLBACK_FAILED, `*exception` is the C++ exception that a
+// callback threw (owned by the caller), or null when it was a Rust panic (its text is the last error).
+// `entered(data)`, unless null, is called on this thread once it owns the loop and the loop takes posts
+// again, before any queued post runs; not when another thread ran the loop meanwhile.
+mcp_event_status mcpev_dispatcher_run_with(mcp_event_dispatcher* dispatcher, int32_t run_type,
+                                           void (*entered)(void* data), void* data, void** exception);
+
+mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from);
+
+// Each creates a handle whose closure lives in the handle's storage, whose address is `*storage`. On failure
+// the closure at `from` was moved from and dropped, or left alone; both are safe to destroy.
+mcp_event_status mcpev_timer_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
+                                    mcp_event_timer** out, void** storage);
+mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, int fd, int32_t trigger,
+                                         uint32_t events, const mcpev_ops* ops, void* from,
+                                         mcp_event_file_event** out, void** storage);
+mcp_event_status mcpev_schedulable_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
+                                          mcp_event_schedulable** out, void** storage);
+mcp_event_status mcpev_signal_event_create(mcp_event_dispatcher* dispatcher, int signal_number,
+                                           const mcpev_ops* ops, void* from, mcp_event_signal_event** out,
+                                           void** storage);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // MCP_EVENT_CPP_BRIDGE_H

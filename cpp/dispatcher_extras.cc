@@ -1,0 +1,93 @@
+#include "mcp/event/dispatcher_extras.h"
+
+#include <string>
+#include <utility>
+
+#include "cpp/dispatcher_access.h"
+#include "cpp/errors.h"
+#include "cpp/post.h"
+
+namespace mcp_event_impl {
+namespace {
+
+using mcp::event::PostTask;
+
+// Owns a task.
+class OwnedTask {
+ public:
+  explicit OwnedTask(PostTask task) : task_(task) {}
+  OwnedTask(OwnedTask&& other) noexcept : task_(other.task_) { other.task_.destroy = nullptr; }
+  OwnedTask& operator=(OwnedTask&&) = delete;
+  ~OwnedTask() {
+    if (task_.destroy != nullptr) {
+      task_.destroy(task_.data);
+    }
+  }
+
+  void operator()() { task_.call(task_.data); }
+
+ private:
+  PostTask task_;
+};
+
+mcp::event::LoopHistogram toLoopHistogram(const mcp_event_histogram& figures) {
+  return {figures.count, figures.sum, figures.p50, figures.p90, figures.p99, figures.max};
+}
+
+}  // namespace
+}  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+using mcp_event_impl::check;
+using mcp_event_impl::DispatcherAccess;
+
+bool tryPost(Dispatcher& dispatcher, PostCb callback) {
+  mcp_event_impl::requireCallback(callback, "tryPost");
+  return mcp_event_impl::tryPost(DispatcherAccess::require(dispatcher, "tryPost"), callback);
+}
+
+bool tryPostTask(Dispatcher& dispatcher, PostTask task) {
+  mcp_event_impl::OwnedTask owned(task);
+  return mcp_event_impl::tryPost(DispatcherAccess::require(dispatcher, "tryPostTask"), owned);
+}
+
+std::string backendName(const Dispatcher& dispatcher) {
+  const char* name = nullptr;
+  check(mcp_event_dispatcher_backend(DispatcherAccess::require(dispatcher, "backendName"), &name));
+  return name;
+}
+
+int pollFd(Dispatcher& dispatcher) {
+  int fd = -1;
+  check(mcp_event_dispatcher_poll_fd(DispatcherAccess::require(dispatcher, "pollFd"), &fd));
+  return fd;
+}
+
+std::chrono::nanoseconds nextTimeout(Dispatcher& dispatcher) {
+  int64_t nanoseconds = -1;
+  check(mcp_event_dispatcher_next_timeout_ns(DispatcherAccess::require(dispatcher, "nextTimeout"),
+                                             &nanoseconds));
+  return std::chrono::nanoseconds(nanoseconds);
+}
+
+LoopStats loopStats(Dispatcher& dispatcher) {
+  const mcp_event_stats figures =
+      mcp_event_impl::readStats(DispatcherAccess::require(dispatcher, "loopStats"));
+  LoopStats stats;
+  stats.loop_duration_us = mcp_event_impl::toLoopHistogram(figures.loop_duration_us);
+  stats.poll_delay_us = mcp_event_impl::toLoopHistogram(figures.poll_delay_us);
+  stats.iterations = figures.iterations;
+  stats.events = figures.events;
+  stats.posts_run = figures.posts_run;
+  stats.posts_refused = figures.posts_refused;
+  stats.timers_fired = figures.timers_fired;
+  stats.deferred_deletes = figures.deferred_deletes;
+  stats.wakes = figures.wakes;
+  stats.queue_depth = figures.queue_depth;
+  return stats;
+}
+
+}  // namespace event
+}  // namespace mcp

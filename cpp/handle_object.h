@@ -1,0 +1,96 @@
+// Closures and handles that live in memory of the core's.
+//
+// A handle costs one allocation, the core's own: its storage holds the closure and the object behind the
+// user's unique_ptr. Three objects, made and destroyed one by one, lie in it:
+//
+//    0  Handle*    the core's handle
+//    8  Callback   a std::function; destroyed when the core says that it runs no more (drop)
+//   40  Object     the object with the interface: nothing but its vptr; destroyed when the user deletes it
+//
+// Deleting the object runs its destructor, and then its own operator delete, which frees nothing but tells
+// the core to destroy the handle. By then only the last eight bytes are dead, so the handle and the closure,
+// which may be running, are still there.
+#ifndef MCP_EVENT_CPP_HANDLE_OBJECT_H
+#define MCP_EVENT_CPP_HANDLE_OBJECT_H
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "cpp/bridge.h"
+#include "cpp/errors.h"
+#include "cpp/hidden.h"
+#include "mcp/event/event_loop.h"
+
+namespace mcp_event_impl MCP_EVENT_HIDDEN {
+
+inline void invoke(std::function<void()>& callback, uint32_t) { callback(); }
+inline void invoke(mcp::event::FileReadyCb& callback, uint32_t events) { callback(events); }
+
+// The object of a handle: `Final` derives from this and implements `InterfaceT` on top of handle().
+template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
+          mcp_event_status (*kDestroy)(HandleT*)>
+class HandleObject : public InterfaceT {
+ public:
+  using Interface = InterfaceT;
+  using Callback = CallbackT;
+  using Handle = HandleT;
+
+  static const mcpev_ops kOps;
+
+  // The object in a handle's storage.
+  static Final* at(void* storage) { return reinterpret_cast<Final*>(bytes(storage) + kObjectOffset); }
+
+  static void operator delete(void* object) noexcept { kDestroy(handleOf(object)); }
+
+ protected:
+  Handle* handle() { return handleOf(static_cast<Final*>(this)); }
+
+ private:
+  static constexpr size_t kCallbackOffset = sizeof(void*);
+  static constexpr size_t kObjectOffset = kCallbackOffset + sizeof(Callback);
+
+  static unsigned char* bytes(void* storage) { return static_cast<unsigned char*>(storage); }
+  static Handle* handleOf(void* object) {
+    return static_cast<Handle*>(*reinterpret_cast<void**>(bytes(object) - kObjectOffset));
+  }
+  static Callback* callbackAt(void* storage) {
+    return reinterpret_cast<Callback*>(bytes(storage) + kCallbackOffset);
+  }
+
+  static void init(void* storage, void* from, void* handle) noexcept {
+    static_assert(sizeof(Final) == sizeof(void*), "the object holds nothing but its vptr");
+    static_assert(kObjectOffset + sizeof(Final) <= MCPEV_HANDLE_STORAGE, "all must fit into the storage");
+    static_assert(alignof(Callback) <= alignof(void*) && alignof(Final) <= alignof(void*),
+                  "the storage is aligned for pointers only");
+    ::new (storage) void*(handle);
+    ::new (static_cast<void*>(callbackAt(storage))) Callback(std::move(*static_cast<Callback*>(from)));
+    ::new (static_cast<void*>(bytes(storage) + kObjectOffset)) Final();
+  }
+  static void* call(void* storage, uint32_t events) noexcept {
+    return catchInto([=] { invoke(*callbackAt(storage), events); });
+  }
+  static void drop(void* storage) noexcept { callbackAt(storage)->~Callback(); }
+};
+
+template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
+          mcp_event_status (*kDestroy)(HandleT*)>
+const mcpev_ops HandleObject<Final, InterfaceT, CallbackT, HandleT, kDestroy>::kOps = {init, call, drop};
+
+// Makes a handle with `create(ops, from, &handle, &storage)` of the core's; `function` is the name in errors.
+template <typename Object, typename Create>
+std::unique_ptr<typename Object::Interface> createHandle(const char* function,
+                                                         typename Object::Callback& callback,
+                                                         Create&& create) {
+  requireCallback(callback, function);
+  typename Object::Handle* handle = nullptr;
+  void* storage = nullptr;
+  check(create(&Object::kOps, &callback, &handle, &storage));
+  return std::unique_ptr<typename Object::Interface>(Object::at(storage));
+}
+
+}  // namespace MCP_EVENT_HIDDEN
+
+#endif  // MCP_EVENT_CPP_HANDLE_OBJECT_H

@@ -1,0 +1,22 @@
+#include "cpp/handle_object.h"
+#include "cpp/handles.h"
+
+namespace mcp_event_impl {
+namespace {
+
+class SignalEventObject final
+    : public HandleObject<SignalEventObject, mcp::event::SignalEvent, mcp::event::SignalCb,
+                          mcp_event_signal_event, mcp_event_signal_event_destroy> {};
+
+}  // namespace
+
+mcp::event::SignalEventPtr createSignalEvent(mcp_event_dispatcher* dispatcher, int signal_number,
+                                             mcp::event::SignalCb callback) {
+  return createHandle<SignalEventObject>(
+      "listenForSignal", callback,
+      [=](const mcpev_ops* ops, void* from, mcp_event_signal_event** handle, void** storage) {
+        return mcpev_signal_event_create(dispatcher, signal_number, ops, from, handle, storage);
+      });
+}
+
+}  // namespace mcp_event_impl

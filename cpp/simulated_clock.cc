@@ -1,0 +1,29 @@
+#include "cpp/dispatcher_access.h"
+#include "cpp/errors.h"
+#include "mcp/event/dispatcher_extras.h"
+
+namespace mcp_event_impl {
+
+struct ClockAccess {
+  static mcp_event_clock* clock(const mcp::event::SimulatedClock& clock) { return clock.clock_; }
+};
+
+}  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+SimulatedClock::SimulatedClock() : clock_(nullptr) { mcp_event_impl::check(mcp_event_clock_create(&clock_)); }
+
+SimulatedClock::~SimulatedClock() { mcp_event_clock_destroy(clock_); }
+
+void SimulatedClock::advance(std::chrono::nanoseconds duration) {
+  mcp_event_impl::check(mcp_event_clock_advance_ns(clock_, duration.count()));
+}
+
+DispatcherPtr createDispatcher(const std::string& name, const SimulatedClock& clock) {
+  return mcp_event_impl::DispatcherAccess::create(name, nullptr, mcp_event_impl::ClockAccess::clock(clock));
+}
+
+}  // namespace event
+}  // namespace mcp

@@ -1,0 +1,152 @@
+// What our dispatchers offer beyond the interface in event_loop.h. These are functions, not virtuals, because
+// users subclass Dispatcher. They work on dispatchers made by this library (LibeventDispatcher and what
+// derives from it); for another one they throw std::invalid_argument.
+#ifndef MCP_EVENT_DISPATCHER_EXTRAS_H
+#define MCP_EVENT_DISPATCHER_EXTRAS_H
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "mcp/event/event_loop.h"
+
+struct mcp_event_clock;
+
+namespace mcp_event_impl {
+struct ClockAccess;
+}
+
+namespace mcp {
+namespace event {
+
+// As Dispatcher::post(), but tells whether the post was accepted: false after shutdown(), or when the queue
+// is full; the closure is then destroyed before this returns.
+bool tryPost(Dispatcher& dispatcher, PostCb callback);
+
+// A closure of any type, behind two functions. Whoever gets it must call `destroy(data)` exactly once.
+struct PostTask {
+  void (*call)(void* data);
+  void (*destroy)(void* data);
+  void* data;
+};
+
+// Posts `task` and returns as tryPost() does; it destroys the task whatever happens, also when it throws.
+bool tryPostTask(Dispatcher& dispatcher, PostTask task);
+
+namespace detail {
+
+// Whether `closure` is something that can be empty (a std::function, a function pointer) and is.
+template <typename F>
+auto isEmptyClosure(const F& closure, int) -> decltype(static_cast<bool>(closure == nullptr)) {
+  return static_cast<bool>(closure == nullptr);
+}
+template <typename F>
+bool isEmptyClosure(const F&, long) {
+  return false;
+}
+
+}  // namespace detail
+
+// Posts a closure that can only be moved (one that captured a std::unique_ptr, say), in the way of
+// Dispatcher::post().
+template <typename F>
+void post(Dispatcher& dispatcher, F&& closure) {
+  using Closure = typename std::decay<F>::type;
+  if (detail::isEmptyClosure(closure, 0)) {
+    throw std::invalid_argument("post: the callback is empty");
+  }
+  PostTask task;
+  task.call = [](void* data) { (*static_cast<Closure*>(data))(); };
+  task.destroy = [](void* data) { delete static_cast<Closure*>(data); };
+  task.data = new Closure(std::forward<F>(closure));
+  tryPostTask(dispatcher, task);
+}
+
+// The poller that the dispatcher really runs on: "epoll", "io_uring", "kqueue", ...
+std::string backendName(const Dispatcher& dispatcher);
+
+// A descriptor that becomes readable when the loop has something to do, so that a foreign loop (GLib, Qt,
+// libuv) can drive it: when it is readable, or after nextTimeout(), call run(RunType::NonBlock). It stays the
+// dispatcher's.
+int pollFd(Dispatcher& dispatcher);
+
+// How long a foreign loop may sleep before it must call run(RunType::NonBlock): 0 if something is due,
+// negative if only the descriptor can end the sleep.
+std::chrono::nanoseconds nextTimeout(Dispatcher& dispatcher);
+
+// The distribution of a duration, in microseconds.
+struct LoopHistogram {
+  uint64_t count;
+  uint64_t sum;
+  uint64_t p50;
+  uint64_t p90;
+  uint64_t p99;
+  uint64_t max;
+};
+
+struct LoopStats {
+  // See DispatcherStats; empty until recording began.
+  LoopHistogram loop_duration_us;
+  LoopHistogram poll_delay_us;
+  // Counted since the dispatcher was made.
+  uint64_t iterations;
+  uint64_t events;
+  uint64_t posts_run;
+  uint64_t posts_refused;
+  uint64_t timers_fired;
+  uint64_t deferred_deletes;
+  uint64_t wakes;
+  // The posts waiting now.
+  uint64_t queue_depth;
+};
+
+// Starts recording the histograms, and returns the figures so far. The loop may be running.
+LoopStats loopStats(Dispatcher& dispatcher);
+
+// Dispatchers on the named poller. Throws std::invalid_argument if `backend` is not the name of one, and
+// std::runtime_error if it is not built in or does not work here.
+DispatcherFactoryPtr createDispatcherFactory(const std::string& backend);
+
+// Gets what a callback on the thread of `worker` ("worker_3") threw; runs on that thread, outside the loop.
+// When it returns, the loop goes on with what is queued; a loop that cannot run any more, and one of the
+// user's own dispatchers, ends its thread instead. What it throws itself ends the process.
+using WorkerExceptionHandler = std::function<void(const std::string& worker, std::exception_ptr exception)>;
+
+// Replaces the handler of all workers. The default one, which an empty function brings back, writes the
+// exception and the worker to the standard error and ends the process as an uncaught exception does.
+void setWorkerExceptionHandler(WorkerExceptionHandler handler);
+
+// Time that only moves when told to, for tests. Dispatchers on it may outlive it.
+class SimulatedClock {
+ public:
+  SimulatedClock();
+  ~SimulatedClock();
+  SimulatedClock(const SimulatedClock&) = delete;
+  SimulatedClock& operator=(const SimulatedClock&) = delete;
+
+  // Moves the time on and wakes the loops whose timers expired by it. Throws std::invalid_argument if
+  // `duration` is negative.
+  void advance(std::chrono::nanoseconds duration);
+
+ private:
+  friend struct ::mcp_event_impl::ClockAccess;
+  mcp_event_clock* clock_;
+};
+
+// A dispatcher whose timers, and whose time, follow `clock`.
+DispatcherPtr createDispatcher(const std::string& name, const SimulatedClock& clock);
+
+// Makes `timer`, which must be one of this library, fire at now plus 1, 2, 3, ... periods until it is
+// disabled or enabled in another way. It does not drift; when the loop was busy for longer than a period, the
+// ticks missed are skipped. Throws std::invalid_argument for another timer, and unless `period` is positive.
+void enablePeriodicTimer(Timer& timer, std::chrono::microseconds period);
+
+}  // namespace event
+}  // namespace mcp
+
+#endif  // MCP_EVENT_DISPATCHER_EXTRAS_H

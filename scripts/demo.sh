@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Shows the library at work: installs it into a prefix of its own, builds the examples against that as any other
+# project would, and runs them all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$PWD/target/demo
+prefix=$work/prefix
+bin=$work/examples
+log=$work/log
+
+headline() { printf '\n== %s\n' "$*"; }
+
+# What a build says is of interest only if it fails.
+quietly() {
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "failed: $*" >&2
+    exit 1
+  fi
+}
+
+install_library() {
+  quietly cmake -S . -B "$work/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" \
+    -DMCP_EVENT_CARGO_TARGET_DIR="$PWD/target" -DMCP_EVENT_BUILD_TESTS=OFF
+  quietly cmake --build "$work/library"
+  quietly cmake --install "$work/library"
+}
+
+build_examples() {
+  quietly cmake -S examples/cpp -B "$bin" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
+  quietly cmake --build "$bin"
+  quietly cargo build --quiet --example mcp_client --example pipe_and_timer
+}
+
+# Talks to the echo server: a line, then more than any buffer holds; both must come back as they were.
+talk_to_echo_server() {
+  local greeting port reply
+  coproc server { exec "$bin/echo_server"; }
+  local pid=$server_PID
+  trap 'kill "$pid" 2>/dev/null' EXIT
+  read -r greeting <&"${server[0]}"
+  port=${greeting##*:}
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  echo "Is anybody there?" >&3
+  read -r -t 10 reply <&3
+  echo "  -> Is anybody there?"
+  echo "  <- $reply"
+  [ "$reply" = "Is anybody there?" ]
+
+  seq 1000000 >"$work/numbers"
+  cat "$work/numbers" >&3 &
+  head -c "$(wc -c <"$work/numbers")" <&3 | cmp - "$work/numbers"
+  wait $!
+  echo "  <- $(wc -c <"$work/numbers") bytes more, all as they were sent"
+  exec 3>&-
+
+  kill -TERM "$pid"
+  wait "$pid"
+  trap - EXIT
+}
+
+mkdir -p "$work"
+scripts/ensure-tools.sh build
+
+headline "Building the library and installing it into $(realpath --relative-to=. "$prefix" 2>/dev/null || echo "$prefix")"
+install_library
+
+headline "Building the examples against it, with find_package(McpEvent)"
+build_examples
+
+headline "From C: a timer and a pipe"
+"$bin/timer_and_pipe"
+
+headline "From Rust: a pipe and a timer"
+cargo run --quiet --example pipe_and_timer
+
+headline "From C++: an echo server"
+talk_to_echo_server
+
+headline "From C++: an MCP server, over stdio and over TCP, driven by the official Rust SDK"
+cargo run --quiet --example mcp_client -- "$bin/mcp_stdio_server" "$bin/mcp_tcp_server"
+
+headline "All went as it should"

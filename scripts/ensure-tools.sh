@@ -1,0 +1,84 @@
+#!/bin/sh
+# Installs what a job needs and is not there yet. Quiet and instant when nothing is missing.
+#
+#   scripts/ensure-tools.sh build|test|bench|valgrind|format ...
+set -eu
+
+# One row a need: the job; a command, or a C or C++ header, that shows it is there; its package by package manager.
+needs() {
+  cat <<'END'
+build    c++               g++                gcc-c++            gcc           g++               gcc         gcc-c++
+build    cmake             cmake              cmake              cmake         cmake             cmake       cmake
+build    ninja             ninja-build        ninja-build        ninja         samurai           ninja       ninja
+build    pkg-config        pkg-config         pkgconf-pkg-config pkgconf       pkgconf           pkgconf     pkg-config
+build    nlohmann/json.hpp nlohmann-json3-dev json-devel         nlohmann-json nlohmann-json     nlohmann-json nlohmann_json-devel
+test     gtest/gtest.h     libgtest-dev       gtest-devel        gtest         gtest-dev         googletest  googletest-devel
+bench    event2/event.h    libevent-dev       libevent-devel     libevent      libevent-dev      libevent    libevent-devel
+bench    uv.h              libuv1-dev         libuv-devel        libuv         libuv-dev         libuv       libuv-devel
+bench    asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio        asio-devel
+bench    ev.h              libev-dev          libev-devel        libev         libev-dev         libev       libev-devel
+valgrind valgrind          valgrind           valgrind           valgrind      valgrind          valgrind    valgrind
+format   clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format clang-tools
+END
+}
+
+is_there() {
+  case $1 in
+    *.h | *.hpp)
+      for place in /usr/include /usr/local/include /opt/homebrew/include /usr/include/*-linux-gnu*; do
+        if [ -e "$place/$1" ]; then return 0; fi
+      done
+      return 1
+      ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+# The package manager, the column of its packages, and how it installs.
+choose_manager() {
+  if command -v apt-get >/dev/null; then column=3 install="apt-get install -y --no-install-recommends"
+  elif command -v dnf >/dev/null; then column=4 install="dnf install -y"
+  elif command -v pacman >/dev/null; then column=5 install="pacman -S --needed --noconfirm"
+  elif command -v apk >/dev/null; then column=6 install="apk add"
+  elif command -v brew >/dev/null; then column=7 install="brew install"
+  elif command -v zypper >/dev/null; then column=8 install="zypper --non-interactive install"
+  else column= install=
+  fi
+}
+
+[ $# -gt 0 ] || { echo "usage: $0 build|test|bench|valgrind|format ..." >&2; exit 2; }
+
+probes=""
+for job in "$@"; do
+  rows=$(needs | grep "^$job ") || { echo "$0: unknown job: $job" >&2; exit 2; }
+  for probe in $(echo "$rows" | awk '{ print $2 }'); do
+    is_there "$probe" || probes="$probes $probe"
+  done
+done
+[ -n "$probes" ] || exit 0
+
+choose_manager
+if [ -z "$install" ]; then
+  echo "Please install what provides:$probes" >&2
+  exit 1
+fi
+packages=""
+for probe in $probes; do
+  packages="$packages $(needs | awk -v probe="$probe" -v column="$column" '$2 == probe { print $column; exit }')"
+done
+
+# Homebrew wants no root; the others do.
+if [ "$(id -u)" -eq 0 ] || [ "$column" -eq 7 ]; then
+  as_root=""
+elif sudo -n true 2>/dev/null; then
+  as_root="sudo"
+else
+  echo "Please run: sudo $install$packages" >&2
+  exit 1
+fi
+
+echo "Installing:$packages" >&2
+export DEBIAN_FRONTEND=noninteractive
+if [ "$column" -eq 3 ]; then $as_root apt-get update -qq >&2; fi
+# shellcheck disable=SC2086  # a list of words each
+$as_root $install $packages >&2

@@ -1,0 +1,379 @@
+//! What a Rust program holds: the dispatcher itself, and handles to it.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::{fmt, io};
+
+use super::clock::{Clock, SimulatedClock};
+use super::closure::Failure;
+use super::core::{Core, CoreOptions, thread_number};
+use super::deferred::Deferred;
+use super::post::RustJob;
+use super::tracked::Scope;
+use super::{
+    FileEvent, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer, TrackedObject,
+    Watchdog, run,
+};
+use crate::error::{Error, PostError};
+use crate::fork;
+use crate::poller::{self, FileReady, Trigger};
+
+/// How long `run()` goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunType {
+    /// Until `exit()`.
+    Block,
+    /// Never waits: handles what is ready, and what that adds, within a budget.
+    NonBlock,
+    /// Until `exit()`; the same as `Block`.
+    RunUntilExit,
+}
+
+/// Makes a dispatcher with other than the default settings.
+///
+/// ```
+/// # use mcp_event::Dispatcher;
+/// let dispatcher = Dispatcher::builder("bounded").queue_bound(10_000).build()?;
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
+#[must_use]
+pub struct Builder {
+    name: String,
+    backend: Option<String>,
+    clock: Clock,
+    queue_bound: Option<usize>,
+}
+
+impl Builder {
+    /// The poller to use, by name: `"epoll"` in this build. By default the one that the environment variable
+    /// `MCP_EVENT_BACKEND` names, else the best one that works here.
+    pub fn backend(mut self, name: impl Into<String>) -> Builder {
+        self.backend = Some(name.into());
+        self
+    }
+
+    /// A clock that tests move by hand.
+    pub fn clock(mut self, clock: &SimulatedClock) -> Builder {
+        self.clock = Clock::Simulated(clock.clone());
+        self
+    }
+
+    /// Refuse posts while this many wait. By default the queue grows as it must.
+    pub fn queue_bound(mut self, posts: usize) -> Builder {
+        self.queue_bound = Some(posts);
+        self
+    }
+
+    /// Makes the dispatcher.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a backend nobody knows, [`Error::Unavailable`] for one that is not there,
+    /// [`Error::Os`] when the system has no file descriptor left.
+    pub fn build(self) -> Result<Dispatcher, Error> {
+        fork::watch();
+        let poller = match &self.backend {
+            Some(name) => poller::create(Some(name))?,
+            None => poller::create_default()?,
+        };
+        let core = Core::new(CoreOptions {
+            name: self.name,
+            clock: self.clock,
+            poller,
+            post_bound: self.queue_bound,
+        });
+        Ok(Dispatcher { handle: Handle { core } })
+    }
+}
+
+/// An event loop: file descriptors, timers, signals, callbacks, and closures posted from any thread.
+///
+/// All functions may be called from any thread, before, while and after the loop runs; callbacks run on the
+/// thread inside [`run`](Dispatcher::run). Handles may outlive the dispatcher, and are inert then. Dropping a
+/// dispatcher drops what is queued without running it; if another thread runs it, that one is made to leave
+/// first.
+///
+/// ```
+/// use mcp_event::{Dispatcher, RunType};
+/// use std::time::Duration;
+///
+/// let dispatcher = Dispatcher::new("main")?;
+/// let handle = dispatcher.handle();
+/// let timer = dispatcher.create_timer(move || handle.exit());
+/// timer.enable(Duration::from_micros(50));
+/// dispatcher.run(RunType::Block)?;
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
+pub struct Dispatcher {
+    handle: Handle,
+}
+
+/// Reaches a dispatcher from anywhere: to post, to create, to exit. Cheap to clone; it does not keep the loop
+/// alive, only its memory: once the dispatcher is gone, posts are refused and handles do nothing.
+#[derive(Clone)]
+pub struct Handle {
+    core: Arc<Core>,
+}
+
+impl std::ops::Deref for Dispatcher {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.handle.core.destroy();
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("name", &self.core.name)
+            .field("backend", &self.backend())
+            .field("running", &self.core.is_running())
+            .finish()
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher with the default settings. The name is for logs and statistics.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the system has no file descriptor left.
+    pub fn new(name: impl Into<String>) -> Result<Dispatcher, Error> {
+        Dispatcher::builder(name).build()
+    }
+
+    /// A dispatcher with settings of your own.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder { name: name.into(), backend: None, clock: Clock::Monotonic, queue_bound: None }
+    }
+
+    /// A handle that can be cloned and sent to other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs the loop on this thread. With [`RunType::Block`], if another thread runs it already, waits until
+    /// that one leaves, runs nothing, and returns.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] inside a callback of this dispatcher, and for `NonBlock` while another thread
+    /// runs it; [`Error::Forked`] in a forked child; [`Error::Os`] when the poll fails.
+    ///
+    /// # Panics
+    /// When a callback panics, the loop stops after it, keeps what is queued for the next run, and the panic
+    /// goes on from here.
+    pub fn run(&self, how: RunType) -> Result<(), Error> {
+        self.run_with(how, || ())
+    }
+
+    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
+    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<(), Error> {
+        match run(&self.handle.core, how, entered) {
+            Ok(()) => Ok(()),
+            Err(RunError::Refused(error)) => Err(error),
+            Err(RunError::Callback(failure)) => match *failure {
+                Failure::Panic(payload) => resume_unwind(payload),
+                foreign @ Failure::Foreign(_) => Err(Error::InvalidState(foreign.describe())),
+            },
+        }
+    }
+}
+
+impl Handle {
+    /// The name it was made with.
+    pub fn name(&self) -> &str {
+        &self.core.name
+    }
+
+    /// The poller it runs on: `"epoll"`.
+    pub fn backend(&self) -> &'static str {
+        // Names are ASCII.
+        self.core.poller.name().to_str().unwrap_or_default()
+    }
+
+    /// Runs `closure` on the loop, after all that was posted before. It is destroyed right after it ran.
+    ///
+    /// # Errors
+    /// Gives the closure back after [`shutdown`](Handle::shutdown), when the queue is full, or in a forked
+    /// child.
+    pub fn post<F: FnOnce() + Send + 'static>(&self, closure: F) -> Result<(), PostError<F>> {
+        self.core.post(RustJob(closure)).map_err(|(refusal, RustJob(closure))| PostError { refusal, closure })
+    }
+
+    /// Posts that wait to be run.
+    pub fn queue_depth(&self) -> usize {
+        self.core.posts.len()
+    }
+
+    /// Destroys `object` on the loop, at the tail of the iteration, never inside this call.
+    pub fn deferred_delete<T: Send + 'static>(&self, object: Box<T>) {
+        self.core.defer(Deferred::new(object));
+    }
+
+    /// Destroys now what was deferred; nothing, when called by one of those destructors. While another thread
+    /// runs the loop, that thread does it, in its next tail.
+    pub fn clear_deferred_delete_list(&self) {
+        self.core.clear_deferred();
+    }
+
+    /// Makes a timer, not armed.
+    pub fn create_timer(&self, callback: impl FnMut() + Send + 'static) -> Timer {
+        Timer::new(&self.core, callback)
+    }
+
+    /// Makes a timer that fires again and again, not started.
+    pub fn create_periodic_timer(&self, callback: impl FnMut() + Send + 'static) -> PeriodicTimer {
+        PeriodicTimer::new(&self.core, callback)
+    }
+
+    /// Watches `fd` for `events`.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the fd cannot be watched: it is closed, a regular file, or there are too many.
+    pub fn create_file_event(
+        &self,
+        fd: i32,
+        trigger: Trigger,
+        events: FileReady,
+        callback: impl FnMut(FileReady) + Send + 'static,
+    ) -> Result<FileEvent, Error> {
+        FileEvent::new(&self.core, fd, trigger, events, callback)
+    }
+
+    /// Makes a callback that can be scheduled for this iteration or the next.
+    pub fn create_schedulable_callback(
+        &self,
+        callback: impl FnMut() + Send + 'static,
+    ) -> SchedulableCallback {
+        SchedulableCallback::new(&self.core, callback)
+    }
+
+    /// Listens for a signal.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a number that is no signal, cannot be caught (9, 19), or is a fault of
+    /// the program (SIGSEGV, SIGBUS, SIGFPE, SIGILL).
+    pub fn listen_for_signal(
+        &self,
+        signal: i32,
+        callback: impl FnMut() + Send + 'static,
+    ) -> Result<SignalEvent, Error> {
+        SignalEvent::new(&self.core, signal, callback)
+    }
+
+    /// Asks the loop to leave `run()`. What was posted, deferred and scheduled for the current iteration before
+    /// this call still runs. Remembered if nobody runs the loop: the next blocking run then makes one pass.
+    pub fn exit(&self) {
+        self.core.exit();
+    }
+
+    /// Forgets an `exit()` that no run has obeyed yet.
+    pub(crate) fn clear_exit(&self) {
+        self.core.exit_at.store(0, Ordering::SeqCst);
+    }
+
+    /// Refuses posts from now on, until the next `run()`, and drops what is queued without running it: posts,
+    /// deferred objects, the watchdog. Handles stay armed. If another thread runs the loop, it is made to leave
+    /// first.
+    pub fn shutdown(&self) {
+        self.core.shut_down();
+    }
+
+    /// Whether this thread is the one that runs the loop, or was the last to run it.
+    pub fn is_thread_safe(&self) -> bool {
+        self.core.last_runner.load(Ordering::Relaxed) == thread_number()
+    }
+
+    /// Whether some thread is inside `run()`.
+    pub fn is_running(&self) -> bool {
+        self.core.is_running()
+    }
+
+    /// Tells `watchdog` before every callback, and every `interval` (never by time alone, if that is zero),
+    /// that the loop lives. Replaces the one before.
+    pub fn register_watchdog(&self, watchdog: Arc<dyn Watchdog>, interval: Duration) {
+        self.core.register_watchdog(Some(watchdog), interval);
+    }
+
+    /// Lets the watchdog go.
+    pub fn unregister_watchdog(&self) {
+        self.core.register_watchdog(None, Duration::ZERO);
+    }
+
+    /// The monotonic time of the iteration: constant within it, and cheaper than reading the clock.
+    pub fn approximate_monotonic_time(&self) -> Duration {
+        Duration::from_nanos(self.core.approximate_now.load(Ordering::Relaxed))
+    }
+
+    /// Refreshes it now.
+    pub fn update_approximate_monotonic_time(&self) {
+        self.core.refresh_time();
+    }
+
+    /// Starts to record the histograms in [`LoopStats`].
+    pub fn enable_stats(&self) {
+        self.core.stats.enable();
+    }
+
+    /// The figures so far.
+    pub fn stats(&self) -> LoopStats {
+        self.core.stats.snapshot(self.core.posts.len())
+    }
+
+    /// Runs `work` with `object` on the stack of tracked objects, which a dump shows.
+    pub fn with_tracked<T: TrackedObject, R>(&self, object: &T, work: impl FnOnce() -> R) -> R {
+        let _scope = Scope::enter(&self.core.tracked, object);
+        work()
+    }
+
+    /// Describes the tracked objects, innermost first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] while another thread runs the loop: its objects may go at any moment.
+    pub fn dump_tracked(&self) -> Result<String, Error> {
+        if self.core.is_running() && !self.core.is_running_here() {
+            return Err(Error::InvalidState(
+                "tracked objects can be dumped on the loop's thread alone".into(),
+            ));
+        }
+        let mut text = String::new();
+        // SAFETY: on the thread that pushes and pops, or nobody does.
+        match unsafe { self.core.tracked.dump(&mut text) } {
+            Ok(()) => Ok(text),
+            Err(fmt::Error) => Err(Error::InvalidState("a tracked object failed to describe itself".into())),
+        }
+    }
+
+    /// A file descriptor that is readable when `run(NonBlock)` would find work, for a foreign loop to watch.
+    /// It stays the dispatcher's.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the system has no file descriptor left.
+    pub fn poll_fd(&self) -> Result<i32, Error> {
+        self.core.check_fork()?;
+        self.core.poller.poll_fd().map_err(|source: io::Error| Error::os("making a poll fd", source))
+    }
+
+    /// How long a foreign loop may wait before it calls `run(NonBlock)` even though the poll fd is not
+    /// readable; `None`: for ever. Zero while another thread runs the loop.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.core.next_timeout().map(Duration::from_nanos)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}

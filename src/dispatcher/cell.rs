@@ -1,0 +1,280 @@
+//! The cell behind every kind of handle: one allocation with the links of its kind and the user's closure.
+//!
+//! The user's handle owns the cell; the loop's lists point to it. Its *truth* word says whether a callback may
+//! begin: zero means no. Any thread changes it, at once; the loop claims a callback by a read-modify-write of
+//! it. So once a disable, cancel or destroy has stored zero, no callback begins (F8), and the lists, which
+//! only the loop's owner touches, may catch up later.
+//!
+//! Destroying, by who asks:
+//! - the loop's owner leaves all lists and frees the cell at once; inside the handle's own callback, which
+//!   must keep its closure (F9), the loop frees it when the callback has returned;
+//! - another thread first waits for a running callback to return, drops the closure, and sends the cell to
+//!   the loop to be unlinked and freed. If that thread is itself inside a callback it does not wait (two loops
+//!   could wait for each other), and the closure dies with the cell.
+
+use std::cell::{Cell as LocalCell, UnsafeCell};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::closure::{Closure, Outcome};
+use super::core::{Access, Core, OnLoop, inside_callback};
+
+/// What differs between timers, file events, schedulable callbacks and signal events.
+pub(crate) trait Kind: Sized + 'static {
+    /// What a destroy does at once, on any thread.
+    fn silence(_cell: &Cell<Self>) {}
+    /// Leaves all lists of the loop.
+    fn detach(cell: &Cell<Self>, on_loop: OnLoop<'_>);
+}
+
+/// `#[repr(C)]` with `kind` first: a pointer to a kind's first field is a pointer to the cell.
+#[repr(C)]
+pub(crate) struct Cell<K: 'static> {
+    /// The loop's owner alone touches what is not atomic in it.
+    pub(crate) kind: K,
+    /// Zero: no callback may begin. What else it says is the kind's.
+    pub(crate) truth: AtomicU64,
+    pub(crate) core: Arc<Core>,
+    vtable: &'static VTable<K>,
+    /// A command that points to this cell is on its way to the loop.
+    pub(crate) queued: AtomicBool,
+    /// Destroyed while `queued`: who receives that command frees it.
+    dead: LocalCell<bool>,
+    closure_dropped: LocalCell<bool>,
+}
+
+struct VTable<K: 'static> {
+    call: unsafe fn(NonNull<Cell<K>>, u32) -> Outcome,
+    drop_closure: unsafe fn(NonNull<Cell<K>>),
+    free: unsafe fn(NonNull<Cell<K>>),
+}
+
+#[repr(C)]
+struct WithClosure<K: 'static, F> {
+    cell: Cell<K>,
+    closure: UnsafeCell<ManuallyDrop<F>>,
+}
+
+impl<K: 'static, F: Closure> WithClosure<K, F> {
+    const VTABLE: &'static VTable<K> =
+        &VTable { call: Self::call, drop_closure: Self::drop_closure, free: Self::free };
+
+    unsafe fn call(cell: NonNull<Cell<K>>, events: u32) -> Outcome {
+        // SAFETY: the cell is the first field of this type; one callback of a loop runs at a time, and the
+        // closure is dropped only when none runs.
+        unsafe { (*(*cell.cast::<Self>().as_ptr()).closure.get()).call(events) }
+    }
+
+    unsafe fn drop_closure(cell: NonNull<Cell<K>>) {
+        // SAFETY: as above; the caller drops it once.
+        unsafe { ManuallyDrop::drop(&mut *(*cell.cast::<Self>().as_ptr()).closure.get()) }
+    }
+
+    unsafe fn free(cell: NonNull<Cell<K>>) {
+        // SAFETY: made by `Box::into_raw` in `Owner::new`; the closure was dropped.
+        drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) });
+    }
+}
+
+impl<K: 'static> Cell<K> {
+    /// Drops the closure if it still lives, then frees the cell, also when the closure's destructor panics.
+    ///
+    /// # Safety
+    /// Nothing points to the cell any more, and its callback does not run.
+    pub(crate) unsafe fn destroy(this: NonNull<Cell<K>>) {
+        struct Free<K: 'static>(NonNull<Cell<K>>);
+        impl<K: 'static> Drop for Free<K> {
+            fn drop(&mut self) {
+                // SAFETY: the caller's promise.
+                unsafe { (self.0.as_ref().vtable.free)(self.0) }
+            }
+        }
+        let free = Free(this);
+        // SAFETY: the caller's promise.
+        unsafe { Self::drop_closure(free.0) };
+    }
+
+    /// # Safety
+    /// Its callback does not run and never will.
+    unsafe fn drop_closure(this: NonNull<Cell<K>>) {
+        // SAFETY: the caller's promise; `closure_dropped` makes it once.
+        unsafe {
+            if !this.as_ref().closure_dropped.replace(true) {
+                (this.as_ref().vtable.drop_closure)(this);
+            }
+        }
+    }
+
+    /// Runs the closure.
+    ///
+    /// # Safety
+    /// On the loop, outside any other callback of this cell, before the closure was dropped.
+    pub(crate) unsafe fn call(&self, events: u32) -> Outcome {
+        // SAFETY: the caller's promise.
+        unsafe { (self.vtable.call)(NonNull::from(self), events) }
+    }
+
+    /// Whether a command still points to this destroyed cell, so that who receives it must free it.
+    pub(crate) fn leave_to_command(&self) -> bool {
+        let queued = self.queued.load(Ordering::Acquire);
+        self.dead.set(queued);
+        queued
+    }
+
+    /// Takes the cell out of a command. True when it was destroyed meanwhile; the caller then destroys it.
+    pub(crate) fn dequeue(&self) -> bool {
+        self.queued.store(false, Ordering::Release);
+        self.dead.get()
+    }
+}
+
+/// The user's ownership of a cell; dropping it destroys the handle.
+pub(crate) struct Owner<K: Kind>(NonNull<Cell<K>>);
+
+// SAFETY: all that a foreign thread does goes through atomics and the command queue; closures are `Send`.
+unsafe impl<K: Kind> Send for Owner<K> {}
+// SAFETY: as above.
+unsafe impl<K: Kind> Sync for Owner<K> {}
+
+impl<K: Kind> Owner<K> {
+    pub(crate) fn new<F: Closure>(core: Arc<Core>, kind: K, closure: F) -> Owner<K> {
+        let boxed = Box::new(WithClosure {
+            cell: Cell {
+                kind,
+                truth: AtomicU64::new(0),
+                core,
+                vtable: WithClosure::<K, F>::VTABLE,
+                queued: AtomicBool::new(false),
+                dead: LocalCell::new(false),
+                closure_dropped: LocalCell::new(false),
+            },
+            closure: UnsafeCell::new(ManuallyDrop::new(closure)),
+        });
+        // SAFETY: a box is not null.
+        Owner(unsafe { NonNull::new_unchecked(Box::into_raw(boxed)) }.cast())
+    }
+
+    pub(crate) fn cell(&self) -> &Cell<K> {
+        // SAFETY: we own the cell.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The closure's address, for code that keeps more than a closure there.
+    ///
+    /// # Safety
+    /// `F` is the type that the cell was made with.
+    #[cfg(feature = "ffi")]
+    pub(crate) unsafe fn closure_ptr<F: Closure>(&self) -> *mut F {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.0.cast::<WithClosure<K, F>>().as_ptr()).closure.get().cast() }
+    }
+
+    #[cfg(feature = "ffi")]
+    pub(crate) fn into_raw(self) -> NonNull<Cell<K>> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// # Safety
+    /// `raw` is from `into_raw` and used once.
+    #[cfg(feature = "ffi")]
+    pub(crate) unsafe fn from_raw(raw: NonNull<Cell<K>>) -> Owner<K> {
+        Owner(raw)
+    }
+}
+
+impl<K: Kind> Drop for Owner<K> {
+    fn drop(&mut self) {
+        let cell = self.cell();
+        if cell.core.is_forked() {
+            // The loop is the parent's, and its thread and locks may be frozen in any state: touch nothing.
+            return;
+        }
+        cell.truth.swap(0, Ordering::AcqRel);
+        K::silence(cell);
+        match cell.core.access() {
+            Access::Running(on_loop) => {
+                K::detach(cell, on_loop);
+                if on_loop.is_current(cell) {
+                    on_loop.destroy_current_later();
+                } else if cell.leave_to_command() {
+                    // SAFETY: no callback of it runs or begins.
+                    unsafe { Cell::drop_closure(self.0) };
+                } else {
+                    // SAFETY: it left all lists and no command points to it.
+                    unsafe { Cell::destroy(self.0) };
+                }
+            }
+            Access::Direct(direct) => {
+                // The cell holds what might be the last reference to the core that `direct` borrows.
+                let core = cell.core.clone();
+                K::detach(cell, direct.on_loop());
+                let queued = cell.leave_to_command();
+                drop(direct);
+                // Outside the direct section: a closure's destructor is user code. A queued cell is no longer
+                // ours: whoever receives the command may be freeing it already.
+                if !queued {
+                    // SAFETY: it left all lists and no command points to it.
+                    unsafe { Cell::destroy(self.0) };
+                }
+                drop(core);
+            }
+            Access::Remote => {
+                let core = cell.core.clone();
+                if !inside_callback() {
+                    core.wait_for_callback(cell);
+                }
+                if !core.is_current(cell) {
+                    // SAFETY: the truth is zero, so none begins.
+                    unsafe { Cell::drop_closure(self.0) };
+                }
+                core.send(super::core::Command::Reap(Garbage::new(self.0)));
+            }
+        }
+    }
+}
+
+/// A cell on its way out, its kind forgotten.
+pub(crate) struct Garbage {
+    cell: NonNull<()>,
+    detach: unsafe fn(NonNull<()>, OnLoop<'_>),
+    destroy: unsafe fn(NonNull<()>),
+}
+
+// SAFETY: closures are `Send`, and the cell is nobody else's.
+unsafe impl Send for Garbage {}
+
+impl Garbage {
+    fn new<K: Kind>(cell: NonNull<Cell<K>>) -> Garbage {
+        unsafe fn detach<K: Kind>(cell: NonNull<()>, on_loop: OnLoop<'_>) {
+            // SAFETY: made from a `Cell<K>` below.
+            K::detach(unsafe { cell.cast::<Cell<K>>().as_ref() }, on_loop);
+        }
+        unsafe fn destroy<K: Kind>(cell: NonNull<()>) {
+            // SAFETY: made from a `Cell<K>` below; the receiver owns it.
+            unsafe { Cell::destroy(cell.cast::<Cell<K>>()) };
+        }
+        Garbage { cell: cell.cast(), detach: detach::<K>, destroy: destroy::<K> }
+    }
+
+    /// For a cell that `Cell::dequeue` found destroyed, or whose callback destroyed it: it left all lists.
+    ///
+    /// # Safety
+    /// The caller owns the cell.
+    pub(crate) unsafe fn detached<K: Kind>(cell: &Cell<K>) -> Garbage {
+        Garbage::new(NonNull::from(cell))
+    }
+
+    pub(crate) fn detach(&self, on_loop: OnLoop<'_>) {
+        // SAFETY: the type is the one it was made with.
+        unsafe { (self.detach)(self.cell, on_loop) };
+    }
+}
+
+impl Drop for Garbage {
+    fn drop(&mut self) {
+        // SAFETY: it left all lists (`detach`), and garbage is owned.
+        unsafe { (self.destroy)(self.cell) };
+    }
+}

@@ -1,0 +1,90 @@
+//! User code, as the loop sees it: something to call, and how it may fail.
+
+use std::any::Any;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a callback ended with instead of returning. The loop stops, and `run()` hands it to its caller (P11).
+pub(crate) enum Failure {
+    Panic(Box<dyn Any + Send>),
+    Foreign(ForeignException),
+}
+
+pub(crate) type Outcome = Result<(), Box<Failure>>;
+
+impl Failure {
+    /// The panic's message or the exception's text.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Failure::Panic(payload) => {
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                format!("a callback panicked: {}", text.unwrap_or("(no message)"))
+            }
+            Failure::Foreign(exception) => format!("a callback threw: {}", exception.describe()),
+        }
+    }
+}
+
+/// Runs `f`; a panic becomes a [`Failure`].
+pub(crate) fn guarded(f: impl FnOnce()) -> Outcome {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Box::new(Failure::Panic(payload)))
+}
+
+/// A C++ exception on its way through Rust: an owned `std::exception_ptr` that only C++ looks into.
+pub(crate) struct ForeignException {
+    pub(crate) exception: *mut c_void,
+    pub(crate) ops: &'static ExceptionOps,
+}
+
+/// What C++ can do with one.
+#[repr(C)]
+pub struct ExceptionOps {
+    pub(crate) describe: unsafe extern "C" fn(*mut c_void, *mut std::ffi::c_char, usize),
+    pub(crate) drop: unsafe extern "C" fn(*mut c_void),
+    pub(crate) guarded_call: unsafe extern "C" fn(
+        Option<unsafe extern "C-unwind" fn(*mut c_void)>,
+        Option<unsafe extern "C-unwind" fn(*mut c_void, u32)>,
+        *mut c_void,
+        u32,
+    ) -> *mut c_void,
+}
+
+// SAFETY: an exception_ptr may be moved between threads.
+unsafe impl Send for ForeignException {}
+
+impl ForeignException {
+    fn describe(&self) -> String {
+        let mut text = [0u8; 512];
+        // SAFETY: `exception` is live, and the buffer is as long as said.
+        unsafe { (self.ops.describe)(self.exception, text.as_mut_ptr().cast(), text.len()) };
+        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        String::from_utf8_lossy(&text[..end]).into_owned()
+    }
+
+    /// Gives the exception to C++, which owns it from then on.
+    pub(crate) fn into_raw(self) -> *mut c_void {
+        std::mem::ManuallyDrop::new(self).exception
+    }
+}
+
+impl Drop for ForeignException {
+    fn drop(&mut self) {
+        // SAFETY: owned, and dropped once.
+        unsafe { (self.ops.drop)(self.exception) };
+    }
+}
+
+/// The closure of a handle. `events` is for file events; the others get 0.
+pub(crate) trait Closure: Send + 'static {
+    fn call(&mut self, events: u32) -> Outcome;
+}
+
+/// A Rust closure as a [`Closure`].
+pub(crate) struct RustClosure<F>(pub(crate) F);
+
+impl<F: FnMut(u32) + Send + 'static> Closure for RustClosure<F> {
+    fn call(&mut self, events: u32) -> Outcome {
+        guarded(|| (self.0)(events))
+    }
+}

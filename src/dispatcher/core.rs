@@ -1,0 +1,451 @@
+//! What all handles of a dispatcher share: who owns the loop's state, and how other threads reach it.
+//!
+//! The loop's state has one owner at a time, named by an atomic word: the thread inside `run()`, or, while
+//! nobody runs, a thread inside one short call ([`Access::Direct`]). No lock is held by the running loop, and
+//! no user code runs in a direct section. A thread that finds the loop running elsewhere sends a [`Command`].
+//!
+//! Nothing is left behind in the command queue: a sender that finds the loop not running any more takes
+//! ownership and receives the commands itself, and a leaving owner looks once more after it has left.
+
+use std::cell::Cell as LocalCell;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+
+use super::cell::{Cell, Garbage, Kind};
+use super::clock::{Clock, Nanos};
+use super::deferred::Deferred;
+use super::file_event::SlotTable;
+use super::local::Local;
+use super::post::Task;
+use super::queue::Queue;
+use super::signal::Inbox;
+use super::stats::Stats;
+use super::tracked::TrackedStack;
+use super::watchdog::Registration;
+use super::{file_event, schedulable, signal, timer};
+use crate::error::Error;
+use crate::fork;
+use crate::poller::Poller;
+
+/// What a foreign thread asks of the running loop.
+pub(crate) enum Command {
+    /// A timer's truth changed: put it where it belongs.
+    Timer(timer::Ref),
+    /// Likewise a schedulable callback's.
+    Schedule(schedulable::Ref),
+    Activate(file_event::Ref),
+    /// A signal event joins the listeners.
+    Listen(signal::Ref),
+    Defer(Deferred),
+    Watchdog(Option<Registration>),
+    /// A destroyed handle's cell, whose callback does not begin any more.
+    Reap(Garbage),
+}
+
+pub(crate) struct Core {
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    pub(crate) poller: Box<dyn Poller>,
+    /// See [`Owner word`](RUNNING).
+    owner: AtomicUsize,
+    /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
+    pub(crate) last_runner: AtomicU64,
+    /// [`ASLEEP`] from before a poll that may wait (and outside `run()`) until somebody wakes the loop.
+    asleep: CachePadded<AtomicU8>,
+    pub(crate) posts: Queue<Task>,
+    pub(crate) post_bound: Option<usize>,
+    /// Posts accepted and not yet begun; counted only where there is a bound.
+    pub(crate) bounded_posts: AtomicUsize,
+    /// False from `shutdown()` to the next `run()`.
+    pub(crate) accepting: AtomicBool,
+    commands: Queue<Command>,
+    /// 0, or one more than the post position at the last `exit()`: the posts that still run.
+    pub(crate) exit_at: AtomicUsize,
+    pub(crate) approximate_now: AtomicU64,
+    /// The cell whose callback runs, or is about to be claimed.
+    current: AtomicPtr<()>,
+    waiters: AtomicU32,
+    /// Guards nothing but the sleep of threads that wait for a callback to return or the loop to be left.
+    quiet: Mutex<()>,
+    quiet_changed: Condvar,
+    pub(crate) slots: SlotTable,
+    pub(crate) signals: Arc<Inbox>,
+    pub(crate) tracked: TrackedStack,
+    pub(crate) stats: Stats,
+    fork_generation: u32,
+    local: Local,
+}
+
+// SAFETY: `local` is reached only through an `OnLoop`, of which one thread at a time has any.
+unsafe impl Sync for Core {}
+// SAFETY: nothing in it is tied to a thread.
+unsafe impl Send for Core {}
+
+const AWAKE: u8 = 0;
+const ASLEEP: u8 = 1;
+
+/// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it runs the loop.
+const RUNNING: usize = 1;
+
+thread_local! {
+    static TOKEN: LocalCell<u64> = const { LocalCell::new(0) };
+    static LOOPS_ENTERED: LocalCell<u32> = const { LocalCell::new(0) };
+}
+
+/// Tells living threads apart; even and not zero.
+fn thread_token() -> usize {
+    TOKEN.with(|token| std::ptr::from_ref(token) as usize)
+}
+
+/// Tells all threads apart, also those that are gone.
+pub(crate) fn thread_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    TOKEN.with(|token| {
+        if token.get() == 0 {
+            token.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        token.get()
+    })
+}
+
+/// Whether this thread is inside any dispatcher's `run()`, so that what called us is a callback.
+pub(crate) fn inside_callback() -> bool {
+    LOOPS_ENTERED.get() > 0
+}
+
+/// How the calling thread may reach the loop's state.
+pub(crate) enum Access<'a> {
+    /// It runs the loop.
+    Running(OnLoop<'a>),
+    /// Nobody does; it owns the state until this is dropped.
+    Direct(Direct<'a>),
+    /// Another thread runs the loop.
+    Remote,
+}
+
+/// Proof that this thread owns the loop's state.
+#[derive(Clone, Copy)]
+pub(crate) struct OnLoop<'a> {
+    pub(crate) core: &'a Core,
+    not_send: PhantomData<*const ()>,
+}
+
+impl<'a> Deref for OnLoop<'a> {
+    type Target = Local;
+
+    fn deref(&self) -> &Local {
+        &self.core.local
+    }
+}
+
+/// A short section in which the caller owns the state of a loop that nobody runs. No user code in it.
+pub(crate) struct Direct<'a>(OnLoop<'a>);
+
+impl<'a> Direct<'a> {
+    pub(crate) fn on_loop(&self) -> OnLoop<'a> {
+        self.0
+    }
+}
+
+impl Drop for Direct<'_> {
+    fn drop(&mut self) {
+        let on_loop = self.0;
+        on_loop.settle();
+        let wake = on_loop.wake_on_release.take();
+        let garbage = on_loop.garbage.take();
+        self.0.core.release();
+        if wake {
+            self.0.core.wake();
+        }
+        drop(garbage);
+    }
+}
+
+/// Ownership of a loop for the length of one `run()`.
+pub(crate) struct Running<'a> {
+    on_loop: OnLoop<'a>,
+}
+
+impl<'a> Running<'a> {
+    pub(crate) fn on_loop(&self) -> OnLoop<'a> {
+        self.on_loop
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let core = self.on_loop.core;
+        self.on_loop.settle();
+        self.on_loop.wake_on_release.set(false);
+        let pending = self.on_loop.has_injected_work();
+        LOOPS_ENTERED.set(LOOPS_ENTERED.get() - 1);
+        core.asleep.store(ASLEEP, Ordering::SeqCst);
+        core.release();
+        // Work that waits for the next run shows on the poll fd, for a foreign loop.
+        if pending || !core.posts.is_empty() {
+            core.wake();
+        }
+        drop(core.lock_quiet());
+        core.quiet_changed.notify_all();
+    }
+}
+
+/// Why [`Core::enter`] did not enter.
+pub(crate) enum Entered<'a> {
+    Running(Running<'a>),
+    /// This thread runs the loop already.
+    Nested(OnLoop<'a>),
+    /// Another thread does.
+    Elsewhere,
+}
+
+pub(crate) struct CoreOptions {
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    pub(crate) poller: Box<dyn Poller>,
+    pub(crate) post_bound: Option<usize>,
+}
+
+impl Core {
+    pub(crate) fn new(options: CoreOptions) -> Arc<Core> {
+        let now = options.clock.now();
+        let core = Arc::new(Core {
+            name: options.name,
+            clock: options.clock,
+            signals: Inbox::new(options.poller.waker()),
+            poller: options.poller,
+            owner: AtomicUsize::new(0),
+            last_runner: AtomicU64::new(0),
+            asleep: CachePadded::new(AtomicU8::new(ASLEEP)),
+            posts: Queue::new(),
+            post_bound: options.post_bound,
+            bounded_posts: AtomicUsize::new(0),
+            accepting: AtomicBool::new(true),
+            commands: Queue::new(),
+            exit_at: AtomicUsize::new(0),
+            approximate_now: AtomicU64::new(now),
+            current: AtomicPtr::new(std::ptr::null_mut()),
+            waiters: AtomicU32::new(0),
+            quiet: Mutex::new(()),
+            quiet_changed: Condvar::new(),
+            slots: SlotTable::new(),
+            tracked: TrackedStack::new(),
+            stats: Stats::new(),
+            fork_generation: fork::generation(),
+            local: Local::new(now),
+        });
+        core.clock.attach(&core);
+        core
+    }
+
+    /// An error in a forked child, whose kernel objects are still the parent's.
+    pub(crate) fn check_fork(&self) -> Result<(), Error> {
+        if self.is_forked() { Err(Error::Forked) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        fork::generation() != self.fork_generation
+    }
+
+    fn on_loop(&self) -> OnLoop<'_> {
+        OnLoop { core: self, not_send: PhantomData }
+    }
+
+    /// Finds out how this thread may reach the loop's state; waits only for another thread's direct section.
+    pub(crate) fn access(&self) -> Access<'_> {
+        let me = thread_token();
+        loop {
+            let owner = self.owner.load(Ordering::Acquire);
+            if owner & !RUNNING == me {
+                return Access::Running(self.on_loop());
+            }
+            if owner & RUNNING != 0 {
+                return Access::Remote;
+            }
+            if owner == 0 {
+                if self.owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    let on_loop = self.on_loop();
+                    on_loop.receive_commands();
+                    return Access::Direct(Direct(on_loop));
+                }
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Takes the loop in order to run it, or to run destructors in its place.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        let me = thread_token();
+        loop {
+            let owner = self.owner.load(Ordering::Acquire);
+            if owner & !RUNNING == me {
+                return Entered::Nested(self.on_loop());
+            }
+            if owner & RUNNING != 0 {
+                return Entered::Elsewhere;
+            }
+            if owner != 0 {
+                std::thread::yield_now();
+            } else if self
+                .owner
+                .compare_exchange(0, me | RUNNING, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                LOOPS_ENTERED.set(LOOPS_ENTERED.get() + 1);
+                self.asleep.store(AWAKE, Ordering::Relaxed);
+                return Entered::Running(Running { on_loop: self.on_loop() });
+            }
+        }
+    }
+
+    fn release(&self) {
+        self.owner.store(0, Ordering::SeqCst);
+        // A command that came after our last look would otherwise wait for a run that may never come.
+        if !self.commands.is_empty() {
+            self.receive_commands_directly();
+        }
+    }
+
+    fn receive_commands_directly(&self) {
+        // Entering receives them.
+        drop(self.access());
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.owner.load(Ordering::Acquire) & RUNNING != 0
+    }
+
+    /// The loop, if this thread is the one inside `run()`.
+    pub(crate) fn running_here(&self) -> Option<OnLoop<'_>> {
+        self.is_running_here().then(|| self.on_loop())
+    }
+
+    pub(crate) fn is_running_here(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) == thread_token() | RUNNING
+    }
+
+    /// Sends a command to a loop that another thread runs.
+    pub(crate) fn send(&self, command: Command) {
+        self.commands.push(command);
+        self.wake();
+        if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {
+            self.receive_commands_directly();
+        }
+    }
+
+    pub(crate) fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
+    pub(crate) fn next_command(&self, _: OnLoop<'_>) -> Option<Command> {
+        // SAFETY: the owner alone pops.
+        unsafe { self.commands.pop() }
+    }
+
+    pub(crate) fn next_post(&self, _: OnLoop<'_>) -> Option<Task> {
+        // SAFETY: the owner alone pops.
+        unsafe { self.posts.pop() }
+    }
+
+    /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).
+    pub(crate) fn wake(&self) {
+        if self.asleep.load(Ordering::SeqCst) == ASLEEP
+            && self.asleep.swap(AWAKE, Ordering::SeqCst) == ASLEEP
+            && !self.is_forked()
+        {
+            self.stats.wakes.add(1);
+            self.poller.wake();
+        }
+    }
+
+    /// Announces that the loop is about to wait. What is queued after this wakes it.
+    pub(crate) fn fall_asleep(&self) {
+        self.asleep.store(ASLEEP, Ordering::SeqCst);
+    }
+
+    pub(crate) fn awake(&self) {
+        self.asleep.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// Tells other threads which cell's callback is about to be claimed. Must precede the claim: who stores
+    /// zero into the truth and then finds another cell here knows that the callback does not run.
+    pub(crate) fn begin<K: Kind>(&self, cell: &Cell<K>) {
+        self.current.store(std::ptr::from_ref(cell).cast_mut().cast(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.current.store(std::ptr::null_mut(), Ordering::Release);
+        if self.waiters.load(Ordering::Relaxed) != 0 {
+            drop(self.lock_quiet());
+            self.quiet_changed.notify_all();
+        }
+    }
+
+    pub(crate) fn is_current<K: Kind>(&self, cell: &Cell<K>) -> bool {
+        std::ptr::eq(self.current.load(Ordering::Acquire).cast(), cell)
+    }
+
+    /// Waits until `cell`'s callback, if it runs, has returned.
+    pub(crate) fn wait_for_callback<K: Kind>(&self, cell: &Cell<K>) {
+        if !self.is_current(cell) {
+            return;
+        }
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let mut quiet = self.lock_quiet();
+        while self.is_current(cell) {
+            // The loop looks for waiters without a fence, to keep callbacks cheap; should it miss us, the
+            // time limit finds out.
+            quiet = self
+                .quiet_changed
+                .wait_timeout(quiet, Duration::from_millis(1))
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .0;
+        }
+        drop(quiet);
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Waits until no other thread runs the loop.
+    pub(crate) fn wait_until_left(&self) {
+        let mut quiet = self.lock_quiet();
+        while self.is_running() && !self.is_running_here() {
+            quiet = self.quiet_changed.wait(quiet).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+    }
+
+    fn lock_quiet(&self) -> MutexGuard<'_, ()> {
+        self.quiet.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn refresh_time(&self) -> Nanos {
+        let now = self.clock.now();
+        self.approximate_now.store(now, Ordering::Relaxed);
+        now
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Nanos> {
+        match self.access() {
+            Access::Running(on_loop) => on_loop.foreign_timeout(),
+            Access::Direct(direct) => {
+                direct.on_loop().settle();
+                direct.on_loop().foreign_timeout()
+            }
+            Access::Remote => Some(0),
+        }
+    }
+
+    /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).
+    pub(crate) fn exit(&self) {
+        self.exit_at.fetch_max(self.posts.end() + 1, Ordering::SeqCst);
+        match self.running_here() {
+            Some(on_loop) => on_loop.note_exit(),
+            None => self.wake(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Deferred deletion: objects whose destruction must not happen on the stack that asks for it.
+
+use std::ptr::NonNull;
+
+use super::closure::{Outcome, guarded};
+use super::core::{Access, Command, Core, OnLoop};
+
+/// An object waiting to be destroyed on the loop.
+pub(crate) struct Deferred {
+    object: NonNull<()>,
+    /// Told apart from `destroy` so that C's function pointer needs no allocation.
+    extra: usize,
+    destroy: unsafe fn(NonNull<()>, usize) -> Outcome,
+}
+
+// SAFETY: made from `Send` values, or by C callers who promise as much.
+unsafe impl Send for Deferred {}
+
+impl Deferred {
+    pub(crate) fn new<T: Send + 'static>(object: Box<T>) -> Deferred {
+        unsafe fn destroy<T>(object: NonNull<()>, _: usize) -> Outcome {
+            // SAFETY: made by `Box::into_raw` of a `Box<T>`, and destroyed once.
+            guarded(|| drop(unsafe { Box::from_raw(object.cast::<T>().as_ptr()) }))
+        }
+        // SAFETY: a box is not null.
+        let object = unsafe { NonNull::new_unchecked(Box::into_raw(object)) }.cast();
+        Deferred { object, extra: 0, destroy: destroy::<T> }
+    }
+
+    /// # Safety
+    /// `destroy(object, extra)` may be called once, from any thread.
+    #[cfg(feature = "ffi")]
+    pub(crate) unsafe fn foreign(
+        object: NonNull<()>,
+        extra: usize,
+        destroy: unsafe fn(NonNull<()>, usize) -> Outcome,
+    ) -> Deferred {
+        Deferred { object, extra, destroy }
+    }
+
+    pub(crate) fn destroy(self) -> Outcome {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: `self` is consumed, so once.
+        unsafe { (this.destroy)(this.object, this.extra) }
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        // Only what a shutdown could not get rid of; there is nobody left to tell about a panic.
+        // SAFETY: `destroy` forgets itself, so once.
+        drop(unsafe { (self.destroy)(self.object, self.extra) });
+    }
+}
+
+impl Core {
+    pub(crate) fn defer(&self, object: Deferred) {
+        match self.access() {
+            Access::Running(on_loop) => on_loop.defer_here(object),
+            Access::Direct(direct) => {
+                direct.on_loop().defer_here(object);
+                direct.on_loop().wake_on_release.set(true);
+            }
+            Access::Remote => self.send(Command::Defer(object)),
+        }
+    }
+}
+
+impl OnLoop<'_> {
+    pub(crate) fn defer_here(self, object: Deferred) {
+        self.deferred.borrow_mut().push(object);
+    }
+
+    /// Destroys what is deferred now, in order. What destructors defer waits for the next flush (D4). A flush
+    /// inside a flush does nothing (D5).
+    pub(crate) fn flush_deferred(self) -> Outcome {
+        if self.flushing.get() || !self.has_deferred() {
+            return Ok(());
+        }
+        self.touch_watchdog();
+        self.flushing.set(true);
+        let mut batch = self.deferred_batch.take();
+        if batch.is_empty() {
+            batch.extend(self.deferred.borrow_mut().drain(..));
+        }
+        let mut outcome = Ok(());
+        while outcome.is_ok() {
+            let Some(object) = batch.pop_front() else { break };
+            outcome = self.after_callback(object.destroy());
+            self.core.stats.deferred_deletes.add_here(1);
+        }
+        // What a panic left over comes first next time.
+        self.deferred_batch.replace(batch);
+        self.flushing.set(false);
+        outcome
+    }
+
+    pub(crate) fn has_deferred(self) -> bool {
+        !self.deferred.borrow().is_empty() || !self.deferred_batch.borrow().is_empty()
+    }
+}

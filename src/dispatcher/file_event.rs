@@ -1,0 +1,486 @@
+//! File events: a callback for the readiness of a file descriptor.
+//!
+//! A file event's truth holds its mask (low byte) and the bits activated by hand (next byte). Readiness finds
+//! it through a [`SlotTable`] by a token with a generation, so what the kernel still reports for an event that
+//! is gone finds nothing.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::cell::{Cell, Kind, Owner};
+use super::closure::{Closure, Outcome, RustClosure};
+use super::core::{Access, Core, OnLoop};
+use super::list::Links;
+use crate::error::Error;
+use crate::poller::{FileReady, Raw, Ready, Trigger};
+
+const ACTIVATED_SHIFT: u32 = 8;
+const BYTE: u64 = 0xff;
+
+fn mask(truth: u64) -> u32 {
+    (truth & BYTE) as u32
+}
+
+fn activated(truth: u64) -> u32 {
+    (truth >> ACTIVATED_SHIFT & BYTE) as u32
+}
+
+fn truth(mask: u32, activated: u32) -> u64 {
+    u64::from(mask) | u64::from(activated) << ACTIVATED_SHIFT
+}
+
+/// The links of activation come first: that list's pointers are pointers to the cell.
+#[repr(C)]
+pub(crate) struct FileKind {
+    activation: Links,
+    change: Links,
+    fd: i32,
+    trigger: Trigger,
+    token: u64,
+    /// The run in which a level event was last delivered.
+    delivered_in: std::cell::Cell<u32>,
+}
+
+pub(crate) type FileCell = Cell<FileKind>;
+
+impl Kind for FileKind {
+    fn silence(cell: &FileCell) {
+        cell.core.poller.deregister(cell.kind.token);
+    }
+
+    fn detach(cell: &FileCell, on_loop: OnLoop<'_>) {
+        cell.kind.activation.unlink();
+        cell.kind.change.unlink();
+        on_loop.core.slots.remove(cell.kind.token);
+    }
+}
+
+fn known(events: u32) -> Result<u32, Error> {
+    FileReady::from_bits(events).map(FileReady::bits).ok_or_else(|| {
+        Error::InvalidArgument(format!(
+            "unknown file event bits {:#x}: known are Read 1, Write 2, Closed 4 and Error 8",
+            events & !15
+        ))
+    })
+}
+
+/// Makes a file event and registers it; `init` sees the cell before any callback can begin.
+pub(crate) fn new<F: Closure>(
+    core: &Arc<Core>,
+    fd: i32,
+    trigger: Trigger,
+    events: u32,
+    closure: F,
+    init: impl FnOnce(&Owner<FileKind>),
+) -> Result<Owner<FileKind>, Error> {
+    core.check_fork()?;
+    let events = known(events)?;
+    let token = core.slots.reserve().ok_or_else(|| {
+        Error::OutOfRange(format!("a dispatcher holds at most {} file events", SlotTable::CAPACITY))
+    })?;
+    let kind = FileKind {
+        activation: Links::new(),
+        change: Links::new(),
+        fd,
+        trigger,
+        token,
+        delivered_in: std::cell::Cell::new(0),
+    };
+    let owner = Owner::new(core.clone(), kind, closure);
+    init(&owner);
+    core.slots.occupy(token, owner.cell());
+    let cell = owner.cell();
+    cell.truth.store(truth(events, 0), Ordering::Release);
+    core.poller
+        .register(fd, token, trigger)
+        .and_then(|()| cell.apply(false))
+        .map_err(|source| Error::os(format!("watching fd {fd}"), source))?;
+    Ok(owner)
+}
+
+impl Cell<FileKind> {
+    /// Tells the poller what the truth wants.
+    fn apply(&self, rearm: bool) -> std::io::Result<()> {
+        let wanted = || mask(self.truth.load(Ordering::Acquire));
+        self.core.poller.update(self.kind.token, &wanted, rearm)
+    }
+
+    fn is_edge(&self) -> bool {
+        self.kind.trigger == Trigger::Edge
+    }
+
+    pub(crate) fn set_enabled(&self, events: u32) -> Result<(), Error> {
+        self.core.check_fork()?;
+        let after = known(events)?;
+        // Pending activations are dropped (F4).
+        let before = mask(self.truth.swap(truth(after, 0), Ordering::AcqRel));
+        match self.core.access() {
+            Access::Running(on_loop) => {
+                self.kind.activation.unlink();
+                // To and from nothing goes to the kernel at once: errors surface here, and the fd may be
+                // closed next. All else waits for the end of the iteration, where it may have been undone.
+                if before != 0 && after != 0 {
+                    if before != after || self.is_edge() {
+                        self.change_later(on_loop);
+                    }
+                    return Ok(());
+                }
+            }
+            Access::Direct(_) => self.kind.activation.unlink(),
+            Access::Remote => {}
+        }
+        self.apply(self.is_edge()).map_err(|source| {
+            self.truth.store(0, Ordering::Release);
+            Error::os(format!("watching fd {}", self.kind.fd), source)
+        })
+    }
+
+    fn change_later(&self, on_loop: OnLoop<'_>) {
+        if !self.kind.change.is_linked() {
+            // SAFETY: not linked; the cell stays in place and leaves before it is freed.
+            unsafe { on_loop.dirty.push_back(&self.kind.change) };
+        }
+    }
+
+    pub(crate) fn activate(&self, events: u32) -> Result<(), Error> {
+        self.core.check_fork()?;
+        if events == 0 {
+            return Err(Error::InvalidArgument("activate() needs at least one event bit".into()));
+        }
+        let bits = known(events)?;
+        self.truth.fetch_or(truth(0, bits), Ordering::AcqRel);
+        match self.core.access() {
+            Access::Running(on_loop) => self.link_activation(on_loop),
+            Access::Direct(direct) => {
+                self.link_activation(direct.on_loop());
+                direct.on_loop().wake_on_release.set(true);
+            }
+            Access::Remote => {
+                if !self.queued.swap(true, Ordering::AcqRel) {
+                    self.core.send(super::core::Command::Activate(Ref(NonNull::from(self))));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn link_activation(&self, on_loop: OnLoop<'_>) {
+        if !self.kind.activation.is_linked() {
+            // SAFETY: as in `change_later`.
+            unsafe { on_loop.activated.push_back(&self.kind.activation) };
+        }
+    }
+
+    /// For `EmulatedEdge` alone: stops to watch `events`.
+    pub(crate) fn unregister_if_emulated_edge(&self, events: u32) -> Result<(), Error> {
+        self.change_emulated(events, |mask, events| mask & !events)
+    }
+
+    /// For `EmulatedEdge` alone: watches `events` again.
+    pub(crate) fn register_if_emulated_edge(&self, events: u32) -> Result<(), Error> {
+        self.change_emulated(events, |mask, events| mask | events)
+    }
+
+    fn change_emulated(&self, events: u32, change: impl Fn(u32, u32) -> u32) -> Result<(), Error> {
+        self.core.check_fork()?;
+        let events = known(events)?;
+        if self.kind.trigger != Trigger::EmulatedEdge {
+            return Ok(());
+        }
+        let _ = self.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            Some(truth(change(mask(word), events), activated(word)))
+        });
+        if let Access::Running(on_loop) = self.core.access() {
+            self.change_later(on_loop);
+            return Ok(());
+        }
+        self.apply(false).map_err(|source| Error::os(format!("watching fd {}", self.kind.fd), source))
+    }
+
+    /// Claims what is to be delivered: real readiness and activations in one (F6). What an `EmulatedEdge`
+    /// event is told it does not watch any more.
+    fn claim(&self, ready: Raw) -> Option<u32> {
+        let mut word = self.truth.load(Ordering::Acquire);
+        loop {
+            let events = ready.delivered(mask(word)) | activated(word);
+            if events == 0 {
+                return None;
+            }
+            let emulated = self.kind.trigger == Trigger::EmulatedEdge;
+            let left = if emulated { mask(word) & !events } else { mask(word) };
+            match self.truth.compare_exchange(word, truth(left, 0), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(events),
+                Err(changed) => word = changed,
+            }
+        }
+    }
+}
+
+/// A file event's cell in a command.
+pub(crate) struct Ref(NonNull<FileCell>);
+
+// SAFETY: a queued cell stays alive until the loop has dequeued it.
+unsafe impl Send for Ref {}
+
+impl OnLoop<'_> {
+    /// Delivers what the poll found.
+    pub(crate) fn dispatch_ready(self) -> Outcome {
+        while let Some(item) = self.next_ready() {
+            let Some(cell) = self.core.slots.get(item.token) else { continue };
+            // SAFETY: the slot is emptied before its cell is freed, on this thread.
+            self.deliver(unsafe { cell.as_ref() }, item.raw)?;
+        }
+        Ok(())
+    }
+
+    fn next_ready(self) -> Option<Ready> {
+        let position = self.ready_position.get();
+        let item = self.ready.borrow().get(position).copied();
+        self.ready_position.set(position + usize::from(item.is_some()));
+        item
+    }
+
+    fn deliver(self, cell: &FileCell, mut ready: Raw) -> Outcome {
+        if self.level_once.get() && cell.kind.trigger == Trigger::Level {
+            if cell.kind.delivered_in.get() == self.run.get() {
+                ready = Raw(0);
+            } else {
+                cell.kind.delivered_in.set(self.run.get());
+            }
+        }
+        self.invoke(cell, &self.core.stats.file_events, || {
+            let events = cell.claim(ready)?;
+            cell.kind.activation.unlink();
+            if cell.kind.trigger == Trigger::EmulatedEdge {
+                cell.change_later(self);
+            }
+            Some(events)
+        })
+    }
+
+    /// Delivers the activations that were made before this iteration and were not merged with readiness.
+    pub(crate) fn run_activations(self) -> Outcome {
+        while let Some(links) = self.activations_due.pop_front() {
+            // SAFETY: the links are the cell's first field, and a linked cell is alive.
+            self.deliver(unsafe { &*links.cast::<FileCell>() }, Raw(0))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn receive_activation(self, event: Ref) {
+        // SAFETY: a queued cell is alive.
+        let cell = unsafe { event.0.as_ref() };
+        if cell.dequeue() {
+            self.collect(cell);
+        } else {
+            cell.link_activation(self);
+        }
+    }
+
+    /// Takes the coalesced changes of masks to the kernel: one call a handle at most.
+    pub(crate) fn apply_changes(self) {
+        while let Some(links) = self.dirty.pop_front() {
+            let cell = links.wrapping_byte_sub(std::mem::offset_of!(FileKind, change)).cast::<FileCell>();
+            // SAFETY: the list holds the `change` links of living cells, and the kind is their first field.
+            let cell = unsafe { &*cell };
+            if let Err(error) = cell.apply(cell.is_edge()) {
+                self.core.stats.registration_errors.add_here(1);
+                tracing::error!(dispatcher = %self.core.name, fd = cell.kind.fd, %error,
+                    "a change of what is watched failed");
+                let told = mask(cell.truth.load(Ordering::Acquire))
+                    & (FileReady::ERROR | FileReady::READ | FileReady::WRITE).bits();
+                if told != 0 {
+                    cell.truth.fetch_or(truth(0, told), Ordering::AcqRel);
+                    cell.link_activation(self);
+                }
+            }
+        }
+    }
+}
+
+/// From token to cell, without a lock to look up. Slots come in chunks that never move, each twice as large as
+/// the one before.
+pub(crate) struct SlotTable {
+    chunks: [AtomicPtr<Slot>; CHUNKS],
+    free: Mutex<FreeSlots>,
+}
+
+const CHUNKS: usize = 16;
+const FIRST_CHUNK: usize = 64;
+
+#[derive(Default)]
+struct Slot {
+    generation: AtomicU32,
+    cell: AtomicPtr<FileCell>,
+}
+
+#[derive(Default)]
+struct FreeSlots {
+    free: Vec<u32>,
+    used: u32,
+}
+
+impl SlotTable {
+    const CAPACITY: usize = FIRST_CHUNK * ((1 << CHUNKS) - 1);
+
+    pub(crate) fn new() -> SlotTable {
+        SlotTable { chunks: Default::default(), free: Mutex::default() }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, FreeSlots> {
+        self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Which chunk an index lies in, and where.
+    fn place(index: u32) -> (usize, usize) {
+        let shifted = index as usize + FIRST_CHUNK;
+        let chunk = (shifted / FIRST_CHUNK).ilog2() as usize;
+        (chunk, shifted - (FIRST_CHUNK << chunk))
+    }
+
+    fn slot(&self, index: u32) -> Option<&Slot> {
+        let (chunk, offset) = Self::place(index);
+        let slots = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        // SAFETY: a chunk, once there, stays until the table goes, and `offset` lies within its length.
+        (!slots.is_null()).then(|| unsafe { &*slots.add(offset) })
+    }
+
+    /// A token for a new event: its slot's number, and a generation that the number never had before.
+    fn reserve(&self) -> Option<u64> {
+        let mut free = self.lock();
+        let index = match free.free.pop() {
+            Some(index) => index,
+            None if (free.used as usize) < Self::CAPACITY => {
+                let index = free.used;
+                let (chunk, offset) = Self::place(index);
+                if offset == 0 {
+                    let slots: Box<[Slot]> = (0..FIRST_CHUNK << chunk).map(|_| Slot::default()).collect();
+                    self.chunks[chunk].store(Box::into_raw(slots).cast(), Ordering::Release);
+                }
+                free.used += 1;
+                index
+            }
+            None => return None,
+        };
+        // The top bit of a token is the poller's.
+        let generation = self.slot(index)?.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        Some(u64::from(generation & (u32::MAX >> 1)) << 32 | u64::from(index))
+    }
+
+    fn occupy(&self, token: u64, cell: &FileCell) {
+        if let Some(slot) = self.slot(token as u32) {
+            slot.cell.store(std::ptr::from_ref(cell).cast_mut(), Ordering::Release);
+        }
+    }
+
+    fn get(&self, token: u64) -> Option<NonNull<FileCell>> {
+        let slot = self.slot(token as u32)?;
+        let generation = slot.generation.load(Ordering::Relaxed) & (u32::MAX >> 1);
+        (u64::from(generation) == token >> 32).then(|| NonNull::new(slot.cell.load(Ordering::Acquire)))?
+    }
+
+    fn remove(&self, token: u64) {
+        if let Some(slot) = self.slot(token as u32) {
+            slot.cell.store(std::ptr::null_mut(), Ordering::Release);
+            self.lock().free.push(token as u32);
+        }
+    }
+}
+
+impl Drop for SlotTable {
+    fn drop(&mut self) {
+        for (chunk, slots) in self.chunks.iter_mut().enumerate() {
+            let slots = *slots.get_mut();
+            if !slots.is_null() {
+                let length = FIRST_CHUNK << chunk;
+                // SAFETY: made from a boxed slice of this length in `reserve`.
+                drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(slots, length)) });
+            }
+        }
+    }
+}
+
+/// A callback for the readiness of a file descriptor. Dropping it ends the watch.
+///
+/// All its functions may be called from any thread. The fd stays the caller's: it is never closed and its flags
+/// never change. Drop the event, or disable it, before closing the fd.
+pub struct FileEvent {
+    owner: Owner<FileKind>,
+}
+
+impl FileEvent {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        fd: i32,
+        trigger: Trigger,
+        events: FileReady,
+        mut callback: impl FnMut(FileReady) + Send + 'static,
+    ) -> Result<FileEvent, Error> {
+        let closure = RustClosure(move |bits| {
+            if let Some(events) = FileReady::from_bits(bits) {
+                callback(events);
+            }
+        });
+        new(core, fd, trigger, events.bits(), closure, |_| ()).map(|owner| FileEvent { owner })
+    }
+
+    /// Watches `events` from now on; none of them: nothing is delivered, hang-ups and errors included, until
+    /// it is enabled again. Drops activations that were not delivered yet. On an edge event, readiness that
+    /// exists is delivered again, also with an unchanged mask.
+    ///
+    /// # Errors
+    /// The system's, when the fd cannot be watched; the event then watches nothing.
+    pub fn set_enabled(&self, events: FileReady) -> Result<(), Error> {
+        self.owner.cell().set_enabled(events.bits())
+    }
+
+    /// Delivers `events` in the next iteration, whether or not they are ready or enabled, merged with what is.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for no events at all.
+    pub fn activate(&self, events: FileReady) -> Result<(), Error> {
+        self.owner.cell().activate(events.bits())
+    }
+
+    /// Stops watching `events` if the event was made with [`Trigger::EmulatedEdge`]; else does nothing.
+    ///
+    /// # Errors
+    /// The system's, outside `run()`.
+    pub fn unregister_if_emulated_edge(&self, events: FileReady) -> Result<(), Error> {
+        self.owner.cell().unregister_if_emulated_edge(events.bits())
+    }
+
+    /// Watches `events` again if the event was made with [`Trigger::EmulatedEdge`]; else does nothing.
+    ///
+    /// # Errors
+    /// The system's, outside `run()`.
+    pub fn register_if_emulated_edge(&self, events: FileReady) -> Result<(), Error> {
+        self.owner.cell().register_if_emulated_edge(events.bits())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_lie_one_after_another() {
+        assert_eq!(SlotTable::place(0), (0, 0));
+        assert_eq!(SlotTable::place(63), (0, 63));
+        assert_eq!(SlotTable::place(64), (1, 0));
+        assert_eq!(SlotTable::place(191), (1, 127));
+        assert_eq!(SlotTable::place(192), (2, 0));
+    }
+
+    #[test]
+    fn f8_a_token_never_returns() {
+        let table = SlotTable::new();
+        let first = table.reserve().unwrap();
+        table.remove(first);
+        let second = table.reserve().unwrap();
+        assert_eq!(first as u32, second as u32);
+        assert_ne!(first, second);
+        assert!(table.get(first).is_none());
+    }
+}

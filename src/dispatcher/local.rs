@@ -1,0 +1,111 @@
+//! The loop's own state: what only its owner touches.
+//!
+//! Everything is behind cells that are borrowed for single operations, so that no borrow is held while user
+//! code runs and any callback may create, destroy or re-enter anything.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::cell::Garbage;
+use super::clock::Nanos;
+use super::closure::Failure;
+use super::deferred::Deferred;
+use super::list::List;
+use super::watchdog::Registration;
+use super::wheel::Wheel;
+use crate::poller::Ready;
+
+pub(crate) struct Local {
+    pub(crate) wheel: Box<Wheel>,
+    /// Timers armed since the last reading of the clock.
+    pub(crate) arming: List,
+    /// Timers that are due in this iteration.
+    pub(crate) expired: List,
+
+    /// What the last poll found; `ready_position` is the next to deliver.
+    pub(crate) ready: RefCell<Vec<Ready>>,
+    pub(crate) ready_position: Cell<usize>,
+    /// File events activated by hand: for the next iteration, and for this one.
+    pub(crate) activated: List,
+    pub(crate) activations_due: List,
+    /// File events whose registration is to change before the next poll.
+    pub(crate) dirty: List,
+
+    pub(crate) next: List,
+    pub(crate) next_due: List,
+    pub(crate) current: List,
+    pub(crate) current_due: List,
+    schedules: Cell<u64>,
+
+    pub(crate) deferred: RefCell<Vec<Deferred>>,
+    /// The batch that is being flushed; not empty between flushes only after a panic.
+    pub(crate) deferred_batch: RefCell<VecDeque<Deferred>>,
+    pub(crate) flushing: Cell<bool>,
+
+    pub(crate) signal_listeners: List,
+    pub(crate) signals_due: List,
+
+    pub(crate) watchdog: RefCell<Option<Registration>>,
+    pub(crate) is_watched: Cell<bool>,
+
+    /// Cells to free once no list and no lock is in use.
+    pub(crate) garbage: Cell<Vec<Garbage>>,
+    pub(crate) current_destroyed: Cell<bool>,
+    pub(crate) wake_on_release: Cell<bool>,
+    /// What a destructor panicked with, in a flush that the running callback asked for.
+    pub(crate) failure: Cell<Option<Box<Failure>>>,
+    /// When the last poll returned, while statistics are recorded.
+    pub(crate) after_poll: Cell<Option<Nanos>>,
+    /// At the last `exit()` from the loop's thread: schedules older than this still run.
+    pub(crate) exit_schedules: Cell<Option<u64>>,
+    /// The dispatcher was destroyed inside a callback; the rest is done when `run()` ends.
+    pub(crate) destroyed: Cell<bool>,
+    /// Counts the runs; in a non-blocking one, a level event is delivered once a run.
+    pub(crate) run: Cell<u32>,
+    pub(crate) level_once: Cell<bool>,
+}
+
+impl Local {
+    pub(crate) fn new(now: Nanos) -> Local {
+        Local {
+            wheel: Wheel::new(now),
+            arming: List::new(),
+            expired: List::new(),
+            ready: RefCell::new(Vec::new()),
+            ready_position: Cell::new(0),
+            activated: List::new(),
+            activations_due: List::new(),
+            dirty: List::new(),
+            next: List::new(),
+            next_due: List::new(),
+            current: List::new(),
+            current_due: List::new(),
+            schedules: Cell::new(0),
+            deferred: RefCell::new(Vec::new()),
+            deferred_batch: RefCell::new(VecDeque::new()),
+            flushing: Cell::new(false),
+            signal_listeners: List::new(),
+            signals_due: List::new(),
+            watchdog: RefCell::new(None),
+            is_watched: Cell::new(false),
+            garbage: Cell::new(Vec::new()),
+            current_destroyed: Cell::new(false),
+            wake_on_release: Cell::new(false),
+            failure: Cell::new(None),
+            after_poll: Cell::new(None),
+            exit_schedules: Cell::new(None),
+            destroyed: Cell::new(false),
+            run: Cell::new(0),
+            level_once: Cell::new(false),
+        }
+    }
+
+    /// Numbers a schedule for the current iteration.
+    pub(crate) fn count_schedule(&self) -> u64 {
+        self.schedules.replace(self.schedules.get() + 1)
+    }
+
+    pub(crate) fn schedules(&self) -> u64 {
+        self.schedules.get()
+    }
+}

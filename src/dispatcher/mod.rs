@@ -1,0 +1,409 @@
+//! The dispatcher: one loop, run by one thread at a time.
+//!
+//! # One iteration
+//!
+//! 1. Changes of what is watched go to the poller; the timeout is computed.
+//! 2. The poller waits.
+//! 3. The time is refreshed; what is due in this iteration is fixed: expired timers, activations, and
+//!    callbacks scheduled for "the next iteration".
+//! 4. Signals and ready file events.
+//! 5. Expired timers, by deadline.
+//! 6. Activated file events.
+//! 7. Callbacks scheduled for this iteration in an earlier one.
+//! 8. The tail: deferred deletes, a batch of posts, deferred deletes, callbacks scheduled for "the current
+//!    iteration"; again until nothing is left or the budget is spent.
+//!
+//! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
+
+mod api;
+pub(crate) mod cell;
+mod clock;
+pub(crate) mod closure;
+pub(crate) mod core;
+pub(crate) mod deferred;
+pub(crate) mod file_event;
+mod list;
+mod local;
+pub(crate) mod post;
+mod queue;
+pub(crate) mod schedulable;
+mod shutdown;
+pub(crate) mod signal;
+mod stats;
+pub(crate) mod timer;
+mod tracked;
+mod watchdog;
+mod wheel;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+pub use api::{Builder, Dispatcher, Handle, RunType};
+pub(crate) use clock::Nanos;
+pub use clock::SimulatedClock;
+pub use file_event::FileEvent;
+pub use schedulable::SchedulableCallback;
+pub use signal::SignalEvent;
+pub use stats::{LatencySummary, LoopStats};
+pub use timer::{PeriodicTimer, Timer};
+pub use tracked::TrackedObject;
+pub use watchdog::Watchdog;
+
+use self::cell::{Cell, Garbage, Kind};
+use self::closure::{Failure, Outcome};
+use self::core::{Command, Core, Entered, OnLoop};
+use self::stats::Counter;
+use crate::error::Error;
+use crate::poller::TimerSlack;
+
+/// How much tail work an iteration does before it looks at file descriptors and timers again.
+pub(crate) struct Budget(u32);
+
+impl Budget {
+    /// Enough that the poll in between, about half a microsecond, is lost among them.
+    const CALLBACKS: u32 = 1024;
+
+    fn new() -> Budget {
+        Budget(Self::CALLBACKS)
+    }
+
+    fn unlimited() -> Budget {
+        Budget(u32::MAX)
+    }
+
+    pub(crate) fn spend(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Why `run()` ended other than by returning.
+pub(crate) enum RunError {
+    Refused(Error),
+    /// A callback panicked or threw.
+    Callback(Box<Failure>),
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> RunError {
+        RunError::Refused(error)
+    }
+}
+
+impl From<Box<Failure>> for RunError {
+    fn from(failure: Box<Failure>) -> RunError {
+        RunError::Callback(failure)
+    }
+}
+
+/// How many times a non-blocking run goes round while new work keeps coming.
+const PASSES: u32 = 16;
+
+/// Runs the loop on this thread. `entered` is called once it owns the loop, before anything runs.
+pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Result<(), RunError> {
+    core.check_fork()?;
+    let running = match core.enter() {
+        Entered::Running(running) => running,
+        Entered::Nested(_) => {
+            return Err(Error::InvalidState(
+                "this thread is inside run() of this dispatcher already".into(),
+            ))?;
+        }
+        Entered::Elsewhere if how == RunType::NonBlock => {
+            return Err(Error::InvalidState("another thread runs this dispatcher".into()))?;
+        }
+        Entered::Elsewhere => {
+            core.wait_until_left();
+            entered();
+            return Ok(());
+        }
+    };
+    let on_loop = running.on_loop();
+    core.last_runner.store(self::core::thread_number(), Ordering::Relaxed);
+    core.accepting.store(true, Ordering::Release);
+    on_loop.run.set(on_loop.run.get().wrapping_add(1));
+    on_loop.level_once.set(how == RunType::NonBlock);
+    entered();
+    let result = match how {
+        RunType::NonBlock => on_loop.run_passes(),
+        RunType::Block | RunType::RunUntilExit => on_loop.run_until_exit(),
+    };
+    if on_loop.destroyed.get() {
+        on_loop.close();
+    }
+    result
+}
+
+impl OnLoop<'_> {
+    fn run_until_exit(self) -> Result<(), RunError> {
+        let _precise = TimerSlack::least();
+        self.core.refresh_time();
+        let mut step = self.tail(true)?;
+        loop {
+            // An exit that came before the run still gets one whole pass.
+            let left = step.is_break();
+            self.iterate(true)?;
+            step = self.tail(true)?;
+            if left || step.is_break() {
+                self.core.exit_at.store(0, Ordering::SeqCst);
+                self.exit_schedules.set(None);
+                return Ok(());
+            }
+        }
+    }
+
+    fn run_passes(self) -> Result<(), RunError> {
+        self.core.refresh_time();
+        let _ = self.tail(false)?;
+        for _ in 0..PASSES {
+            self.iterate(false)?;
+            let _ = self.tail(false)?;
+            if !self.has_injected_work() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps 1 to 7.
+    fn iterate(self, may_wait: bool) -> Result<(), RunError> {
+        self.poll(may_wait)?;
+        self.receive_commands();
+        self.core.stats.iterations.add_here(1);
+        let now = self.core.refresh_time();
+        self.wheel.expire(now, &self.expired);
+        self.activations_due.append(&self.activated);
+        self.next_due.append(&self.next);
+
+        self.dispatch_signals()?;
+        self.dispatch_ready()?;
+        self.fire_timers()?;
+        self.run_activations()?;
+        self.run_next()?;
+        Ok(())
+    }
+
+    /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.
+    fn tail(self, heed_exit: bool) -> Result<ControlFlow<()>, Box<Failure>> {
+        let mut budget = Budget::new();
+        loop {
+            let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
+            let (end, schedules) = match exit {
+                0 => (self.core.posts.end(), None),
+                exit => (exit - 1, Some(self.exit_schedules.get().unwrap_or(self.schedules()))),
+            };
+            if exit != 0 {
+                budget = Budget::unlimited();
+            }
+            self.receive_commands();
+            self.flush_deferred()?;
+            self.run_posts(end, &mut budget)?;
+            self.flush_deferred()?;
+            self.run_current(schedules, &mut budget)?;
+            if exit != 0 && self.core.posts.begin() >= end && self.core.exit_at.load(Ordering::SeqCst) == exit
+            {
+                self.flush_deferred()?;
+                return Ok(ControlFlow::Break(()));
+            }
+            if exit == 0 && (budget.is_spent() || !self.has_tail_work()) {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+    }
+
+    fn poll(self, may_wait: bool) -> Result<(), Error> {
+        // A callback may have forked, and this may be the child.
+        self.core.check_fork()?;
+        self.settle();
+        let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
+        let before = self.start_poll();
+        let mut ready = self.ready.take();
+        ready.drain(..self.ready_position.take().min(ready.len()));
+        let result = self.core.poller.wait(&mut ready, timeout);
+        self.ready.replace(ready);
+        self.core.awake();
+        self.end_poll(before, timeout);
+        result.map_err(|source| Error::os("waiting for events", source))
+    }
+
+    /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.
+    fn fall_asleep(self) -> Option<Nanos> {
+        if self.has_queued_work() {
+            return Some(0);
+        }
+        self.core.fall_asleep();
+        let core = self.core;
+        let queued = !core.posts.is_empty()
+            || core.has_commands()
+            || core.exit_at.load(Ordering::SeqCst) != 0
+            || !core.signals.is_empty();
+        if queued { Some(0) } else { self.time_left() }
+    }
+
+    /// What a foreign loop may wait for; see [`Handle::next_timeout`].
+    pub(crate) fn foreign_timeout(self) -> Option<Nanos> {
+        if self.has_queued_work() { Some(0) } else { self.time_left() }
+    }
+
+    /// Until the earliest timer; none while it stands still in simulated time.
+    fn time_left(self) -> Option<Nanos> {
+        let earliest = self.wheel.earliest()?;
+        let left = earliest.saturating_sub(self.core.clock.now());
+        (left == 0 || !self.core.clock.is_simulated()).then_some(left)
+    }
+
+    /// Work that needs no waiting: queued, left over, or a timer that is due.
+    fn has_injected_work(self) -> bool {
+        self.has_queued_work() || self.time_left() == Some(0)
+    }
+
+    fn has_queued_work(self) -> bool {
+        self.has_tail_work()
+            || !self.next.is_empty()
+            || !self.next_due.is_empty()
+            || !self.activated.is_empty()
+            || !self.activations_due.is_empty()
+            || !self.expired.is_empty()
+            || !self.signals_due.is_empty()
+            || self.ready_position.get() < self.ready.borrow().len()
+    }
+
+    fn has_tail_work(self) -> bool {
+        !self.core.posts.is_empty()
+            || self.core.has_commands()
+            || self.has_deferred()
+            || !self.current.is_empty()
+            || !self.current_due.is_empty()
+    }
+
+    /// Brings the poller and the wheel up to date with what callbacks asked for.
+    pub(crate) fn settle(self) {
+        self.arm_timers();
+        self.apply_changes();
+    }
+
+    /// Runs the callback of `cell` if `claim`, under the rules of [`cell`], gives its events.
+    pub(crate) fn invoke<K: Kind>(
+        self,
+        cell: &Cell<K>,
+        counter: &Counter,
+        claim: impl FnOnce() -> Option<u32>,
+    ) -> Outcome {
+        self.core.begin(cell);
+        let Some(events) = claim() else {
+            self.core.end();
+            return Ok(());
+        };
+        self.touch_watchdog();
+        counter.add_here(1);
+        // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
+        let outcome = unsafe { cell.call(events) };
+        self.core.end();
+        if self.current_destroyed.take() {
+            self.collect(cell);
+            self.drop_garbage();
+        }
+        self.after_callback(outcome)
+    }
+
+    /// What every piece of user code is followed by.
+    #[inline]
+    fn after_callback(self, outcome: Outcome) -> Outcome {
+        self.arm_timers();
+        match self.failure.take() {
+            None => outcome,
+            Some(failure) => outcome.and(Err(failure)),
+        }
+    }
+
+    /// Whether it is `cell`'s callback that is running.
+    pub(crate) fn is_current<K: Kind>(self, cell: &Cell<K>) -> bool {
+        self.core.is_current(cell)
+    }
+
+    /// The running callback's cell left all lists and is to be freed when the callback returns.
+    pub(crate) fn destroy_current_later(self) {
+        self.current_destroyed.set(true);
+    }
+
+    /// Frees a destroyed cell once that is safe; one that a command still points to, when it arrives.
+    pub(crate) fn collect<K: Kind>(self, cell: &Cell<K>) {
+        if !cell.leave_to_command() {
+            let mut garbage = self.garbage.take();
+            // SAFETY: it left all lists, and no command points to it.
+            garbage.push(unsafe { Garbage::detached(cell) });
+            self.garbage.set(garbage);
+        }
+    }
+
+    /// Takes over what other threads asked for.
+    pub(crate) fn receive_commands(self) {
+        if !self.core.has_commands() {
+            return;
+        }
+        while let Some(command) = self.core.next_command(self) {
+            match command {
+                Command::Timer(timer) => self.receive_timer(timer),
+                Command::Schedule(callback) => self.receive_schedule(callback),
+                Command::Activate(event) => self.receive_activation(event),
+                Command::Listen(event) => self.receive_listener(event),
+                Command::Defer(object) => self.defer_here(object),
+                Command::Watchdog(registration) => {
+                    if let Some(former) = self.replace_watchdog(registration) {
+                        self.defer_here(deferred::Deferred::new(Box::new(former)));
+                    }
+                }
+                Command::Reap(garbage) => {
+                    garbage.detach(self);
+                    let mut all = self.garbage.take();
+                    all.push(garbage);
+                    self.garbage.set(all);
+                }
+            }
+        }
+        if self.core.is_running_here() {
+            self.drop_garbage();
+        }
+    }
+
+    /// Frees cells. Their closures' destructors are user code: outside direct sections only.
+    fn drop_garbage(self) {
+        for cell in self.garbage.take() {
+            if let Err(failure) = closure::guarded(|| drop(cell)) {
+                tracing::error!(dispatcher = %self.core.name, "a closure's destructor: {}", failure.describe());
+            }
+        }
+    }
+
+    /// An `exit()` on the loop's own thread: what is scheduled from now on is not waited for.
+    pub(crate) fn note_exit(self) {
+        self.exit_schedules.set(Some(self.schedules()));
+    }
+
+    /// The loop's duration ends (Q1) and the poll begins.
+    fn start_poll(self) -> Option<Nanos> {
+        self.core.stats.is_recording().then(|| {
+            let now = self.core.clock.now();
+            if let Some(after_poll) = self.after_poll.take() {
+                self.core.stats.record_loop_duration(now.saturating_sub(after_poll));
+            }
+            now
+        })
+    }
+
+    fn end_poll(self, before: Option<Nanos>, timeout: Option<Nanos>) {
+        if let Some(before) = before {
+            let now = self.core.clock.now();
+            self.after_poll.set(Some(now));
+            // Only a poll that lasted its whole timeout can have been late.
+            let late = timeout.and_then(|timeout| now.checked_sub(before.saturating_add(timeout)));
+            if let Some(late) = late {
+                self.core.stats.record_poll_delay(late);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The end: `shutdown()`, which a later `run()` revives, and destruction, which nothing does.
+
+use std::sync::atomic::Ordering;
+
+use super::closure::guarded;
+use super::core::{Core, Entered, OnLoop};
+
+/// Destructors may post and defer anew; this many rounds of that are followed.
+const ROUNDS: usize = 1000;
+
+impl Core {
+    /// Refuses posts from now on and drops what is queued, without running it (P10).
+    pub(crate) fn shut_down(&self) {
+        if self.is_forked() {
+            return;
+        }
+        loop {
+            self.accepting.store(false, Ordering::Release);
+            match self.enter() {
+                Entered::Running(running) => return running.on_loop().drop_everything(),
+                Entered::Nested(on_loop) => return on_loop.drop_everything(),
+                Entered::Elsewhere => {
+                    self.exit();
+                    self.wait_until_left();
+                }
+            }
+        }
+    }
+
+    /// Deletes now what was deferred; for a loop that another thread runs, that thread does so in its next
+    /// tail, since the objects die there (D5, D8).
+    pub(crate) fn clear_deferred(&self) {
+        match self.enter() {
+            Entered::Running(running) => {
+                if let Err(failure) = running.on_loop().flush_deferred() {
+                    tracing::error!(dispatcher = %self.name, "a deferred delete: {}", failure.describe());
+                }
+            }
+            Entered::Nested(on_loop) => {
+                if let Err(failure) = on_loop.flush_deferred() {
+                    on_loop.failure.set(Some(failure));
+                }
+            }
+            Entered::Elsewhere => self.wake(),
+        }
+    }
+
+    /// The dispatcher object is gone: everything queued dies, handles become inert. In one of its own
+    /// callbacks the rest happens when `run()` ends.
+    pub(crate) fn destroy(&self) {
+        match self.running_here() {
+            Some(on_loop) => {
+                on_loop.destroyed.set(true);
+                self.accepting.store(false, Ordering::Release);
+                self.exit();
+            }
+            None => self.shut_down(),
+        }
+    }
+}
+
+/// What a dispatcher held for later.
+pub(crate) struct Doomed {
+    posts: Vec<super::post::Task>,
+    deferred: Vec<super::deferred::Deferred>,
+    watchdog: Option<super::watchdog::Registration>,
+}
+
+impl Doomed {
+    fn is_empty(&self) -> bool {
+        self.posts.is_empty() && self.deferred.is_empty() && self.watchdog.is_none()
+    }
+
+    /// Each destructor by itself, so that one that panics costs only itself.
+    fn destroy(self, dispatcher: &str) {
+        let report = |outcome: super::closure::Outcome| {
+            if let Err(failure) = outcome {
+                tracing::error!(dispatcher, "during shutdown: {}", failure.describe());
+            }
+        };
+        self.deferred.into_iter().for_each(|object| report(object.destroy()));
+        self.posts.into_iter().for_each(|post| report(guarded(|| drop(post))));
+        report(guarded(|| drop(self.watchdog)));
+    }
+
+    fn leak(self, dispatcher: &str) {
+        if !self.is_empty() {
+            tracing::error!(
+                dispatcher,
+                posts = self.posts.len(),
+                deferred = self.deferred.len(),
+                "destructors keep posting or deferring during shutdown; the rest is leaked"
+            );
+            std::mem::forget(self);
+        }
+    }
+}
+
+impl OnLoop<'_> {
+    fn take_everything(self) -> Doomed {
+        self.receive_commands();
+        self.core.exit_at.store(0, Ordering::SeqCst);
+        self.exit_schedules.set(None);
+        let mut deferred: Vec<_> = self.deferred_batch.take().into();
+        deferred.append(&mut self.deferred.borrow_mut());
+        Doomed { posts: self.take_posts(), deferred, watchdog: self.replace_watchdog(None) }
+    }
+
+    fn drop_everything(self) {
+        for _ in 0..ROUNDS {
+            let doomed = self.take_everything();
+            if doomed.is_empty() {
+                return;
+            }
+            doomed.destroy(&self.core.name);
+        }
+        self.take_everything().leak(&self.core.name);
+    }
+
+    /// The end of a `run()` in which the dispatcher was destroyed.
+    pub(crate) fn close(self) {
+        self.core.accepting.store(false, Ordering::Release);
+        self.drop_everything();
+    }
+}

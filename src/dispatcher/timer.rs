@@ -1,0 +1,280 @@
+//! Timers: one-shot and periodic.
+//!
+//! A timer's truth is its deadline: 0 when disarmed, [`NEVER`] when armed for ever, [`ARMING`] between an
+//! `enable` on the loop and the end of that callback. Timers armed in one callback share one reading of the
+//! clock, taken when it returns: that is late enough never to fire early, and costs a burst of timers next to
+//! nothing.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::cell::{Cell, Kind, Owner};
+use super::clock::{Nanos, nanos};
+use super::closure::{Closure, Outcome, RustClosure};
+use super::core::{Access, Command, Core, OnLoop};
+use super::local::Local;
+use super::wheel::Entry;
+
+/// A deadline that is armed but does not come.
+pub(crate) const NEVER: Nanos = u64::MAX;
+const ARMING: Nanos = 1;
+
+/// The entry comes first: the wheel's pointers are pointers to the cell. While the truth is [`ARMING`], its
+/// deadline holds the delay that was asked for.
+#[repr(C)]
+pub(crate) struct TimerKind {
+    entry: Entry,
+}
+
+impl Kind for TimerKind {
+    fn detach(cell: &Cell<TimerKind>, on_loop: OnLoop<'_>) {
+        on_loop.wheel.remove(&cell.kind.entry);
+    }
+}
+
+/// A timer cell in a command.
+pub(crate) struct Ref(NonNull<Cell<TimerKind>>);
+
+// SAFETY: a queued cell stays alive until the loop has dequeued it.
+unsafe impl Send for Ref {}
+
+pub(crate) type TimerCell = Cell<TimerKind>;
+
+pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> {
+    Owner::new(core.clone(), TimerKind { entry: Entry::new() }, closure)
+}
+
+impl Cell<TimerKind> {
+    pub(crate) fn enable(&self, delay: Nanos) {
+        match self.core.access() {
+            Access::Running(on_loop) => self.arm_later(&on_loop, delay),
+            Access::Direct(direct) => {
+                self.arm_later(&direct.on_loop(), delay);
+                direct.on_loop().wake_on_release.set(true);
+            }
+            Access::Remote => {
+                let deadline = self.core.clock.now().saturating_add(delay);
+                self.truth.store(deadline, Ordering::Release);
+                if !self.queued.swap(true, Ordering::AcqRel) {
+                    self.core.send(Command::Timer(Ref(NonNull::from(self))));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn disable(&self) {
+        match self.core.access() {
+            Access::Running(on_loop) => self.disarm(&on_loop),
+            Access::Direct(direct) => self.disarm(&direct.on_loop()),
+            // It stays in the wheel; without a truth it does not fire when its time comes.
+            Access::Remote => drop(self.truth.swap(0, Ordering::AcqRel)),
+        }
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.truth.load(Ordering::Acquire) != 0
+    }
+
+    fn arm_later(&self, local: &Local, delay: Nanos) {
+        local.wheel.remove(&self.kind.entry);
+        self.kind.entry.deadline.set(delay);
+        self.truth.store(ARMING, Ordering::Release);
+        // SAFETY: removed from its list above; the cell stays in place and leaves before it is freed.
+        unsafe { local.arming.push_back(self.kind.entry.links()) };
+    }
+
+    fn disarm(&self, local: &Local) {
+        self.truth.store(0, Ordering::Release);
+        local.wheel.remove(&self.kind.entry);
+    }
+
+    /// Arms for an absolute deadline, on the loop.
+    fn arm_at(&self, local: &Local, deadline: Nanos) {
+        local.wheel.remove(&self.kind.entry);
+        self.truth.store(deadline, Ordering::Release);
+        // SAFETY: as in `arm_later`.
+        unsafe { local.wheel.insert(&self.kind.entry, deadline) };
+    }
+
+    /// Puts the timer where a foreign thread's change wants it.
+    fn follow_truth(&self, local: &Local) {
+        match self.truth.load(Ordering::Acquire) {
+            // The loop armed it later than the foreign thread did.
+            ARMING => {}
+            0 | NEVER => local.wheel.remove(&self.kind.entry),
+            deadline => {
+                local.wheel.remove(&self.kind.entry);
+                // SAFETY: as in `arm_later`.
+                unsafe { local.wheel.insert(&self.kind.entry, deadline) };
+            }
+        }
+    }
+}
+
+impl OnLoop<'_> {
+    /// Gives the timers that were armed since the last call their deadlines.
+    #[inline]
+    pub(crate) fn arm_timers(self) {
+        if !self.arming.is_empty() {
+            self.arm_all();
+        }
+    }
+
+    fn arm_all(self) {
+        let now = self.core.clock.now();
+        while let Some(links) = self.arming.pop_front() {
+            // SAFETY: the links are the cell's first field, and a linked cell is alive.
+            let cell = unsafe { &*links.cast::<TimerCell>() };
+            let deadline = now.saturating_add(cell.kind.entry.deadline.get());
+            let armed = cell.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
+            if armed.is_ok() && deadline != NEVER {
+                // SAFETY: just popped; otherwise as in `arm_later`.
+                unsafe { self.wheel.insert(&cell.kind.entry, deadline) };
+            }
+        }
+    }
+
+    /// Runs the expired timers. One that is disarmed or rearmed meanwhile leaves the list by itself.
+    pub(crate) fn fire_timers(self) -> Outcome {
+        while let Some(links) = self.expired.pop_front() {
+            // SAFETY: as in `arm_all`.
+            let cell = unsafe { &*links.cast::<TimerCell>() };
+            let deadline = cell.kind.entry.deadline.get();
+            self.invoke(cell, &self.core.stats.timers_fired, || {
+                let claim = cell.truth.compare_exchange(deadline, 0, Ordering::AcqRel, Ordering::Relaxed);
+                claim.is_ok().then_some(0)
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn receive_timer(self, timer: Ref) {
+        // SAFETY: a queued cell is alive.
+        let cell = unsafe { timer.0.as_ref() };
+        if cell.dequeue() {
+            self.collect(cell);
+        } else {
+            cell.follow_truth(&self);
+        }
+    }
+}
+
+/// A one-shot timer. Dropping it disarms it.
+///
+/// All its functions may be called from any thread. It never fires before its time; its callback runs on the
+/// loop's thread, and may enable it again.
+pub struct Timer {
+    owner: Owner<TimerKind>,
+}
+
+impl Timer {
+    pub(crate) fn new(core: &Arc<Core>, mut callback: impl FnMut() + Send + 'static) -> Timer {
+        Timer { owner: new(core, RustClosure(move |_| callback())) }
+    }
+
+    /// Arms the timer to fire once, `delay` from now; replaces an earlier deadline. A delay of zero means the
+    /// next iteration; one too long to count (584 years) never ends.
+    pub fn enable(&self, delay: Duration) {
+        self.owner.cell().enable(nanos(delay));
+    }
+
+    /// Disarms it: no callback begins after this returns.
+    pub fn disable(&self) {
+        self.owner.cell().disable();
+    }
+
+    /// Whether it is armed. False inside its callback, until it is enabled again.
+    pub fn is_enabled(&self) -> bool {
+        self.owner.cell().is_enabled()
+    }
+}
+
+/// A timer that fires again and again, at `start + n * interval`: it keeps its rate without drift, and skips
+/// the ticks that the loop was too busy for.
+pub struct PeriodicTimer {
+    ticker: Arc<Ticker>,
+    owner: Owner<TimerKind>,
+}
+
+/// What a periodic timer's callback needs to arm it for the next tick.
+struct Ticker {
+    interval: AtomicU64,
+    next: AtomicU64,
+    cell: AtomicPtr<TimerCell>,
+}
+
+impl Ticker {
+    fn start(&self, interval: Nanos, now: Nanos) {
+        self.interval.store(interval, Ordering::Relaxed);
+        self.next.store(now.saturating_add(interval), Ordering::Relaxed);
+    }
+
+    /// The first tick after `now`.
+    fn advance(&self, now: Nanos) -> Nanos {
+        let interval = self.interval.load(Ordering::Relaxed).max(1);
+        let last = self.next.load(Ordering::Relaxed);
+        let missed = now.saturating_sub(last) / interval;
+        let next = last.saturating_add((missed + 1).saturating_mul(interval));
+        self.next.store(next, Ordering::Relaxed);
+        next
+    }
+
+    /// Arms the timer for the next tick; before the callback, so that the callback may disable it.
+    fn tick(&self) {
+        // SAFETY: called by the timer's own callback, which keeps its cell alive.
+        let cell = unsafe { &*self.cell.load(Ordering::Acquire) };
+        if let Access::Running(on_loop) = cell.core.access() {
+            cell.arm_at(&on_loop, self.advance(cell.core.clock.now()));
+        }
+    }
+}
+
+/// A periodic timer's closure.
+struct Ticking<F> {
+    ticker: Arc<Ticker>,
+    closure: F,
+}
+
+impl<F: Closure> Closure for Ticking<F> {
+    fn call(&mut self, events: u32) -> Outcome {
+        self.ticker.tick();
+        self.closure.call(events)
+    }
+}
+
+impl PeriodicTimer {
+    pub(crate) fn new(core: &Arc<Core>, mut callback: impl FnMut() + Send + 'static) -> PeriodicTimer {
+        PeriodicTimer::with_closure(core, RustClosure(move |_| callback()))
+    }
+
+    pub(crate) fn with_closure<F: Closure>(core: &Arc<Core>, closure: F) -> PeriodicTimer {
+        let ticker = Arc::new(Ticker {
+            interval: AtomicU64::new(0),
+            next: AtomicU64::new(0),
+            cell: AtomicPtr::new(std::ptr::null_mut()),
+        });
+        let owner = new(core, Ticking { ticker: ticker.clone(), closure });
+        ticker.cell.store(std::ptr::from_ref(owner.cell()).cast_mut(), Ordering::Release);
+        PeriodicTimer { ticker, owner }
+    }
+
+    /// Starts, or starts anew, with the first tick one interval from now. From any thread. An interval of zero
+    /// counts as one nanosecond: a tick each iteration.
+    pub fn enable(&self, interval: Duration) {
+        let (cell, interval) = (self.owner.cell(), nanos(interval).max(1));
+        self.ticker.start(interval, cell.core.clock.now());
+        cell.enable(interval);
+    }
+
+    /// Stops: no callback begins after this returns.
+    pub fn disable(&self) {
+        self.owner.cell().disable();
+    }
+
+    /// Whether it ticks.
+    pub fn is_enabled(&self) -> bool {
+        self.owner.cell().is_enabled()
+    }
+}

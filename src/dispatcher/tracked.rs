@@ -1,0 +1,102 @@
+//! Tracked objects: what the loop is working on right now, to be shown when something goes wrong.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::error::Error;
+
+/// An object that can describe its state while the loop works on it.
+pub trait TrackedObject {
+    /// Writes the state, indented by `indent` levels.
+    fn dump_state(&self, out: &mut dyn fmt::Write, indent: usize) -> fmt::Result;
+}
+
+/// The stack. A lock of its own, so that it can be looked at from other threads; it is never held while an
+/// object describes itself.
+pub(crate) struct TrackedStack(Mutex<Vec<Tracked>>);
+
+#[derive(Clone, Copy)]
+struct Tracked {
+    object: *const (),
+    dump: DumpFn,
+}
+
+/// Describes the object at the address, with the foreign function (or zero) that C gave for it.
+pub(crate) type DumpFn = (unsafe fn(*const (), usize, &mut dyn fmt::Write, usize) -> fmt::Result, usize);
+
+// SAFETY: the addresses are only compared, but in `dump`, whose caller vouches for them.
+unsafe impl Send for Tracked {}
+
+impl TrackedStack {
+    pub(crate) fn new() -> TrackedStack {
+        TrackedStack(Mutex::new(Vec::new()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Tracked>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn push(&self, object: *const (), dump: DumpFn) {
+        self.lock().push(Tracked { object, dump });
+    }
+
+    pub(crate) fn pop(&self, object: *const ()) -> Result<(), Error> {
+        let mut stack = self.lock();
+        match stack.last() {
+            Some(top) if top.object == object => {
+                stack.pop();
+                Ok(())
+            }
+            Some(_) => Err(Error::InvalidState(
+                "the object is not the innermost tracked one; pop in the reverse order of push".into(),
+            )),
+            None => Err(Error::InvalidState("no object is tracked, so none can be popped".into())),
+        }
+    }
+
+    /// Describes all, innermost first.
+    ///
+    /// # Safety
+    /// The caller is on the thread that pushes and pops, so that no object goes meanwhile.
+    pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let stack = self.lock().clone();
+        for (depth, tracked) in stack.iter().rev().enumerate() {
+            let (dump, foreign) = tracked.dump;
+            // SAFETY: the caller's promise.
+            unsafe { dump(tracked.object, foreign, out, depth) }?;
+        }
+        Ok(())
+    }
+}
+
+/// Pops its object when dropped, also while a panic unwinds.
+pub(crate) struct Scope<'a> {
+    stack: &'a TrackedStack,
+    object: *const (),
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn enter<T: TrackedObject>(stack: &'a TrackedStack, object: &'a T) -> Scope<'a> {
+        unsafe fn dump<T: TrackedObject>(
+            object: *const (),
+            _: usize,
+            out: &mut dyn fmt::Write,
+            indent: usize,
+        ) -> fmt::Result {
+            // SAFETY: pushed by a `Scope` that borrows it and is still alive.
+            unsafe { &*object.cast::<T>() }.dump_state(out, indent)
+        }
+        let object = std::ptr::from_ref(object).cast();
+        stack.push(object, (dump::<T>, 0));
+        Scope { stack, object }
+    }
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        if self.stack.pop(self.object).is_err() {
+            tracing::error!("tracked objects were not popped in the reverse order of their pushes");
+            self.stack.lock().retain(|tracked| tracked.object != self.object);
+        }
+    }
+}

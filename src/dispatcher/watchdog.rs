@@ -1,0 +1,75 @@
+//! Touching a watchdog: the loop tells it that it lives, before every callback and from a timer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::closure::guarded;
+use super::core::{Access, Command, Core, OnLoop};
+use super::timer::PeriodicTimer;
+
+/// Learns that a loop is alive. `touch` runs on the loop's thread, very often: it should cost next to nothing.
+pub trait Watchdog: Send + Sync + 'static {
+    /// The loop is about to run a callback, or its interval timer fired.
+    fn touch(&self);
+}
+
+/// A dispatcher's watchdog and the timer that touches it when nothing else happens.
+pub(crate) struct Registration {
+    dog: Arc<dyn Watchdog>,
+    timer: Option<PeriodicTimer>,
+}
+
+impl Core {
+    /// Replaces the watchdog; none with `None`. An interval of zero touches from callbacks alone.
+    pub(crate) fn register_watchdog(self: &Arc<Self>, dog: Option<Arc<dyn Watchdog>>, interval: Duration) {
+        let registration = dog.map(|dog| {
+            let timer = (!interval.is_zero()).then(|| {
+                // The touch before the timer's callback is the one that counts.
+                let timer = PeriodicTimer::new(self, || {});
+                timer.enable(interval);
+                timer
+            });
+            Registration { dog, timer }
+        });
+        // The former watchdog dies outside of what `access` may hold.
+        let _former = match self.access() {
+            Access::Running(on_loop) => on_loop.replace_watchdog(registration),
+            Access::Direct(direct) => direct.on_loop().replace_watchdog(registration),
+            Access::Remote => {
+                self.send(Command::Watchdog(registration));
+                None
+            }
+        };
+    }
+}
+
+impl OnLoop<'_> {
+    pub(crate) fn replace_watchdog(self, registration: Option<Registration>) -> Option<Registration> {
+        self.is_watched.set(registration.is_some());
+        self.watchdog.replace(registration)
+    }
+
+    #[inline]
+    pub(crate) fn touch_watchdog(self) {
+        if self.is_watched.get() {
+            self.touch_registered();
+        }
+    }
+
+    #[cold]
+    fn touch_registered(self) {
+        let dog = self.watchdog.borrow().as_ref().map(|registration| registration.dog.clone());
+        if let Some(dog) = dog
+            && let Err(failure) = guarded(|| dog.touch())
+        {
+            tracing::error!(dispatcher = %self.core.name, "watchdog: {}", failure.describe());
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // First the timer: it belongs to the loop that may be going.
+        self.timer.take();
+    }
+}

@@ -1,0 +1,275 @@
+//! What the C++ wrapper needs beyond the C ABI; the other side, with the contracts, is `cpp/bridge.h`.
+//!
+//! The `std::function` behind a C++ handle lies in the handle's own allocation, that of a post in the queue's
+//! slot; so C++ closures cost no allocation of ours.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+use super::clock::mcp_event_clock;
+use super::closure::{install_exception_ops, outcome};
+use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
+use super::file_event::{mcp_event_file_event, trigger};
+use super::handle;
+use super::schedulable::mcp_event_schedulable;
+use super::signal::mcp_event_signal_event;
+use super::status::{Failed, Result, guard, mcp_event_status};
+use super::timer::mcp_event_timer;
+use crate::dispatcher::cell::{Kind, Owner};
+use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
+use crate::dispatcher::post::Job;
+use crate::dispatcher::{Dispatcher, file_event, schedulable, signal, timer};
+
+/// The functions of a type of C++ closures.
+#[repr(C)]
+pub struct Ops {
+    init: unsafe extern "C" fn(storage: *mut c_void, from: *mut c_void, handle: *mut c_void),
+    call: unsafe extern "C" fn(storage: *mut c_void, events: u32) -> *mut c_void,
+    drop: unsafe extern "C" fn(storage: *mut c_void),
+}
+
+/// A C++ closure in `WORDS` words of storage.
+struct CxxClosure<const WORDS: usize> {
+    /// None until C++ has moved a closure in.
+    ops: Option<&'static Ops>,
+    storage: MaybeUninit<[usize; WORDS]>,
+}
+
+type HandleClosure = CxxClosure<6>;
+type PostClosure = CxxClosure<5>;
+
+// SAFETY: the C++ API says that closures run and die on other threads than the one that made them.
+unsafe impl<const WORDS: usize> Send for CxxClosure<WORDS> {}
+
+impl<const WORDS: usize> CxxClosure<WORDS> {
+    fn empty() -> Self {
+        CxxClosure { ops: None, storage: MaybeUninit::uninit() }
+    }
+
+    /// # Safety
+    /// `from` is what `ops` expects, and `self` stays in place from now on unless the closure can be moved as
+    /// bytes.
+    unsafe fn init(&mut self, ops: &'static Ops, from: *mut c_void, handle: *mut c_void) {
+        // SAFETY: the caller's promise.
+        unsafe { (ops.init)(self.storage.as_mut_ptr().cast(), from, handle) };
+        self.ops = Some(ops);
+    }
+}
+
+impl<const WORDS: usize> Drop for CxxClosure<WORDS> {
+    fn drop(&mut self) {
+        if let Some(ops) = self.ops {
+            // SAFETY: C++ has moved a closure in, and it dies once.
+            unsafe { (ops.drop)(self.storage.as_mut_ptr().cast()) };
+        }
+    }
+}
+
+impl<const WORDS: usize> Closure for CxxClosure<WORDS> {
+    fn call(&mut self, events: u32) -> Outcome {
+        match self.ops {
+            // SAFETY: C++ has moved a closure in.
+            Some(ops) => outcome(unsafe { (ops.call)(self.storage.as_mut_ptr().cast(), events) }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Job for PostClosure {
+    fn run(mut self) -> Outcome {
+        self.call(0)
+    }
+}
+
+/// Moves the closure into a new cell.
+///
+/// # Safety
+/// As the functions below: `ops` and `from` are valid, the cell was made with an empty `HandleClosure`.
+unsafe fn fill<K: Kind>(owner: &Owner<K>, ops: &'static Ops, from: *mut c_void, storage: *mut *mut c_void) {
+    // SAFETY: that is the closure's type, and nothing runs it yet.
+    unsafe {
+        let closure: *mut HandleClosure = owner.closure_ptr();
+        let cell = std::ptr::from_ref(owner.cell()).cast_mut().cast();
+        (*closure).init(ops, from, cell);
+        storage.write((&raw mut (*closure).storage).cast());
+    }
+}
+
+/// # Safety
+/// `ops` is null or valid for ever.
+unsafe fn ops(ops: *const Ops) -> Result<&'static Ops> {
+    // SAFETY: the caller's promise.
+    unsafe { ops.as_ref() }.ok_or_else(|| Failed::null("the closure's operations"))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn mcpev_install_exception_ops(ops: &'static ExceptionOps) {
+    install_exception_ops(ops);
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_create(
+    name: *const c_char,
+    name_length: usize,
+    backend: *const c_char,
+    clock: *const mcp_event_clock,
+    out: *mut *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        let name = match NonNull::new(name.cast_mut()) {
+            // SAFETY: the wrapper's promise: that many bytes.
+            Some(name) => unsafe { std::slice::from_raw_parts(name.as_ptr().cast::<u8>(), name_length) },
+            None => &[],
+        };
+        let mut builder = Dispatcher::builder(String::from_utf8_lossy(name));
+        if !backend.is_null() {
+            // SAFETY: the wrapper's promise: zero-terminated.
+            builder = builder.backend(unsafe { std::ffi::CStr::from_ptr(backend) }.to_string_lossy());
+        }
+        if !clock.is_null() {
+            // SAFETY: the wrapper's promise: a living handle.
+            builder = builder.clock(unsafe { mcp_event_clock::clock(clock) }?);
+        }
+        let dispatcher = builder.build()?;
+        // SAFETY: checked above.
+        unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_run_with(
+    dispatcher: *mut mcp_event_dispatcher,
+    run_type: c_int,
+    entered: Option<unsafe extern "C" fn(data: *mut c_void)>,
+    data: *mut c_void,
+    exception: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        let report = || {
+            if let Some(entered) = entered {
+                // SAFETY: the wrapper's promise.
+                unsafe { entered(data) };
+            }
+        };
+        // SAFETY: the wrapper's promise: a living handle, which callbacks may destroy.
+        let failed = match unsafe { run_dispatcher(dispatcher, run_type, report) } {
+            Ok(()) => return Ok(()),
+            Err(RunFailed::Refused(failed)) => return Err(failed),
+            Err(RunFailed::Callback(failure)) => failure,
+        };
+        let text = failed.describe();
+        let thrown = match *failed {
+            Failure::Foreign(thrown) => thrown.into_raw(),
+            Failure::Panic(_) => std::ptr::null_mut(),
+        };
+        // SAFETY: the wrapper's promise: valid.
+        unsafe { exception.write(thrown) };
+        Err(Failed::new(mcp_event_status::MCP_EVENT_CALLBACK_FAILED, text))
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_post(
+    dispatcher: *mut mcp_event_dispatcher,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, static operations, a closure that can be moved.
+        unsafe {
+            let core = mcp_event_dispatcher::core(dispatcher)?;
+            let mut closure = PostClosure::empty();
+            closure.init(ops(closure_ops)?, from, std::ptr::null_mut());
+            core.post(closure).map_err(|(refusal, closure)| {
+                drop(closure);
+                refusal.into()
+            })
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_timer_create(
+    dispatcher: *mut mcp_event_dispatcher,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_timer,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        unsafe {
+            let core = mcp_event_dispatcher::core(dispatcher)?;
+            let owner = timer::new(core, HandleClosure::empty());
+            fill(&owner, ops(closure_ops)?, from, storage);
+            handle::put(out, mcp_event_timer::give(owner))
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_file_event_create(
+    dispatcher: *mut mcp_event_dispatcher,
+    fd: c_int,
+    trigger_type: i32,
+    events: u32,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_file_event,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        unsafe {
+            let core = mcp_event_dispatcher::core(dispatcher)?;
+            let (ops, trigger) = (ops(closure_ops)?, trigger(trigger_type)?);
+            let owner = file_event::new(core, fd, trigger, events, HandleClosure::empty(), |owner| {
+                fill(owner, ops, from, storage);
+            })?;
+            handle::put(out, mcp_event_file_event::give(owner))
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_schedulable_create(
+    dispatcher: *mut mcp_event_dispatcher,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_schedulable,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        unsafe {
+            let core = mcp_event_dispatcher::core(dispatcher)?;
+            let owner = schedulable::new(core, HandleClosure::empty());
+            fill(&owner, ops(closure_ops)?, from, storage);
+            handle::put(out, mcp_event_schedulable::give(owner))
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_signal_event_create(
+    dispatcher: *mut mcp_event_dispatcher,
+    signal_number: c_int,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_signal_event,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        unsafe {
+            let core = mcp_event_dispatcher::core(dispatcher)?;
+            let ops = ops(closure_ops)?;
+            let owner = signal::new(core, signal_number, HandleClosure::empty(), |owner| {
+                fill(owner, ops, from, storage);
+            })?;
+            handle::put(out, mcp_event_signal_event::give(owner))
+        }
+    })
+}

@@ -1,0 +1,420 @@
+//! Dispatchers for C.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::clock::mcp_event_clock;
+use super::closure::{self, CClosure, mcp_event_closure};
+use super::handle;
+use super::status::{Failed, Result, guard, mcp_event_status};
+use crate::dispatcher::closure::Outcome;
+use crate::dispatcher::core::Core;
+use crate::dispatcher::deferred::Deferred;
+use crate::dispatcher::{Dispatcher, Handle, RunError, RunType, run};
+use crate::poller;
+
+/// An event loop. Its functions may be called from any thread, before, while and after the loop runs;
+/// callbacks run on the thread inside `mcp_event_dispatcher_run()`. Handles may outlive it and are inert then.
+pub struct mcp_event_dispatcher {
+    object: Object,
+}
+
+enum Object {
+    /// Made, and to be destroyed, by C.
+    Owned(Dispatcher),
+    /// A worker's.
+    Borrowed(Handle),
+}
+
+impl mcp_event_dispatcher {
+    pub(crate) fn give(dispatcher: Dispatcher) -> *mut mcp_event_dispatcher {
+        Self::boxed(Object::Owned(dispatcher))
+    }
+
+    pub(crate) fn lend(handle: Handle) -> *mut mcp_event_dispatcher {
+        Self::boxed(Object::Borrowed(handle))
+    }
+
+    fn boxed(object: Object) -> *mut mcp_event_dispatcher {
+        let raw = Box::into_raw(Box::new(mcp_event_dispatcher { object }));
+        handle::give(raw);
+        raw
+    }
+
+    /// # Safety
+    /// `dispatcher` is null or a living handle.
+    pub(crate) unsafe fn handle<'a>(dispatcher: *const mcp_event_dispatcher) -> Result<&'a Handle> {
+        handle::check(dispatcher, "the dispatcher")?;
+        // SAFETY: made by `boxed`.
+        match unsafe { &(*dispatcher).object } {
+            Object::Owned(dispatcher) => Ok(dispatcher),
+            Object::Borrowed(handle) => Ok(handle),
+        }
+    }
+
+    /// # Safety
+    /// `dispatcher` is null or a living handle.
+    pub(crate) unsafe fn core<'a>(dispatcher: *const mcp_event_dispatcher) -> Result<&'a Arc<Core>> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::handle(dispatcher) }.map(Handle::core)
+    }
+
+    /// Takes back and drops what `give` or `lend` gave.
+    ///
+    /// # Safety
+    /// `dispatcher` is null or a living handle, and not used again.
+    pub(crate) unsafe fn take(dispatcher: *mut mcp_event_dispatcher) -> Result {
+        handle::take(dispatcher, "the dispatcher")?;
+        // SAFETY: made by `boxed`, and taken once.
+        drop(unsafe { Box::from_raw(dispatcher) });
+        Ok(())
+    }
+}
+
+/// Runs until `mcp_event_dispatcher_exit()`.
+pub const MCP_EVENT_RUN_BLOCK: c_int = 0;
+/// Never waits: handles what is ready, and what that adds, within a budget.
+pub const MCP_EVENT_RUN_NON_BLOCK: c_int = 1;
+/// The same as `MCP_EVENT_RUN_BLOCK`.
+pub const MCP_EVENT_RUN_UNTIL_EXIT: c_int = 2;
+
+pub(crate) fn run_type(run_type: c_int) -> Result<RunType> {
+    match run_type {
+        MCP_EVENT_RUN_BLOCK => Ok(RunType::Block),
+        MCP_EVENT_RUN_NON_BLOCK => Ok(RunType::NonBlock),
+        MCP_EVENT_RUN_UNTIL_EXIT => Ok(RunType::RunUntilExit),
+        other => Err(Failed::invalid(format!("there is no run type {other}; there are 0, 1 and 2"))),
+    }
+}
+
+/// Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
+/// later version adds then keep their defaults.
+#[repr(C)]
+pub struct mcp_event_dispatcher_options {
+    /// The size of this struct as the caller knows it.
+    pub size: usize,
+    /// The poller by name, or null: the one in `MCP_EVENT_BACKEND`, else the best one that works here.
+    pub backend: *const c_char,
+    /// A simulated clock, or null for the real one.
+    pub clock: *const mcp_event_clock,
+    /// Refuse posts while this many wait; 0: never.
+    pub queue_bound: usize,
+}
+
+/// # Safety
+/// `text` is null or a zero-terminated string.
+unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(Failed::null(what));
+    }
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { CStr::from_ptr(text) };
+    bytes.to_str().map_err(|_| Failed::invalid(format!("{what} is not UTF-8")))
+}
+
+/// Makes a dispatcher. `name`, of any length, is for logs; `options` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_create(
+    name: *const c_char,
+    options: *const mcp_event_dispatcher_options,
+    out: *mut *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        // SAFETY: C's promise.
+        let mut builder = Dispatcher::builder(unsafe { text(name, "the name") }?);
+        // SAFETY: C's promise: null or valid.
+        if let Some(options) = unsafe { options.as_ref() } {
+            if options.size < size_of::<mcp_event_dispatcher_options>() {
+                return Err(Failed::invalid(format!(
+                    "options.size is {}; set it to sizeof(mcp_event_dispatcher_options)",
+                    options.size
+                )));
+            }
+            if !options.backend.is_null() {
+                // SAFETY: C's promise.
+                builder = builder.backend(unsafe { text(options.backend, "options.backend") }?);
+            }
+            if !options.clock.is_null() {
+                // SAFETY: C's promise: a living handle.
+                builder = builder.clock(unsafe { mcp_event_clock::clock(options.clock) }?);
+            }
+            if options.queue_bound != 0 {
+                builder = builder.queue_bound(options.queue_bound);
+            }
+        }
+        let dispatcher = builder.build()?;
+        // SAFETY: checked above.
+        unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
+    })
+}
+
+/// Destroys it: what is queued is dropped without running. From any thread; if another thread runs it, that one
+/// is made to leave first; inside one of its own callbacks, its run() returns after that callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_destroy(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check(dispatcher, "the dispatcher")?;
+        // SAFETY: C's promise: a living handle.
+        if matches!(unsafe { &(*dispatcher).object }, Object::Borrowed(_)) {
+            return Err(Failed::invalid("this dispatcher is its worker's; destroy the worker instead"));
+        }
+        // SAFETY: C's promise.
+        unsafe { mcp_event_dispatcher::take(dispatcher) }
+    })
+}
+
+/// Runs the loop on this thread, as `run_type` says. If another thread runs it already, waits until that one
+/// leaves, runs nothing, and returns `MCP_EVENT_OK` (a non-blocking run is refused then).
+/// `MCP_EVENT_CALLBACK_FAILED`: a callback threw or panicked; the loop stopped after it, what is queued stays
+/// queued, and the last error says what it was. `MCP_EVENT_INVALID_STATE` inside one of its own callbacks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_run(
+    dispatcher: *mut mcp_event_dispatcher,
+    run_type: c_int,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise.
+        unsafe { run_dispatcher(dispatcher, run_type, || ()) }.map_err(|error| match error {
+            RunFailed::Refused(failed) => failed,
+            RunFailed::Callback(failure) => {
+                Failed::new(mcp_event_status::MCP_EVENT_CALLBACK_FAILED, failure.describe())
+            }
+        })
+    })
+}
+
+pub(crate) enum RunFailed {
+    Refused(Failed),
+    Callback(Box<crate::dispatcher::closure::Failure>),
+}
+
+/// # Safety
+/// `dispatcher` is null or a living handle. It may be destroyed meanwhile.
+pub(crate) unsafe fn run_dispatcher(
+    dispatcher: *const mcp_event_dispatcher,
+    how: c_int,
+    entered: impl FnOnce(),
+) -> std::result::Result<(), RunFailed> {
+    // SAFETY: the caller's promise. The clone keeps the core when a callback destroys the dispatcher.
+    let core = unsafe { mcp_event_dispatcher::core(dispatcher) }.map_err(RunFailed::Refused)?.clone();
+    let how = run_type(how).map_err(RunFailed::Refused)?;
+    run(&core, how, entered).map_err(|error| match error {
+        RunError::Refused(error) => RunFailed::Refused(error.into()),
+        RunError::Callback(failure) => RunFailed::Callback(failure),
+    })
+}
+
+/// Asks the loop to leave run() after what was posted, deferred and scheduled for the current iteration before
+/// this call. Remembered if nobody runs it: the next blocking run then makes one pass.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_exit(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.exit();
+        Ok(())
+    })
+}
+
+/// Forgets an exit that no run has obeyed yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_clear_exit(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clear_exit();
+        Ok(())
+    })
+}
+
+/// Refuses posts from now on, until the next run, and drops what is queued without running it. If another
+/// thread runs the loop, it is made to leave first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_shutdown(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.shutdown();
+        Ok(())
+    })
+}
+
+/// Runs the closure on the loop, after all that was posted before, and drops it right after.
+/// `MCP_EVENT_CLOSED` after a shutdown, `MCP_EVENT_QUEUE_FULL` at the bound, `MCP_EVENT_FORKED` in a child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_post(
+    dispatcher: *mut mcp_event_dispatcher,
+    closure: mcp_event_closure,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
+        core.post(CClosure::plain(closure)?).map_err(|(refusal, closure)| {
+            closure.give_back();
+            refusal.into()
+        })
+    })
+}
+
+/// Calls `destroy(object)` on the loop at the tail of the iteration, never inside this call. A null object is
+/// ignored. On failure the object stays the caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_deferred_delete(
+    dispatcher: *mut mcp_event_dispatcher,
+    object: *mut c_void,
+    destroy: Option<unsafe extern "C-unwind" fn(object: *mut c_void)>,
+) -> mcp_event_status {
+    type Destroy = unsafe extern "C-unwind" fn(*mut c_void);
+    unsafe fn run(object: NonNull<()>, destroy: usize) -> Outcome {
+        // SAFETY: the function pointer stored below.
+        let destroy = unsafe { std::mem::transmute::<usize, Destroy>(destroy) };
+        // SAFETY: C's promise, and once.
+        unsafe { closure::call(destroy, object.as_ptr().cast()) }
+    }
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
+        let destroy = destroy.ok_or_else(|| Failed::null("the destroy function"))?;
+        if let Some(object) = NonNull::new(object) {
+            // SAFETY: C's promise.
+            core.defer(unsafe { Deferred::foreign(object.cast(), destroy as usize, run) });
+        }
+        Ok(())
+    })
+}
+
+/// Destroys now what was deferred; does nothing when called by one of those destructors. While another thread
+/// runs the loop, that thread does it, in its next tail.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_clear_deferred_delete_list(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clear_deferred_delete_list();
+        Ok(())
+    })
+}
+
+/// Whether this thread is the one that runs the loop, or was the last to run it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_is_thread_safe(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut bool,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe { handle::put(out, mcp_event_dispatcher::handle(dispatcher)?.is_thread_safe()) }
+    })
+}
+
+/// Whether some thread is inside run().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_is_running(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut bool,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe { handle::put(out, mcp_event_dispatcher::handle(dispatcher)?.is_running()) }
+    })
+}
+
+/// The monotonic time of the iteration in nanoseconds, on the clock of `CLOCK_MONOTONIC`; constant within an
+/// iteration.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_approximate_time_ns(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut u64,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe {
+            let time = mcp_event_dispatcher::handle(dispatcher)?.approximate_monotonic_time();
+            handle::put(out, time.as_nanos() as u64)
+        }
+    })
+}
+
+/// Refreshes that time now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_update_approximate_time(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.update_approximate_monotonic_time();
+        Ok(())
+    })
+}
+
+/// The name of the poller it runs on: "epoll". Static.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_backend(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.poller.name().as_ptr()) }
+    })
+}
+
+/// The name of the poller that a dispatcher made now, with none named, would run on. Static.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_default_backend(out: *mut *const c_char) -> mcp_event_status {
+    guard(|| {
+        let poller = poller::create_default()?;
+        // SAFETY: C's promise: null or valid.
+        unsafe { handle::put(out, poller.name().as_ptr()) }
+    })
+}
+
+/// `MCP_EVENT_OK` if a dispatcher can run on the poller of that name, `MCP_EVENT_UNAVAILABLE` if it is not
+/// built in or does not work here, `MCP_EVENT_INVALID_ARGUMENT` if nobody knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_backend_check(name: *const c_char) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise.
+        poller::create(Some(unsafe { text(name, "the name") }?))?;
+        Ok(())
+    })
+}
+
+/// A file descriptor that is readable when a non-blocking run would find work, for a foreign loop to watch. It
+/// stays the dispatcher's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_poll_fd(
+    dispatcher: *mut mcp_event_dispatcher,
+    out: *mut c_int,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        // SAFETY: C's promise: a living handle, and an out-parameter that is valid.
+        unsafe { handle::put(out, mcp_event_dispatcher::handle(dispatcher)?.poll_fd()?) }
+    })
+}
+
+/// How many nanoseconds a foreign loop may wait before it runs the dispatcher even though the poll fd is not
+/// readable; -1: for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_next_timeout_ns(
+    dispatcher: *mut mcp_event_dispatcher,
+    out: *mut i64,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe {
+            let timeout = mcp_event_dispatcher::core(dispatcher)?.next_timeout();
+            let nanos = timeout.map_or(-1, |nanos| i64::try_from(nanos).unwrap_or(i64::MAX));
+            handle::put(out, nanos)
+        }
+    })
+}

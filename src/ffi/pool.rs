@@ -1,0 +1,125 @@
+//! Workers and pools for C.
+
+use super::dispatcher::mcp_event_dispatcher;
+use super::handle;
+use super::status::{Result, guard, mcp_event_status};
+use crate::worker::Pool;
+
+/// A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
+pub struct mcp_event_pool {
+    pool: Pool,
+    /// Lent to C; they live as long as the pool.
+    dispatchers: Vec<*mut mcp_event_dispatcher>,
+}
+
+impl mcp_event_pool {
+    /// # Safety
+    /// `pool` is null or a living handle.
+    unsafe fn get<'a>(pool: *const mcp_event_pool) -> Result<&'a mcp_event_pool> {
+        handle::check(pool, "the pool")?;
+        // SAFETY: made by `mcp_event_pool_create`.
+        Ok(unsafe { &*pool })
+    }
+}
+
+impl Drop for mcp_event_pool {
+    fn drop(&mut self) {
+        self.pool.stop();
+        for dispatcher in self.dispatchers.drain(..) {
+            // SAFETY: lent by `mcp_event_pool_create`; C may not use them after the pool. It cannot fail.
+            let _ = unsafe { mcp_event_dispatcher::take(dispatcher) };
+        }
+    }
+}
+
+/// Makes a pool of `size` workers, none of them started; 0 is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_create(
+    size: usize,
+    out: *mut *mut mcp_event_pool,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        let pool = Pool::new(size)?;
+        let lend =
+            |index| pool.worker(index).map(|worker| mcp_event_dispatcher::lend(worker.dispatcher().handle()));
+        let dispatchers = (0..size).map(lend).collect::<std::result::Result<_, _>>()?;
+        let pool = Box::into_raw(Box::new(mcp_event_pool { pool, dispatchers }));
+        handle::give(pool);
+        // SAFETY: checked above.
+        unsafe { handle::put(out, pool) }
+    })
+}
+
+/// Starts all workers, and returns once each owns its loop. If one fails, those started are stopped again.
+/// Nothing for those that are started already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_start(pool: *mut mcp_event_pool) -> mcp_event_status {
+    // SAFETY: C's promise: a living handle.
+    guard(|| Ok(unsafe { mcp_event_pool::get(pool) }?.pool.start(None)?))
+}
+
+/// Asks all workers to stop, after what was posted before, then waits for each. The pool can be started again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_stop(pool: *mut mcp_event_pool) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_pool::get(pool) }?.pool.stop();
+        Ok(())
+    })
+}
+
+/// How many workers there are.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_size(
+    pool: *const mcp_event_pool,
+    out: *mut usize,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe { handle::put(out, mcp_event_pool::get(pool)?.pool.len()) }
+    })
+}
+
+/// The dispatcher of worker `index`; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_dispatcher(
+    pool: *const mcp_event_pool,
+    index: usize,
+    out: *mut *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let pool = unsafe { mcp_event_pool::get(pool) }?;
+        pool.pool.worker(index)?;
+        // SAFETY: C's promise: null or valid.
+        unsafe { handle::put(out, pool.dispatchers[index]) }
+    })
+}
+
+/// The dispatcher of the next worker, round robin; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an empty
+/// pool.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_next(
+    pool: *const mcp_event_pool,
+    out: *mut *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let pool = unsafe { mcp_event_pool::get(pool) }?;
+        let index = pool.pool.next_index()?;
+        // SAFETY: C's promise: null or valid.
+        unsafe { handle::put(out, pool.dispatchers[index]) }
+    })
+}
+
+/// Stops the pool and destroys it and its dispatchers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_pool_destroy(pool: *mut mcp_event_pool) -> mcp_event_status {
+    guard(|| {
+        handle::take(pool, "the pool")?;
+        // SAFETY: made by `mcp_event_pool_create`, and destroyed once.
+        drop(unsafe { Box::from_raw(pool) });
+        Ok(())
+    })
+}

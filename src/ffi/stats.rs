@@ -1,0 +1,120 @@
+//! A dispatcher's figures for C.
+
+use super::dispatcher::mcp_event_dispatcher;
+use super::handle;
+use super::status::{Failed, guard, mcp_event_status};
+use crate::dispatcher::LatencySummary;
+
+/// A histogram in short, in microseconds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mcp_event_histogram {
+    /// How many were recorded.
+    pub count: u64,
+    /// All of them together.
+    pub sum: u64,
+    /// The median.
+    pub p50: u64,
+    /// The 90th percentile.
+    pub p90: u64,
+    /// The 99th percentile.
+    pub p99: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl From<LatencySummary> for mcp_event_histogram {
+    fn from(summary: LatencySummary) -> mcp_event_histogram {
+        mcp_event_histogram {
+            count: summary.count,
+            sum: summary.sum.as_micros() as u64,
+            p50: summary.p50.as_micros() as u64,
+            p90: summary.p90.as_micros() as u64,
+            p99: summary.p99.as_micros() as u64,
+            max: summary.max.as_micros() as u64,
+        }
+    }
+}
+
+/// A dispatcher's figures at one moment. Set `size` before asking for them.
+#[repr(C)]
+pub struct mcp_event_stats {
+    /// `sizeof(mcp_event_stats)` as the caller knows it.
+    pub size: usize,
+    /// From after a poll to the next one. Recorded from `mcp_event_dispatcher_enable_stats()` on.
+    pub loop_duration_us: mcp_event_histogram,
+    /// How late a poll returned past its timeout. Recorded likewise.
+    pub poll_delay_us: mcp_event_histogram,
+    /// Iterations of the loop.
+    pub iterations: u64,
+    /// Callbacks of file events.
+    pub events: u64,
+    /// Posts run.
+    pub posts_run: u64,
+    /// Posts refused.
+    pub posts_refused: u64,
+    /// Callbacks of timers.
+    pub timers_fired: u64,
+    /// Objects destroyed by deferred deletion.
+    pub deferred_deletes: u64,
+    /// Wake-ups by other threads that cost a system call.
+    pub wakes: u64,
+    /// Posts waiting.
+    pub queue_depth: u64,
+    /// Schedulable callbacks run.
+    pub scheduled_run: u64,
+    /// Callbacks of signal events.
+    pub signals: u64,
+    /// Changes of what is watched that the system refused after the call that asked for them had returned.
+    pub registration_errors: u64,
+}
+
+/// Starts to record the histograms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_enable_stats(
+    dispatcher: *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.enable_stats();
+        Ok(())
+    })
+}
+
+/// Fills in the figures so far, without stopping the loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_stats(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut mcp_event_stats,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        // SAFETY: C's promise: valid, and its size set.
+        let size = unsafe { (*out).size };
+        if size < size_of::<mcp_event_stats>() {
+            return Err(Failed::invalid(format!("stats.size is {size}; set it to sizeof(mcp_event_stats)")));
+        }
+        // SAFETY: C's promise: a living handle.
+        let stats = unsafe { mcp_event_dispatcher::handle(dispatcher) }?.stats();
+        // SAFETY: as large as checked.
+        unsafe {
+            out.write(mcp_event_stats {
+                size,
+                loop_duration_us: stats.loop_duration.into(),
+                poll_delay_us: stats.poll_delay.into(),
+                iterations: stats.iterations,
+                events: stats.file_events,
+                posts_run: stats.posts_run,
+                posts_refused: stats.posts_refused,
+                timers_fired: stats.timers_fired,
+                deferred_deletes: stats.deferred_deletes,
+                wakes: stats.wakes,
+                queue_depth: stats.queue_depth,
+                scheduled_run: stats.scheduled_run,
+                signals: stats.signals,
+                registration_errors: stats.registration_errors,
+            });
+        }
+        Ok(())
+    })
+}

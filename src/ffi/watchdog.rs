@@ -1,0 +1,59 @@
+//! Watchdogs for C.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::closure::{self, Data};
+use super::dispatcher::mcp_event_dispatcher;
+use super::status::{guard, mcp_event_status};
+use crate::dispatcher::Watchdog;
+
+struct CWatchdog {
+    touch: unsafe extern "C-unwind" fn(*mut c_void),
+    data: Data,
+}
+
+impl Watchdog for CWatchdog {
+    fn touch(&self) {
+        // SAFETY: C's promise for as long as the data is not dropped.
+        if let Err(failure) = unsafe { closure::call(self.touch, self.data.data) } {
+            tracing::error!("a watchdog: {}", failure.describe());
+        }
+    }
+}
+
+impl CWatchdog {
+    fn shared(
+        touch: unsafe extern "C-unwind" fn(*mut c_void),
+        data: *mut c_void,
+        drop: Option<unsafe extern "C-unwind" fn(*mut c_void)>,
+    ) -> Arc<dyn Watchdog> {
+        Arc::new(CWatchdog { touch, data: Data::new(data, drop) })
+    }
+}
+
+/// Has the loop call `touch(data)` before every callback, and every `min_touch_interval_us` (not positive: from
+/// callbacks alone). Replaces the one before; a null `touch` only removes it. `drop(data)`, unless null, is
+/// called when the dispatcher lets go of it; on failure the data stays the caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_register_watchdog(
+    dispatcher: *mut mcp_event_dispatcher,
+    touch: Option<unsafe extern "C-unwind" fn(data: *mut c_void)>,
+    data: *mut c_void,
+    drop: Option<unsafe extern "C-unwind" fn(data: *mut c_void)>,
+    min_touch_interval_us: i64,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?;
+        match touch {
+            Some(touch) => {
+                let interval = Duration::from_micros(min_touch_interval_us.max(0) as u64);
+                handle.register_watchdog(CWatchdog::shared(touch, data, drop), interval);
+            }
+            None => handle.unregister_watchdog(),
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,25 @@
+//! Notices `fork()`: a child shares the parent's kernel objects and must leave them alone.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many forks lie between the first process that used the library and this one.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Starts counting; before the first dispatcher.
+pub(crate) fn watch() {
+    static WATCH: Once = Once::new();
+    WATCH.call_once(|| {
+        // SAFETY: the handler only changes an atomic. Should the registration fail for want of memory, forks
+        // go unnoticed, as in any program without it.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}

@@ -1,0 +1,515 @@
+//! The Linux poller.
+//!
+//! One fd may have several registrations, each with its own mask, trigger and edge state. The first lies in
+//! the main epoll instance; the kernel refuses a second one there (EEXIST), so it gets an instance of its own,
+//! nested in the main one. The kernel thus keeps all their states apart.
+//!
+//! `owners` says which registration an fd number in the main instance belongs to. A number is always added,
+//! never assumed: success on one that we know means that it was closed and reused, and the former owner is
+//! orphaned: nothing is ever changed on its behalf again.
+//!
+//! A registration whose fd was closed before it was removed can live on in the kernel if the file is open
+//! under another number (dup, fork): a *ghost* that can no longer be named, so cannot be removed. Its first
+//! wake gives it away; then the whole instance is rebuilt under the same number.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{FileReady, Poller, Raw, Ready, Trigger, Waker};
+use crate::dispatcher::Nanos;
+
+/// Tokens of ours in the kernel: the waker's and the timeout's.
+const WAKE: u64 = u64::MAX;
+/// Marks the number of a nested instance.
+const NESTED: u64 = 1 << 63;
+/// Ghosts that never show themselves are cleared by a rebuild once there are this many.
+const MANY_GHOSTS: usize = 1024;
+const BATCH: usize = 256;
+const LARGEST_BATCH: usize = 16 * 1024;
+
+pub(super) struct Epoll {
+    main: OwnedFd,
+    timeouts: Timeouts,
+    waker: Arc<Waker>,
+    registry: Mutex<Registry>,
+    /// How many nested instances and ghosts there are, for `wait` to skip the lock.
+    unusual: AtomicUsize,
+    /// Only `wait` uses it, which one thread at a time calls; the lock is never contended.
+    events: Mutex<Vec<libc::epoll_event>>,
+}
+
+#[derive(Default)]
+struct Registry {
+    registrations: Vec<Option<Registration>>,
+    /// By fd number: the token whose registration the main instance holds.
+    owners: Vec<Option<u64>>,
+    ghosts: HashSet<u64>,
+    nested: usize,
+    created: u64,
+    /// Handed to foreign loops; holds the main instance, and survives its rebuilding.
+    outer: Option<OwnedFd>,
+}
+
+struct Registration {
+    fd: i32,
+    token: u64,
+    trigger: Trigger,
+    /// What the kernel watches; 0: nothing, and the kernel knows nothing of it.
+    interest: u32,
+    /// Its own instance, if another registration has the main one.
+    nested: Option<OwnedFd>,
+    /// Its fd was closed, and the number now belongs to another.
+    orphaned: bool,
+    created: u64,
+}
+
+/// How a wait of nanoseconds is asked for.
+enum Timeouts {
+    /// `epoll_pwait2`, Linux 5.11.
+    Exact,
+    /// A timerfd beside the others.
+    Timerfd(OwnedFd),
+}
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn new_instance() -> io::Result<OwnedFd> {
+    // SAFETY: plain system call; the fd is new and ours.
+    unsafe { Ok(OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?)) }
+}
+
+fn control(instance: &OwnedFd, operation: libc::c_int, fd: i32, events: u32, data: u64) -> io::Result<()> {
+    let mut event = libc::epoll_event { events, u64: data };
+    // SAFETY: `event` lives through the call.
+    check(unsafe { libc::epoll_ctl(instance.as_raw_fd(), operation, fd, &mut event) }).map(drop)
+}
+
+/// HUP and ERR come unasked.
+fn kernel_mask(interest: u32, trigger: Trigger) -> u32 {
+    let bit =
+        |ours: FileReady, theirs: libc::c_int| if interest & ours.bits() != 0 { theirs as u32 } else { 0 };
+    let edge = if trigger == Trigger::Edge { libc::EPOLLET as u32 } else { 0 };
+    bit(FileReady::READ, libc::EPOLLIN)
+        | bit(FileReady::WRITE, libc::EPOLLOUT)
+        | bit(FileReady::CLOSED, libc::EPOLLRDHUP)
+        | edge
+}
+
+fn raw(events: u32) -> Raw {
+    let bit = |theirs: libc::c_int, ours: u8| if events & theirs as u32 != 0 { ours } else { 0 };
+    Raw(bit(libc::EPOLLIN, Raw::IN)
+        | bit(libc::EPOLLOUT, Raw::OUT)
+        | bit(libc::EPOLLRDHUP, Raw::PEER_CLOSED)
+        | bit(libc::EPOLLERR, Raw::ERROR)
+        | bit(libc::EPOLLHUP, Raw::HANG_UP))
+}
+
+fn index(token: u64) -> usize {
+    (token & u64::from(u32::MAX)) as usize
+}
+
+impl Epoll {
+    pub(super) fn new() -> io::Result<Epoll> {
+        let main = new_instance()?;
+        let waker = Waker::new()?;
+        watch_waker(&main, &waker)?;
+        let timeouts = Timeouts::choose(&main)?;
+        Ok(Epoll {
+            main,
+            timeouts,
+            waker: Arc::new(waker),
+            registry: Mutex::new(Registry::default()),
+            unusual: AtomicUsize::new(0),
+            events: Mutex::new(Vec::with_capacity(BATCH)),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn note_unusual(&self, registry: &Registry) {
+        self.unusual.store(registry.nested + registry.ghosts.len(), Ordering::Release);
+    }
+
+    /// Starts to watch; in the main instance if no other registration has the fd there.
+    fn add(&self, registry: &mut Registry, index: usize, interest: u32) -> io::Result<()> {
+        let Some(registration) = registry.registrations[index].as_mut() else { return Ok(()) };
+        let (fd, token) = (registration.fd, registration.token);
+        let mask = kernel_mask(interest, registration.trigger);
+        match control(&self.main, libc::EPOLL_CTL_ADD, fd, mask, token) {
+            Ok(()) => {
+                registration.interest = interest;
+                registry.take_over(fd, token);
+                Ok(())
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                let instance = new_instance()?;
+                control(&instance, libc::EPOLL_CTL_ADD, fd, mask, token)?;
+                let number = instance.as_raw_fd();
+                control(
+                    &self.main,
+                    libc::EPOLL_CTL_ADD,
+                    number,
+                    libc::EPOLLIN as u32,
+                    NESTED | number as u64,
+                )?;
+                registration.interest = interest;
+                registration.nested = Some(instance);
+                registry.nested += 1;
+                self.note_unusual(registry);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops to watch. Whatever the kernel says, we are done with it.
+    fn remove(&self, registry: &mut Registry, index: usize) {
+        let Some(registration) = registry.registrations[index].as_mut() else { return };
+        if std::mem::take(&mut registration.interest) == 0 {
+            return;
+        }
+        let (fd, token) = (registration.fd, registration.token);
+        if registration.nested.take().is_some() {
+            // Closing the instance, the only reference to it, removes all of it.
+            registry.nested -= 1;
+        } else {
+            let owned = registry.owners.get(fd as usize).copied().flatten() == Some(token);
+            let orphaned = std::mem::take(&mut registration.orphaned) || !owned;
+            if owned {
+                registry.owners[fd as usize] = None;
+            }
+            if orphaned || control(&self.main, libc::EPOLL_CTL_DEL, fd, 0, 0).is_err() {
+                registry.ghosts.insert(token);
+            }
+        }
+        self.note_unusual(registry);
+    }
+
+    fn modify(&self, registry: &mut Registry, index: usize, interest: u32) -> io::Result<()> {
+        let Some(registration) = registry.registrations[index].as_mut() else { return Ok(()) };
+        let mask = kernel_mask(interest, registration.trigger);
+        let instance = registration.nested.as_ref().unwrap_or(&self.main);
+        if !registration.orphaned {
+            control(instance, libc::EPOLL_CTL_MOD, registration.fd, mask, registration.token)?;
+        }
+        registration.interest = interest;
+        Ok(())
+    }
+
+    /// Reads what nested instances have, recognises ghosts, and puts the registrations of one fd in the order
+    /// of their creation.
+    fn tidy(&self, ready: &mut Vec<Ready>, first: usize) -> io::Result<()> {
+        let mut registry = self.lock();
+        let mut haunted = registry.ghosts.len() > MANY_GHOSTS;
+        for item in &mut ready[first..] {
+            if item.token & NESTED != 0 {
+                let mut event = libc::epoll_event { events: 0, u64: 0 };
+                let number = (item.token & !NESTED) as i32;
+                // SAFETY: `event` lives through the call. A number that is no longer an instance gives an error.
+                let count = unsafe { libc::epoll_wait(number, &mut event, 1, 0) };
+                let (token, events) = if count == 1 { (event.u64, event.events) } else { (WAKE, 0) };
+                *item = Ready { token, raw: raw(events) };
+            }
+            haunted |= registry.ghosts.contains(&item.token);
+        }
+        if haunted {
+            self.rebuild(&mut registry)?;
+        }
+        ready.retain(|item| item.token != WAKE);
+        registry.order(&mut ready[first..]);
+        self.note_unusual(&registry);
+        Ok(())
+    }
+
+    /// Replaces the main instance, under its number, by one that holds the living registrations alone.
+    fn rebuild(&self, registry: &mut Registry) -> io::Result<()> {
+        let fresh = new_instance()?;
+        watch_waker(&fresh, &self.waker)?;
+        self.timeouts.watch(&fresh)?;
+        registry.ghosts.clear();
+        for registration in registry.registrations.iter_mut().flatten() {
+            if registration.interest == 0 || registration.orphaned {
+                continue;
+            }
+            let added = match &registration.nested {
+                Some(nested) => {
+                    let number = nested.as_raw_fd();
+                    control(&fresh, libc::EPOLL_CTL_ADD, number, libc::EPOLLIN as u32, NESTED | number as u64)
+                }
+                None => {
+                    let mask = kernel_mask(registration.interest, registration.trigger);
+                    control(&fresh, libc::EPOLL_CTL_ADD, registration.fd, mask, registration.token)
+                }
+            };
+            // Its fd is closed: there is nothing left to watch.
+            registration.orphaned = added.is_err();
+        }
+        // SAFETY: plain system call on two fds of ours.
+        check(unsafe { libc::dup3(fresh.as_raw_fd(), self.main.as_raw_fd(), libc::O_CLOEXEC) })?;
+        if let Some(outer) = &registry.outer {
+            control(outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+        }
+        tracing::debug!("rebuilt the epoll instance: a closed fd was still open under another number");
+        Ok(())
+    }
+}
+
+fn watch_waker(instance: &OwnedFd, waker: &Waker) -> io::Result<()> {
+    control(instance, libc::EPOLL_CTL_ADD, waker.fd(), (libc::EPOLLIN | libc::EPOLLET) as u32, WAKE)
+}
+
+impl Registry {
+    fn take_over(&mut self, fd: i32, token: u64) {
+        let number = fd as usize;
+        if self.owners.len() <= number {
+            self.owners.resize(number + 1, None);
+        }
+        if let Some(former) = self.owners[number].replace(token)
+            && let Some(Some(registration)) = self.registrations.get_mut(index(former))
+            && registration.token == former
+        {
+            registration.orphaned = true;
+        }
+    }
+
+    fn get(&self, token: u64) -> Option<&Registration> {
+        self.registrations.get(index(token))?.as_ref().filter(|registration| registration.token == token)
+    }
+
+    /// Among the places that one fd's registrations have in the batch, the oldest gets the first.
+    fn order(&self, batch: &mut [Ready]) {
+        if self.nested == 0 || batch.len() < 2 {
+            return;
+        }
+        let fd = |item: &Ready| self.get(item.token).map(|registration| registration.fd);
+        let created = |item: &Ready| self.get(item.token).map_or(0, |registration| registration.created);
+        let mut first_of = std::collections::HashMap::new();
+        let places: Vec<usize> = batch
+            .iter()
+            .enumerate()
+            .map(|(place, item)| fd(item).map_or(place, |fd| *first_of.entry(fd).or_insert(place)))
+            .collect();
+        let mut ordered: Vec<_> = batch.iter().zip(places).map(|(item, place)| (place, *item)).collect();
+        ordered.sort_by_key(|(place, item)| (*place, created(item)));
+        batch.iter_mut().zip(ordered).for_each(|(slot, (_, item))| *slot = item);
+    }
+}
+
+impl Poller for Epoll {
+    fn name(&self) -> &'static CStr {
+        c"epoll"
+    }
+
+    fn register(&self, fd: i32, token: u64, trigger: Trigger) -> io::Result<()> {
+        if fd < 0 {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        let mut registry = self.lock();
+        let index = index(token);
+        if registry.registrations.len() <= index {
+            registry.registrations.resize_with(index + 1, || None);
+        }
+        registry.created += 1;
+        let created = registry.created;
+        registry.registrations[index] =
+            Some(Registration { fd, token, trigger, interest: 0, nested: None, orphaned: false, created });
+        Ok(())
+    }
+
+    fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
+        let mut registry = self.lock();
+        let Some(before) = registry.get(token).map(|registration| registration.interest) else {
+            return Ok(());
+        };
+        let index = index(token);
+        match interest() {
+            0 => {
+                self.remove(&mut registry, index);
+                Ok(())
+            }
+            after if before == 0 => self.add(&mut registry, index, after),
+            after if before != after || rearm => self.modify(&mut registry, index, after),
+            _ => Ok(()),
+        }
+    }
+
+    fn deregister(&self, token: u64) {
+        let mut registry = self.lock();
+        if registry.get(token).is_some() {
+            self.remove(&mut registry, index(token));
+            registry.registrations[index(token)] = None;
+        }
+    }
+
+    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> io::Result<()> {
+        let mut events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let count = match self.timeouts.wait(&self.main, &mut events, timeout) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let first = ready.len();
+        ready.extend(
+            events[..count]
+                .iter()
+                .filter(|event| { event.u64 } != WAKE)
+                .map(|event| Ready { token: event.u64, raw: raw(event.events) }),
+        );
+        // A full batch leaves the rest to the next poll; a larger one then saves system calls.
+        if count == events.capacity() && count < LARGEST_BATCH {
+            events.clear();
+            events.reserve(2 * count);
+        }
+        if self.unusual.load(Ordering::Acquire) != 0 && ready.len() > first {
+            self.tidy(ready, first)?;
+        }
+        Ok(())
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
+    }
+
+    fn poll_fd(&self) -> io::Result<i32> {
+        let mut registry = self.lock();
+        if let Some(outer) = &registry.outer {
+            return Ok(outer.as_raw_fd());
+        }
+        let outer = new_instance()?;
+        control(&outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+        Ok(registry.outer.insert(outer).as_raw_fd())
+    }
+}
+
+impl Timeouts {
+    fn choose(main: &OwnedFd) -> io::Result<Timeouts> {
+        let mut events = Vec::with_capacity(1);
+        match Timeouts::Exact.wait(main, &mut events, Some(0)) {
+            // An old kernel, or a filter of system calls that is older than this one.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                Timeouts::with_timerfd(main)
+            }
+            _ => Ok(Timeouts::Exact),
+        }
+    }
+
+    fn with_timerfd(main: &OwnedFd) -> io::Result<Timeouts> {
+        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+        // SAFETY: plain system call; the fd is new and ours.
+        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::timerfd_create(libc::CLOCK_MONOTONIC, flags))?) };
+        let timeouts = Timeouts::Timerfd(fd);
+        timeouts.watch(main)?;
+        Ok(timeouts)
+    }
+
+    /// Edge-triggered, so that an expiry wakes once and need not be read.
+    fn watch(&self, instance: &OwnedFd) -> io::Result<()> {
+        match self {
+            Timeouts::Exact => Ok(()),
+            Timeouts::Timerfd(fd) => {
+                let mask = (libc::EPOLLIN | libc::EPOLLET) as u32;
+                control(instance, libc::EPOLL_CTL_ADD, fd.as_raw_fd(), mask, WAKE)
+            }
+        }
+    }
+
+    /// Fills `events` up to its capacity; `None` waits for ever.
+    fn wait(
+        &self,
+        main: &OwnedFd,
+        events: &mut Vec<libc::epoll_event>,
+        timeout: Option<Nanos>,
+    ) -> io::Result<usize> {
+        let main = main.as_raw_fd();
+        let room = events.capacity() as libc::c_int;
+        events.clear();
+        let timespec = |nanos: Nanos| libc::timespec {
+            tv_sec: (nanos / 1_000_000_000) as libc::time_t,
+            tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
+        };
+        let count = match self {
+            Timeouts::Exact => {
+                let limit = timeout.map(timespec);
+                let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+                // SAFETY: `events` has room for that many, and `limit` lives through the call.
+                let count = unsafe {
+                    libc::syscall(
+                        libc::SYS_epoll_pwait2,
+                        main,
+                        events.as_mut_ptr(),
+                        room,
+                        limit,
+                        std::ptr::null::<libc::sigset_t>(),
+                        0usize,
+                    )
+                };
+                check(count as libc::c_int)?
+            }
+            Timeouts::Timerfd(fd) => {
+                let mut milliseconds = -1;
+                if timeout == Some(0) {
+                    milliseconds = 0;
+                } else {
+                    let value = timespec(timeout.unwrap_or(0));
+                    let setting = libc::itimerspec { it_interval: timespec(0), it_value: value };
+                    // SAFETY: `setting` lives through the call. A zero disarms it.
+                    check(unsafe {
+                        libc::timerfd_settime(fd.as_raw_fd(), 0, &setting, std::ptr::null_mut())
+                    })?;
+                }
+                // SAFETY: `events` has room for that many.
+                check(unsafe { libc::epoll_wait(main, events.as_mut_ptr(), room, milliseconds) })?
+            }
+        };
+        // SAFETY: the kernel has written that many.
+        unsafe { events.set_len(count as usize) };
+        Ok(count as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timerfd_serves_where_epoll_pwait2_is_missing() {
+        let main = new_instance().unwrap();
+        let timeouts = Timeouts::with_timerfd(&main).unwrap();
+        let mut events = Vec::with_capacity(4);
+        assert_eq!(timeouts.wait(&main, &mut events, Some(0)).unwrap(), 0);
+        // Waits until the timerfd wakes it, twice: each expiry is an edge of its own.
+        for _ in 0..2 {
+            assert_eq!(timeouts.wait(&main, &mut events, Some(100_000)).unwrap(), 1);
+            assert_eq!({ events[0].u64 }, WAKE);
+        }
+    }
+
+    #[test]
+    fn a_full_batch_grows() {
+        let poller = Epoll::new().unwrap();
+        let wakers: Vec<_> = (0..BATCH + 1).map(|_| Waker::new().unwrap()).collect();
+        for (token, waker) in wakers.iter().enumerate() {
+            waker.wake();
+            poller.register(waker.fd(), token as u64, Trigger::Level).unwrap();
+            poller.update(token as u64, &|| FileReady::READ.bits(), false).unwrap();
+        }
+        let mut ready = Vec::new();
+        poller.wait(&mut ready, Some(0)).unwrap();
+        assert_eq!(ready.len(), BATCH);
+        ready.clear();
+        poller.wait(&mut ready, Some(0)).unwrap();
+        assert_eq!(ready.len(), BATCH + 1);
+    }
+}

@@ -1,0 +1,239 @@
+//! What waits for file descriptors: a small trait, and one file a poller.
+
+use std::ffi::CStr;
+use std::io;
+use std::sync::Arc;
+
+use crate::dispatcher::Nanos;
+
+#[cfg(target_os = "linux")]
+mod epoll;
+mod timer_slack;
+mod wake;
+
+pub(crate) use timer_slack::TimerSlack;
+pub(crate) use wake::Waker;
+
+/// Readiness of a file descriptor, and what of it a file event wants: a set of [`FileReady::READ`], `WRITE`,
+/// `CLOSED` and `ERROR`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct FileReady(u32);
+
+impl FileReady {
+    /// Nothing.
+    pub const NONE: FileReady = FileReady(0);
+    /// Data, a connection or an end of file can be read.
+    pub const READ: FileReady = FileReady(1);
+    /// Data can be written, or a connect has ended.
+    pub const WRITE: FileReady = FileReady(2);
+    /// The peer has closed its writing side, or the connection is gone.
+    pub const CLOSED: FileReady = FileReady(4);
+    /// The file descriptor has an error pending.
+    pub const ERROR: FileReady = FileReady(8);
+
+    const ALL: u32 = 15;
+
+    /// The set with these bits, unless some are unknown.
+    pub const fn from_bits(bits: u32) -> Option<FileReady> {
+        if bits & !Self::ALL == 0 { Some(FileReady(bits)) } else { None }
+    }
+
+    /// The set as bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether all of `other` is in the set.
+    pub const fn contains(self, other: FileReady) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is in the set.
+    pub const fn intersects(self, other: FileReady) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether nothing is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl std::ops::BitOr for FileReady {
+    type Output = FileReady;
+
+    fn bitor(self, other: FileReady) -> FileReady {
+        FileReady(self.0 | other.0)
+    }
+}
+
+impl std::ops::BitAnd for FileReady {
+    type Output = FileReady;
+
+    fn bitand(self, other: FileReady) -> FileReady {
+        FileReady(self.0 & other.0)
+    }
+}
+
+impl std::fmt::Debug for FileReady {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = [(1, "READ"), (2, "WRITE"), (4, "CLOSED"), (8, "ERROR")];
+        let mut set = f.debug_set();
+        for (_, name) in names.iter().filter(|(bit, _)| self.0 & bit != 0) {
+            set.entry(&format_args!("{name}"));
+        }
+        set.finish()
+    }
+}
+
+/// When readiness is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Once an iteration while it lasts.
+    Level,
+    /// Once for each transition; readiness at creation, and at each change of the mask, counts as one.
+    Edge,
+    /// As level, but what was delivered is not watched again until it is registered again.
+    EmulatedEdge,
+}
+
+/// The kernel's own word on a file descriptor, in bits of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Raw(pub(crate) u8);
+
+impl Raw {
+    pub(crate) const IN: u8 = 1;
+    pub(crate) const OUT: u8 = 2;
+    pub(crate) const PEER_CLOSED: u8 = 4;
+    pub(crate) const ERROR: u8 = 8;
+    pub(crate) const HANG_UP: u8 = 16;
+
+    /// What of this an event that wants `mask` is told (F10, F12).
+    pub(crate) fn delivered(self, mask: u32) -> u32 {
+        let has = |bits: u8| self.0 & bits != 0;
+        let mut ready = FileReady::NONE;
+        if has(Raw::IN) {
+            ready = ready | FileReady::READ;
+        }
+        if has(Raw::OUT) {
+            ready = ready | FileReady::WRITE;
+        }
+        if has(Raw::PEER_CLOSED | Raw::HANG_UP) {
+            ready = ready | FileReady::CLOSED;
+        }
+        if has(Raw::ERROR) {
+            ready = ready | FileReady::ERROR;
+        }
+        let broken = has(Raw::ERROR | Raw::HANG_UP);
+        if broken {
+            ready = ready | FileReady::READ | FileReady::WRITE;
+        }
+        match ready.0 & mask {
+            // A fault that nobody asked for in so many words would wake the loop for ever.
+            0 if broken => mask & (FileReady::CLOSED | FileReady::ERROR).0,
+            bits => bits,
+        }
+    }
+}
+
+/// A registration that is ready.
+#[derive(Clone, Copy)]
+pub(crate) struct Ready {
+    pub(crate) token: u64,
+    pub(crate) raw: Raw,
+}
+
+/// Waits for file descriptors. All functions but `wait` may be called from any thread.
+///
+/// Registrations are told apart by token, not by fd: two on one fd are independent in mask, trigger and edge
+/// state, and one whose fd was closed and reused does not disturb the new one.
+pub(crate) trait Poller: Send + Sync {
+    fn name(&self) -> &'static CStr;
+
+    /// Makes a registration that watches nothing yet. The token's low half is a small number that no other
+    /// living registration has.
+    fn register(&self, fd: i32, token: u64, trigger: Trigger) -> io::Result<()>;
+
+    /// Watches what `interest` says, asked under the poller's lock so that the last change wins. `rearm`
+    /// delivers an edge registration's current readiness again even if nothing changes.
+    fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()>;
+
+    fn deregister(&self, token: u64);
+
+    /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
+    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> io::Result<()>;
+
+    /// Ends a `wait`, the next one if none is under way.
+    fn wake(&self);
+
+    /// What wakes it from a signal handler.
+    fn waker(&self) -> Arc<Waker>;
+
+    /// An fd that is readable when a `wait` would find something; the poller's own.
+    fn poll_fd(&self) -> io::Result<i32>;
+}
+
+/// The best poller that works here, or the one named.
+pub(crate) fn create(name: Option<&str>) -> Result<Box<dyn Poller>, crate::Error> {
+    match name {
+        #[cfg(target_os = "linux")]
+        None | Some("epoll" | "auto") => Ok(Box::new(
+            epoll::Epoll::new().map_err(|source| crate::Error::os("creating an epoll instance", source))?,
+        )),
+        Some(name @ ("io_uring" | "mio" | "libevent" | "asio")) => Err(crate::Error::Unavailable(format!(
+            "the backend \"{name}\" is not built in; this build has \"epoll\""
+        ))),
+        Some(name) => Err(crate::Error::InvalidArgument(format!(
+            "there is no backend named \"{name}\"; this build has \"epoll\""
+        ))),
+        #[cfg(not(target_os = "linux"))]
+        None => Err(crate::Error::Unavailable("no poller is built in for this system".into())),
+    }
+}
+
+/// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.
+pub(crate) fn create_default() -> Result<Box<dyn Poller>, crate::Error> {
+    static WARN: std::sync::Once = std::sync::Once::new();
+    let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create(None) };
+    create(Some(&name.to_string_lossy())).or_else(|error| match error {
+        crate::Error::InvalidArgument(_) | crate::Error::Unavailable(_) => {
+            WARN.call_once(|| tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored"));
+            create(None)
+        }
+        error => Err(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: u32 = 1;
+    const WRITE: u32 = 2;
+    const CLOSED: u32 = 4;
+    const ERROR: u32 = 8;
+
+    #[test]
+    fn f10_only_what_was_asked_for_is_delivered() {
+        assert_eq!(Raw(Raw::IN | Raw::OUT).delivered(READ), READ);
+        assert_eq!(Raw(Raw::IN | Raw::PEER_CLOSED).delivered(READ), READ);
+        assert_eq!(Raw(Raw::IN | Raw::PEER_CLOSED).delivered(READ | CLOSED), READ | CLOSED);
+        assert_eq!(Raw(Raw::OUT).delivered(READ), 0);
+    }
+
+    #[test]
+    fn f10_hang_up_and_error_raise_read_and_write() {
+        assert_eq!(Raw(Raw::HANG_UP).delivered(READ), READ);
+        assert_eq!(Raw(Raw::ERROR).delivered(WRITE), WRITE);
+        assert_eq!(Raw(Raw::ERROR).delivered(READ | WRITE | ERROR), READ | WRITE | ERROR);
+        assert_eq!(Raw(Raw::HANG_UP).delivered(READ | CLOSED), READ | CLOSED);
+    }
+
+    #[test]
+    fn f12_a_fault_is_never_silent() {
+        assert_eq!(Raw(Raw::ERROR).delivered(CLOSED), CLOSED);
+        assert_eq!(Raw(Raw::HANG_UP).delivered(ERROR), ERROR);
+        assert_eq!(Raw(Raw::HANG_UP).delivered(CLOSED | ERROR), CLOSED);
+        assert_eq!(Raw(Raw::HANG_UP).delivered(0), 0);
+    }
+}

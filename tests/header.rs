@@ -1,0 +1,21 @@
+//! `include/mcp_event.h` is what `src/ffi` says. `MCP_EVENT_UPDATE_HEADER=1 cargo test --test header` writes it.
+
+use std::path::Path;
+
+#[test]
+fn the_checked_in_header_is_fresh() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+    let mut generated = Vec::new();
+    cbindgen::generate_with_config(root, config).unwrap().write(&mut generated);
+    let generated = String::from_utf8(generated).unwrap();
+    let header = root.join("include/mcp_event.h");
+    if std::env::var_os("MCP_EVENT_UPDATE_HEADER").is_some() {
+        std::fs::write(&header, &generated).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&header).unwrap_or_default();
+    assert!(
+        checked_in == generated,
+        "include/mcp_event.h is stale: run `MCP_EVENT_UPDATE_HEADER=1 cargo test --test header`"
+    );
+}
