@@ -21,7 +21,8 @@ enum { MCPEV_HANDLE_STORAGE = 48, MCPEV_POST_STORAGE = 40 };
 // What the core must know of a C++ closure: one static table for each type of closure.
 typedef struct mcpev_ops {
   // Moves the closure at `from` into `storage`; called once, before the closure can run. `handle` is the new
-  // handle (null for a post). Must not throw.
+  // handle (null for a post). Must not throw. A handle's storage stays where it is; that of a post is moved
+  // as bytes afterwards, until `call` or `drop`.
   void (*init)(void* storage, void* from, void* handle);
   // Runs it. Null when it returned; when it threw, the exception as a `new std::exception_ptr`, owned by the
   // receiver.
@@ -46,7 +47,7 @@ void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 // `backend` is null for the default choice (MCP_EVENT_BACKEND, else the best poller), `clock` is null for the
 // real clock.
 mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, const char* backend,
-                                         mcp_event_clock* clock, mcp_event_dispatcher** out);
+                                         const mcp_event_clock* clock, mcp_event_dispatcher** out);
 
 // As mcp_event_dispatcher_run; with MCP_EVENT_CALLBACK_FAILED, `*exception` is the C++ exception that a
 // callback threw (owned by the caller), or null when it was a Rust panic (its text is the last error).

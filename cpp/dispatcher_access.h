@@ -14,7 +14,7 @@ namespace mcp_event_impl MCP_EVENT_HIDDEN {
 struct DispatcherAccess {
   // A dispatcher on the poller `backend` and on `clock`; null for either means the default.
   static mcp::event::DispatcherPtr create(const std::string& name, const char* backend,
-                                          mcp_event_clock* clock);
+                                          const mcp_event_clock* clock);
 
   static mcp_event_dispatcher* handle(const mcp::event::LibeventDispatcher& dispatcher) {
     return dispatcher.core_.handle;
@@ -24,6 +24,10 @@ struct DispatcherAccess {
   // called, if it is another one.
   static mcp_event_dispatcher* require(const mcp::event::Dispatcher& dispatcher, const char* function);
 };
+
+// Posts `callback`, which is moved from; false if the post was refused. Throws std::invalid_argument, naming
+// the function that was called, if it is empty.
+bool tryPostCallback(mcp_event_dispatcher* dispatcher, mcp::event::PostCb& callback, const char* function);
 
 // Runs the loop; returns what a callback threw, or null. Calls `entered(data)`, unless it is null, once this
 // thread owns the loop, before queued posts run. Throws if the loop itself failed.

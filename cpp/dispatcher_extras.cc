@@ -44,8 +44,8 @@ using mcp_event_impl::check;
 using mcp_event_impl::DispatcherAccess;
 
 bool tryPost(Dispatcher& dispatcher, PostCb callback) {
-  mcp_event_impl::requireCallback(callback, "tryPost");
-  return mcp_event_impl::tryPost(DispatcherAccess::require(dispatcher, "tryPost"), callback);
+  mcp_event_dispatcher* const core = DispatcherAccess::require(dispatcher, "tryPost");
+  return mcp_event_impl::tryPostCallback(core, callback, "tryPost");
 }
 
 bool tryPostTask(Dispatcher& dispatcher, PostTask task) {

@@ -12,7 +12,7 @@
 namespace mcp_event_impl {
 namespace {
 
-mcp_event_dispatcher* createCore(const std::string& name, const char* backend, mcp_event_clock* clock) {
+mcp_event_dispatcher* createCore(const std::string& name, const char* backend, const mcp_event_clock* clock) {
   installExceptionOps();
   mcp_event_dispatcher* handle = nullptr;
   check(mcpev_dispatcher_create(name.data(), name.size(), backend, clock, &handle));
@@ -27,8 +27,19 @@ std::string summary(const mcp_event_histogram& figures) {
 
 }  // namespace
 
+bool tryPostCallback(mcp_event_dispatcher* dispatcher, mcp::event::PostCb& callback, const char* function) {
+  requireCallback(callback, function);
+#ifdef __GLIBCXX__
+  // This std::function holds a closure within itself only if that may be moved as bytes.
+  return tryPost(dispatcher, callback);
+#else
+  auto boxed = [box = std::make_unique<mcp::event::PostCb>(std::move(callback))] { (*box)(); };
+  return tryPost(dispatcher, boxed);
+#endif
+}
+
 mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, const char* backend,
-                                                   mcp_event_clock* clock) {
+                                                   const mcp_event_clock* clock) {
   mcp_event_dispatcher* const handle = createCore(name, backend, clock);
   try {
     return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, handle));
@@ -87,8 +98,7 @@ LibeventDispatcher::LibeventDispatcher(const std::string& name, mcp_event_dispat
 LibeventDispatcher::~LibeventDispatcher() { mcp_event_dispatcher_destroy(core_.handle); }
 
 void LibeventDispatcher::post(PostCb callback) {
-  mcp_event_impl::requireCallback(callback, "post");
-  mcp_event_impl::tryPost(core_.handle, callback);
+  mcp_event_impl::tryPostCallback(core_.handle, callback, "post");
 }
 
 bool LibeventDispatcher::isThreadSafe() const {

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
-#include "mcp/event/dispatcher_extras.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -24,9 +22,6 @@ class TimerObject final : public HandleObject<TimerObject, mcp::event::Timer, mc
     bool enabled = false;
     mcp_event_timer_enabled(handle(), &enabled);
     return enabled;
-  }
-  void enablePeriodic(microseconds period) {
-    check(mcp_event_timer_enable_periodic_us(handle(), period.count()));
   }
 };
 
@@ -72,17 +67,3 @@ mcp::event::TimerPtr createCappedTimer(mcp_event_dispatcher* dispatcher, millise
 }
 
 }  // namespace mcp_event_impl
-
-namespace mcp {
-namespace event {
-
-void enablePeriodicTimer(Timer& timer, std::chrono::microseconds period) {
-  auto* const ours = dynamic_cast<mcp_event_impl::TimerObject*>(&timer);
-  if (ours == nullptr) {
-    throw std::invalid_argument("enablePeriodicTimer: the timer is not one of createTimer()");
-  }
-  ours->enablePeriodic(period);
-}
-
-}  // namespace event
-}  // namespace mcp

@@ -70,6 +70,8 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
     // start() waits for the thread to own the loop.
     Starting,
     Running,
+    // The loop has ended, and the thread puts things away.
+    Leaving,
     // The thread is done, and somebody must join it.
     Finished,
     // Somebody does.
@@ -84,6 +86,9 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
   // Runs the loop until it returns; whether it is to run again.
   bool runOnce();
   void markEntered();
+  // Waits for every exit() that is being called, so that the shutdown that follows discards it: left over, it
+  // would end the next run.
+  void leave();
   void setPhase(Phase phase);
   void join(Lock& lock);
 
@@ -101,6 +106,8 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
   // Which start() made the thread; a stop() that waits must not wait for the next one.
   uint64_t generation_ = 0;
   bool stop_requested_ = false;
+  // How many threads are calling the dispatcher's exit() for a stop().
+  int exits_under_way_ = 0;
   bool waiting_in_stop_ = false;
   std::exception_ptr start_failure_;
   std::thread thread_;
@@ -157,6 +164,7 @@ void WorkerLoop::start(const WatchDogSharedPtr& guard_dog) {
   changed_.wait(lock, [this] { return phase_ != Phase::Starting; });
   if (start_failure_ != nullptr) {
     const std::exception_ptr failure = start_failure_;
+    changed_.wait(lock, [this] { return phase_ != Phase::Leaving; });
     if (phase_ == Phase::Finished) {
       join(lock);
     }
@@ -165,9 +173,6 @@ void WorkerLoop::start(const WatchDogSharedPtr& guard_dog) {
 }
 
 void WorkerLoop::launch(const WatchDogSharedPtr& guard_dog) {
-  if (core_ != nullptr) {
-    mcp_event_dispatcher_clear_exit(core_);
-  }
   if (guard_dog != nullptr) {
     dispatcher_->registerWatchdog(guard_dog, kWatchDogInterval);
   }
@@ -192,6 +197,7 @@ void WorkerLoop::threadMain() {
   }
   while (runOnce()) {
   }
+  leave();
   // What is still queued dies here, on its thread.
   dispatcher_->shutdown();
   current_ = nullptr;
@@ -233,13 +239,21 @@ bool WorkerLoop::runOnce() {
 void WorkerLoop::markEntered() {
   Lock lock(mutex_);
   phase_ = Phase::Running;
-  const bool stop_requested = stop_requested_;
-  changed_.notify_all();
-  lock.unlock();
-  if (stop_requested) {
-    // start() may have discarded the exit() of a stop() that came while it was starting.
-    dispatcher_->exit();
+  if (core_ != nullptr) {
+    // An exit() from before the start; that of a stop() during the start is made again.
+    mcp_event_dispatcher_clear_exit(core_);
+    if (stop_requested_) {
+      mcp_event_dispatcher_exit(core_);
+    }
   }
+  changed_.notify_all();
+}
+
+void WorkerLoop::leave() {
+  Lock lock(mutex_);
+  phase_ = Phase::Leaving;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return exits_under_way_ == 0; });
 }
 
 void WorkerLoop::setPhase(Phase phase) {
@@ -259,15 +273,18 @@ void WorkerLoop::join(Lock& lock) {
 }
 
 void WorkerLoop::requestStop() {
-  {
-    const Lock lock(mutex_);
-    if (phase_ != Phase::Starting && phase_ != Phase::Running) {
-      return;
-    }
-    stop_requested_ = true;
-    changed_.notify_all();
+  Lock lock(mutex_);
+  if (phase_ != Phase::Starting && phase_ != Phase::Running) {
+    return;
   }
+  stop_requested_ = true;
+  ++exits_under_way_;
+  changed_.notify_all();
+  lock.unlock();
   dispatcher_->exit();
+  lock.lock();
+  --exits_under_way_;
+  changed_.notify_all();
 }
 
 void WorkerLoop::stop() {

@@ -123,20 +123,6 @@ typedef struct mcp_event_signal_event mcp_event_signal_event;
 // A one-shot timer of a dispatcher; it may outlive it. All functions from any thread.
 typedef struct mcp_event_timer mcp_event_timer;
 
-// What C++ can do with one.
-typedef struct ExceptionOps {
-  void (*describe)(void*, char*, size_t);
-  void (*drop)(void*);
-  void *(*guarded_call)(void(*)(void*), void(*)(void*, uint32_t), void*, uint32_t);
-} ExceptionOps;
-
-// The functions of a type of C++ closures.
-typedef struct Ops {
-  void (*init)(void *storage, void *from, void *handle);
-  void *(*call)(void *storage, uint32_t events);
-  void (*drop)(void *storage);
-} Ops;
-
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
 typedef struct mcp_event_dispatcher_options {
@@ -241,52 +227,6 @@ typedef void (*mcp_event_dump)(const void *object, int32_t indent, mcp_event_dum
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
-
-void mcpev_install_exception_ops(const struct ExceptionOps *ops);
-
-enum mcp_event_status mcpev_dispatcher_create(const char *name,
-                                              size_t name_length,
-                                              const char *backend,
-                                              const struct mcp_event_clock *clock,
-                                              struct mcp_event_dispatcher **out);
-
-enum mcp_event_status mcpev_dispatcher_run_with(struct mcp_event_dispatcher *dispatcher,
-                                                int run_type,
-                                                void (*entered)(void *data),
-                                                void *data,
-                                                void **exception);
-
-enum mcp_event_status mcpev_post(struct mcp_event_dispatcher *dispatcher,
-                                 const struct Ops *closure_ops,
-                                 void *from);
-
-enum mcp_event_status mcpev_timer_create(struct mcp_event_dispatcher *dispatcher,
-                                         const struct Ops *closure_ops,
-                                         void *from,
-                                         struct mcp_event_timer **out,
-                                         void **storage);
-
-enum mcp_event_status mcpev_file_event_create(struct mcp_event_dispatcher *dispatcher,
-                                              int fd,
-                                              int32_t trigger_type,
-                                              uint32_t events,
-                                              const struct Ops *closure_ops,
-                                              void *from,
-                                              struct mcp_event_file_event **out,
-                                              void **storage);
-
-enum mcp_event_status mcpev_schedulable_create(struct mcp_event_dispatcher *dispatcher,
-                                               const struct Ops *closure_ops,
-                                               void *from,
-                                               struct mcp_event_schedulable **out,
-                                               void **storage);
-
-enum mcp_event_status mcpev_signal_event_create(struct mcp_event_dispatcher *dispatcher,
-                                                int signal_number,
-                                                const struct Ops *closure_ops,
-                                                void *from,
-                                                struct mcp_event_signal_event **out,
-                                                void **storage);
 
 // Makes a clock; give it to a dispatcher in its options.
 enum mcp_event_status mcp_event_clock_create(struct mcp_event_clock **out);

@@ -1,18 +1,18 @@
 //! The atomics of the lock-free parts: the standard library's, or loom's when its models run.
 
-#[cfg(loom)]
+#[cfg(mcp_event_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
 };
-#[cfg(not(loom))]
+#[cfg(not(mcp_event_loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// The standard cell behind loom's interface, whose closures let loom see how long an access lasts.
-#[cfg(not(loom))]
+#[cfg(not(mcp_event_loom))]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(mcp_event_loom))]
 impl<T> UnsafeCell<T> {
     pub(crate) fn new(value: T) -> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
@@ -25,4 +25,12 @@ impl<T> UnsafeCell<T> {
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
+}
+
+/// Between two sequentially consistent accesses that must not be reordered. They need no help; but loom takes
+/// such accesses for acquire and release ones, so there the order must be said by a fence.
+#[inline]
+pub(crate) fn sequence_point() {
+    #[cfg(mcp_event_loom)]
+    loom::sync::atomic::fence(Ordering::SeqCst);
 }

@@ -8,6 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) enum Failure {
     Panic(Box<dyn Any + Send>),
     Foreign(ForeignException),
+    /// It destroyed its dispatcher: `run()` returns without a word.
+    Destroyed,
 }
 
 pub(crate) type Outcome = Result<(), Box<Failure>>;
@@ -22,6 +24,7 @@ impl Failure {
                 format!("a callback panicked: {}", text.unwrap_or("(no message)"))
             }
             Failure::Foreign(exception) => format!("a callback threw: {}", exception.describe()),
+            Failure::Destroyed => "a callback destroyed its dispatcher".into(),
         }
     }
 }

@@ -10,11 +10,9 @@
 use std::cell::Cell as LocalCell;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
-
-use crossbeam_utils::CachePadded;
 
 use super::cell::{Cell, Garbage, Kind};
 use super::clock::{Clock, Nanos};
@@ -24,6 +22,7 @@ use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
 use super::signal::Inbox;
+use super::sleep::Sleep;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
@@ -55,8 +54,7 @@ pub(crate) struct Core {
     owner: AtomicUsize,
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
-    /// [`ASLEEP`] from before a poll that may wait (and outside `run()`) until somebody wakes the loop.
-    asleep: CachePadded<AtomicU8>,
+    pub(crate) sleep: Sleep,
     pub(crate) posts: Queue<Task>,
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
@@ -85,9 +83,6 @@ pub(crate) struct Core {
 unsafe impl Sync for Core {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for Core {}
-
-const AWAKE: u8 = 0;
-const ASLEEP: u8 = 1;
 
 /// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it runs the loop.
 const RUNNING: usize = 1;
@@ -184,7 +179,7 @@ impl Drop for Running<'_> {
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         LOOPS_ENTERED.set(LOOPS_ENTERED.get() - 1);
-        core.asleep.store(ASLEEP, Ordering::SeqCst);
+        core.sleep.announce();
         core.release();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
         if pending || !core.posts.is_empty() {
@@ -221,7 +216,7 @@ impl Core {
             poller: options.poller,
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
-            asleep: CachePadded::new(AtomicU8::new(ASLEEP)),
+            sleep: Sleep::new(),
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
@@ -298,7 +293,7 @@ impl Core {
                 .is_ok()
             {
                 LOOPS_ENTERED.set(LOOPS_ENTERED.get() + 1);
-                self.asleep.store(AWAKE, Ordering::Relaxed);
+                self.sleep.end();
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }
         }
@@ -355,22 +350,10 @@ impl Core {
 
     /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).
     pub(crate) fn wake(&self) {
-        if self.asleep.load(Ordering::SeqCst) == ASLEEP
-            && self.asleep.swap(AWAKE, Ordering::SeqCst) == ASLEEP
-            && !self.is_forked()
-        {
+        if self.sleep.interrupt() && !self.is_forked() {
             self.stats.wakes.add(1);
             self.poller.wake();
         }
-    }
-
-    /// Announces that the loop is about to wait. What is queued after this wakes it.
-    pub(crate) fn fall_asleep(&self) {
-        self.asleep.store(ASLEEP, Ordering::SeqCst);
-    }
-
-    pub(crate) fn awake(&self) {
-        self.asleep.store(AWAKE, Ordering::Relaxed);
     }
 
     /// Tells other threads which cell's callback is about to be claimed. Must precede the claim: who stores

@@ -52,7 +52,7 @@ pub(crate) struct Local {
     pub(crate) garbage: Cell<Vec<Garbage>>,
     pub(crate) current_destroyed: Cell<bool>,
     pub(crate) wake_on_release: Cell<bool>,
-    /// What a destructor panicked with, in a flush that the running callback asked for.
+    /// Why the loop stops after the running callback, whatever that returns.
     pub(crate) failure: Cell<Option<Box<Failure>>>,
     /// When the last poll returned, while statistics are recorded.
     pub(crate) after_poll: Cell<Option<Nanos>>,

@@ -29,6 +29,7 @@ mod queue;
 pub(crate) mod schedulable;
 mod shutdown;
 pub(crate) mod signal;
+mod sleep;
 mod stats;
 pub(crate) mod timer;
 mod tracked;
@@ -135,7 +136,10 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     if on_loop.destroyed.get() {
         on_loop.close();
     }
-    result
+    match result {
+        Err(RunError::Callback(failure)) if matches!(*failure, Failure::Destroyed) => Ok(()),
+        result => result,
+    }
 }
 
 impl OnLoop<'_> {
@@ -225,7 +229,7 @@ impl OnLoop<'_> {
         ready.drain(..self.ready_position.take().min(ready.len()));
         let result = self.core.poller.wait(&mut ready, timeout);
         self.ready.replace(ready);
-        self.core.awake();
+        self.core.sleep.end();
         self.end_poll(before, timeout);
         result.map_err(|source| Error::os("waiting for events", source))
     }
@@ -235,7 +239,7 @@ impl OnLoop<'_> {
         if self.has_queued_work() {
             return Some(0);
         }
-        self.core.fall_asleep();
+        self.core.sleep.announce();
         let core = self.core;
         let queued = !core.posts.is_empty()
             || core.has_commands()

@@ -18,7 +18,7 @@ use crossbeam_utils::CachePadded;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 
 /// Slots in a block. Loom explores block changes too, so it gets small ones.
-const BLOCK: usize = if cfg!(loom) { 2 } else { 32 };
+const BLOCK: usize = if cfg!(mcp_event_loom) { 2 } else { 32 };
 
 struct Slot<T> {
     value: UnsafeCell<MaybeUninit<T>>,
@@ -268,7 +268,7 @@ impl<T> Drop for Queue<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(mcp_event_loom)))]
 mod tests {
     use super::*;
     use std::sync::Arc;
@@ -310,7 +310,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, mcp_event_loom))]
 mod loom_tests {
     use super::*;
     use loom::sync::Arc;
@@ -318,7 +318,10 @@ mod loom_tests {
     /// Two producers of two values each cross a block boundary while the consumer drains and reuses blocks.
     #[test]
     fn loom_two_producers_one_consumer() {
-        loom::model(|| {
+        let mut model = loom::model::Builder::new();
+        // All schedules with up to three preemptions; without a bound the search takes days.
+        model.preemption_bound = Some(3);
+        model.check(|| {
             let queue = Arc::new(Queue::new());
             let producers: Vec<_> = (0..2)
                 .map(|producer| {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::closure::guarded;
+use super::closure::{Failure, guarded};
 use super::core::{Core, Entered, OnLoop};
 
 /// Destructors may post and defer anew; this many rounds of that are followed.
@@ -50,9 +50,9 @@ impl Core {
     pub(crate) fn destroy(&self) {
         match self.running_here() {
             Some(on_loop) => {
-                on_loop.destroyed.set(true);
                 self.accepting.store(false, Ordering::Release);
-                self.exit();
+                on_loop.destroyed.set(true);
+                on_loop.failure.set(Some(Box::new(Failure::Destroyed)));
             }
             None => self.shut_down(),
         }

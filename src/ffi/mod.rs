@@ -6,6 +6,7 @@
 // The names are C's, and so are the safety rules: each function's text says what its arguments must be.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
+/// cbindgen:ignore
 mod bridge;
 mod clock;
 mod closure;

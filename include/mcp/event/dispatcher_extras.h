@@ -16,6 +16,7 @@
 #include "mcp/event/event_loop.h"
 
 struct mcp_event_clock;
+struct mcp_event_periodic_timer;
 
 namespace mcp_event_impl {
 struct ClockAccess;
@@ -141,10 +142,28 @@ class SimulatedClock {
 // A dispatcher whose timers, and whose time, follow `clock`.
 DispatcherPtr createDispatcher(const std::string& name, const SimulatedClock& clock);
 
-// Makes `timer`, which must be one of this library, fire at now plus 1, 2, 3, ... periods until it is
-// disabled or enabled in another way. It does not drift; when the loop was busy for longer than a period, the
-// ticks missed are skipped. Throws std::invalid_argument for another timer, and unless `period` is positive.
-void enablePeriodicTimer(Timer& timer, std::chrono::microseconds period);
+// Calls back at a fixed rate: 1, 2, 3, ... intervals after it was enabled. It does not drift; when the loop
+// was busy for longer than an interval, the ticks missed are skipped. The rules for handles in event_loop.h
+// hold.
+class PeriodicTimer {
+ public:
+  // Disabled at first. Throws std::invalid_argument if `callback` is empty.
+  PeriodicTimer(Dispatcher& dispatcher, TimerCb callback);
+  ~PeriodicTimer();
+  PeriodicTimer(const PeriodicTimer&) = delete;
+  PeriodicTimer& operator=(const PeriodicTimer&) = delete;
+
+  // Starts it, or starts it anew. Throws std::invalid_argument unless `interval` is positive.
+  void enable(std::chrono::microseconds interval);
+
+  void disable();
+
+  // Whether it ticks, also inside its callback.
+  bool enabled() const;
+
+ private:
+  mcp_event_periodic_timer* timer_;
+};
 
 }  // namespace event
 }  // namespace mcp

@@ -1,0 +1,86 @@
+# The commands of this project. `make demo` shows it at work; `make test` proves it.
+
+BUILD ?= build
+# Cargo's part of the CMake builds shares this directory, so that nothing is built twice.
+TARGET := $(CURDIR)/target
+PREFIX ?= /usr/local
+CMAKE_FLAGS ?=
+
+CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
+	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
+
+.PHONY: help
+help:
+	@echo 'make demo           build, install into target/, and run the examples on real input'
+	@echo 'make test           all tests: Rust, C, C++, package, formatting, lints'
+	@echo 'make bench          our figures beside those of libevent, libuv, asio and the bare system calls'
+	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
+	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
+	@echo 'make test-valgrind  the C and C++ tests under valgrind'
+	@echo 'make test-loom      the models of the lock-free parts'
+	@echo 'make header         generate include/mcp_event.h anew'
+	@echo 'make format         format all sources'
+
+.PHONY: demo
+demo:
+	@scripts/demo.sh
+
+.PHONY: test test-tools test-format test-rust test-cpp
+test: test-tools test-format test-rust test-cpp
+
+test-tools:
+	@scripts/ensure-tools.sh build test format
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
+		|| rustup component add rustfmt clippy
+
+test-format: test-tools
+	cargo fmt --check
+	clang-format --dry-run --Werror $(CPP_SOURCES)
+
+test-rust: test-tools
+	cargo clippy --quiet --locked --all-targets -- --deny warnings
+	cargo test --quiet --locked
+
+test-cpp: test-tools
+	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) $(CMAKE_FLAGS)
+	cmake --build $(BUILD)/test
+	ctest --test-dir $(BUILD)/test --output-on-failure --parallel 2
+
+.PHONY: test-asan
+test-asan:
+	@scripts/test-asan.sh
+
+.PHONY: test-valgrind
+test-valgrind:
+	@scripts/ensure-tools.sh build test valgrind
+	cmake -S . -B $(BUILD)/valgrind -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET)
+	cmake --build $(BUILD)/valgrind
+	ctest --test-dir $(BUILD)/valgrind --output-on-failure --test-action memcheck \
+		--overwrite MemoryCheckCommandOptions='--leak-check=full --error-exitcode=1 --child-silent-after-fork=yes'
+
+.PHONY: test-loom
+test-loom:
+	RUSTFLAGS='--cfg mcp_event_loom' cargo test --release --lib --target-dir $(TARGET)/loom loom_
+
+.PHONY: bench
+bench:
+	@bench/run.sh $(BENCH_FLAGS)
+
+.PHONY: install uninstall
+install:
+	@scripts/ensure-tools.sh build
+	cmake -S . -B $(BUILD)/install -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) \
+		-DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) -DMCP_EVENT_BUILD_TESTS=OFF $(CMAKE_FLAGS)
+	cmake --build $(BUILD)/install
+	cmake --install $(BUILD)/install
+
+uninstall:
+	cmake --build $(BUILD)/install --target uninstall
+
+.PHONY: header format
+header:
+	MCP_EVENT_UPDATE_HEADER=1 cargo test --quiet --test header
+
+format:
+	cargo fmt
+	clang-format -i $(CPP_SOURCES)

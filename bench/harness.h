@@ -1,0 +1,92 @@
+// What every benchmark program shares: alternating rounds, medians, ratios, goals, tables.
+//
+// An experiment has contenders and metrics. A round measures every contender once, and each round starts with
+// the next one, so that a slow minute of the machine falls on all of them. A figure is the median of the
+// rounds; a ratio is the median of the ratios within each round, so only figures taken side by side are
+// compared.
+#ifndef MCP_EVENT_BENCH_HARNESS_H
+#define MCP_EVENT_BENCH_HARNESS_H
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// The contender that goals are about, and that ratios are taken to.
+inline constexpr const char* kOurs = "mcp::event";
+
+// The goal is met if `our figure <= factor * (the figure of against) + plus`. Without `against`: `<= plus`.
+struct Goal {
+  double factor = 0;
+  std::string against;
+  double plus = 0;
+  std::string metric{};     // of `against`; empty: the goal's own
+  std::string contender{};  // whose figure the goal is about; empty: kOurs
+};
+
+struct Metric {
+  std::string name;
+  std::string unit;
+  std::vector<Goal> goals{};
+};
+
+// `measure` gives one figure a metric, in their order; NAN for one that does not apply.
+struct Contender {
+  std::string name;
+  std::function<std::vector<double>()> measure;
+};
+
+struct Experiment {
+  std::string title;
+  std::vector<Metric> metrics;
+  std::vector<Contender> contenders;
+  // So many times the rounds: for short measurements of small differences.
+  int rounds_factor = 1;
+};
+
+// Carries a type into a generic lambda.
+template <class T>
+struct Tag {
+  using type = T;
+};
+
+// One contender for each loop type: `measure(Tag<Loop>{})` gives its figures.
+template <class... Loops, class Measure>
+std::vector<Contender> contenders(const Measure& measure) {
+  return {Contender{Loops::kName, [measure] { return std::vector<double>(measure(Tag<Loops>{})); }}...};
+}
+
+std::vector<Contender> operator+(std::vector<Contender> some, std::vector<Contender> more);
+
+// A benchmark program: reads the command line, runs experiments, prints a table for each, writes the JSON.
+class Program {
+ public:
+  Program(int argc, char** argv, std::string area);
+
+  // How many operations to do: all of them, or a small share with --quick.
+  std::size_t count(std::size_t full) const { return quick_ ? (full + 49) / 50 : full; }
+  bool quick() const { return quick_; }
+
+  void run(const Experiment& experiment);
+
+  // Writes what --json asked for; the exit status of the program. A missed goal is not a failure: a timing is
+  // never an assertion.
+  int finish();
+
+ private:
+  std::string area_;
+  int rounds_ = 7;
+  bool quick_ = false;
+  std::string json_path_;
+  std::string only_experiment_;
+  std::string only_contender_;
+  std::string json_;
+  int goals_ = 0;
+  int goals_met_ = 0;
+};
+
+}  // namespace bench
+
+#endif  // MCP_EVENT_BENCH_HARNESS_H

@@ -1,0 +1,150 @@
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <system_error>
+
+#include "support.h"
+
+namespace mcp_event_test {
+namespace {
+
+TEST(DispatcherTest, KeepsItsNameWhateverItIs) {
+  const std::string names[] = {
+      "", "main", std::string(10000, 'n'), std::string("with\0NUL", 8), "not \xff\xfe UTF-8", "caf\xc3\xa9"};
+  for (const std::string& name : names) {
+    LibeventDispatcher dispatcher(name);
+    EXPECT_EQ(name, dispatcher.name());
+    dispatcher.run(RunType::NonBlock);
+  }
+}
+
+TEST(DispatcherTest, HasNoEventBaseUnlessItRunsOnLibevent) {
+  LibeventDispatcher dispatcher("base");
+  EXPECT_EQ(nullptr, dispatcher.base());
+}
+
+TEST(DispatcherTest, HandsOutAWatermarkFactory) {
+  LibeventDispatcher dispatcher("watermarks");
+  WatermarkFactory& factory = dispatcher.getWatermarkFactory();
+  EXPECT_EQ(&factory, &dispatcher.getWatermarkFactory());
+}
+
+TEST(DispatcherTest, ExtrasRefuseADispatcherThatIsNotOurs) {
+  ForeignDispatcher foreign("foreign");
+  EXPECT_THROW(tryPost(foreign, [] {}), std::invalid_argument);
+  EXPECT_THROW(backendName(foreign), std::invalid_argument);
+  EXPECT_THROW(pollFd(foreign), std::invalid_argument);
+  EXPECT_THROW(nextTimeout(foreign), std::invalid_argument);
+  EXPECT_THROW(loopStats(foreign), std::invalid_argument);
+}
+
+TEST(Factories, TellWhatTheyRunOn) {
+  const DispatcherFactoryPtr platform = createPlatformDefaultDispatcherFactory();
+  EXPECT_EQ(backendName(*platform->createDispatcher("platform")), platform->backendName());
+  const DispatcherFactoryPtr libevent = createLibeventDispatcherFactory();
+  EXPECT_EQ("libevent", libevent->backendName());
+  EXPECT_EQ(platform->backendName(), backendName(*libevent->createDispatcher("libevent")));
+  EXPECT_EQ("libevent", LibeventDispatcherFactory().backendName());
+}
+
+TEST(Factories, NamedOnes) {
+  const std::string backend = createPlatformDefaultDispatcherFactory()->backendName();
+  const DispatcherFactoryPtr factory = createDispatcherFactory(backend);
+  EXPECT_EQ(backend, factory->backendName());
+  const DispatcherPtr dispatcher = factory->createDispatcher("named");
+  EXPECT_EQ("named", dispatcher->name());
+  EXPECT_EQ(backend, backendName(*dispatcher));
+
+  EXPECT_THROW(createDispatcherFactory("no such poller"), std::invalid_argument);
+  EXPECT_THROW(createDispatcherFactory(""), std::invalid_argument);
+  EXPECT_THROW(createDispatcherFactory(backend + std::string("\0", 1)), std::invalid_argument);
+#ifdef __linux__
+  EXPECT_THROW(createDispatcherFactory("kqueue"), std::runtime_error);
+#endif
+}
+
+TEST(Factories, AsioIsNotBuiltIn) {
+  try {
+    createAsioDispatcherFactory();
+    ADD_FAILURE() << "it did not throw";
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string::npos, std::string(e.what()).find("asio"));
+  }
+}
+
+size_t openDescriptors() {
+  size_t count = 0;
+  DIR* const directory = opendir("/proc/self/fd");
+  while (readdir(directory) != nullptr) {
+    ++count;
+  }
+  closedir(directory);
+  return count;
+}
+
+TEST(DispatcherTest, OutOfDescriptorsAtCreation) {
+  const size_t before = openDescriptors();
+  rlimit limit = {};
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  const rlimit original = limit;
+  int refused = 0;
+  bool created = false;
+  for (rlim_t room = 0; !created && room < 64; ++room) {
+    limit.rlim_cur = room;
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+    try {
+      LibeventDispatcher dispatcher("out of descriptors");
+      created = true;
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(EMFILE, e.code().value());
+      ++refused;
+    }
+  }
+  ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &original));
+  EXPECT_TRUE(created);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(before, openDescriptors());
+}
+
+// Runs `check` in a forked child; whether it returned true there.
+bool inChild(const std::function<bool()>& check) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::_Exit(check() ? 0 : 1);
+  }
+  int status = 0;
+  EXPECT_EQ(child, waitpid(child, &status, 0));
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(DispatcherTest, AForkedChildIsToldSo) {
+  LibeventDispatcher dispatcher("forked");
+  const TimerPtr timer = dispatcher.createTimer([] {});
+  const auto refused = [](const std::function<void()>& call) {
+    try {
+      call();
+      return false;
+    } catch (const std::logic_error& e) {
+      return std::string(e.what()).find("fork") != std::string::npos;
+    }
+  };
+  EXPECT_TRUE(inChild([&] { return refused([&] { dispatcher.run(RunType::NonBlock); }); }));
+  EXPECT_TRUE(inChild([&] { return refused([&] { dispatcher.post([] {}); }); }));
+  EXPECT_TRUE(inChild([&] { return refused([&] { dispatcher.createTimer([] {}); }); }));
+  EXPECT_TRUE(inChild([&] {
+    LibeventDispatcher own("of the child");
+    bool ran = false;
+    own.post([&] { ran = true; });
+    own.run(RunType::NonBlock);
+    return ran;
+  }));
+  bool ran = false;
+  dispatcher.post([&] { ran = true; });
+  dispatcher.run(RunType::NonBlock);
+  EXPECT_TRUE(ran);
+}
+
+}  // namespace
+}  // namespace mcp_event_test
