@@ -70,8 +70,6 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
     // start() waits for the thread to own the loop.
     Starting,
     Running,
-    // The loop has ended, and the thread puts things away.
-    Leaving,
     // The thread is done, and somebody must join it.
     Finished,
     // Somebody does.
@@ -86,9 +84,6 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
   // Runs the loop until it returns; whether it is to run again.
   bool runOnce();
   void markEntered();
-  // Waits for every exit() that is being called, so that the shutdown that follows discards it: left over, it
-  // would end the next run.
-  void leave();
   void setPhase(Phase phase);
   void join(Lock& lock);
 
@@ -98,6 +93,8 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
   const std::string name_;
   const DispatcherPtr dispatcher_;
   mcp_event_dispatcher* const core_;
+  // Written by start() before it makes the thread.
+  bool is_watched_ = false;
 
   std::mutex mutex_;
   // Signalled at every change of what follows.
@@ -106,8 +103,6 @@ class WorkerLoop : public std::enable_shared_from_this<WorkerLoop> {
   // Which start() made the thread; a stop() that waits must not wait for the next one.
   uint64_t generation_ = 0;
   bool stop_requested_ = false;
-  // How many threads are calling the dispatcher's exit() for a stop().
-  int exits_under_way_ = 0;
   bool waiting_in_stop_ = false;
   std::exception_ptr start_failure_;
   std::thread thread_;
@@ -161,10 +156,10 @@ void WorkerLoop::start(const WatchDogSharedPtr& guard_dog) {
   }
 
   lock.lock();
-  changed_.wait(lock, [this] { return phase_ != Phase::Starting; });
+  changed_.wait(lock, [this] { return phase_ != Phase::Starting || start_failure_ != nullptr; });
   if (start_failure_ != nullptr) {
     const std::exception_ptr failure = start_failure_;
-    changed_.wait(lock, [this] { return phase_ != Phase::Leaving; });
+    changed_.wait(lock, [this] { return phase_ != Phase::Starting && phase_ != Phase::Running; });
     if (phase_ == Phase::Finished) {
       join(lock);
     }
@@ -173,7 +168,8 @@ void WorkerLoop::start(const WatchDogSharedPtr& guard_dog) {
 }
 
 void WorkerLoop::launch(const WatchDogSharedPtr& guard_dog) {
-  if (guard_dog != nullptr) {
+  is_watched_ = guard_dog != nullptr;
+  if (is_watched_) {
     dispatcher_->registerWatchdog(guard_dog, kWatchDogInterval);
   }
   try {
@@ -181,7 +177,7 @@ void WorkerLoop::launch(const WatchDogSharedPtr& guard_dog) {
     const Lock lock(mutex_);
     thread_ = std::thread([self] { self->threadMain(); });
   } catch (...) {
-    if (guard_dog != nullptr) {
+    if (is_watched_) {
       dispatcher_->registerWatchdog(nullptr, kWatchDogInterval);
     }
     throw;
@@ -197,9 +193,13 @@ void WorkerLoop::threadMain() {
   }
   while (runOnce()) {
   }
-  leave();
-  // What is still queued dies here, on its thread.
-  dispatcher_->shutdown();
+  if (core_ != nullptr) {
+    // What is still queued dies here, on its thread.
+    dispatcher_->shutdown();
+  } else if (is_watched_) {
+    // One of the user's own is not shut down: it may refuse what comes between start() and its run() then.
+    dispatcher_->registerWatchdog(nullptr, kWatchDogInterval);
+  }
   current_ = nullptr;
   setPhase(Phase::Finished);
 }
@@ -228,6 +228,7 @@ bool WorkerLoop::runOnce() {
   }
   if (phase_ == Phase::Starting) {
     start_failure_ = thrown;
+    changed_.notify_all();
     return false;
   }
   lock.unlock();
@@ -249,13 +250,6 @@ void WorkerLoop::markEntered() {
   changed_.notify_all();
 }
 
-void WorkerLoop::leave() {
-  Lock lock(mutex_);
-  phase_ = Phase::Leaving;
-  changed_.notify_all();
-  changed_.wait(lock, [this] { return exits_under_way_ == 0; });
-}
-
 void WorkerLoop::setPhase(Phase phase) {
   const Lock lock(mutex_);
   phase_ = phase;
@@ -273,18 +267,15 @@ void WorkerLoop::join(Lock& lock) {
 }
 
 void WorkerLoop::requestStop() {
-  Lock lock(mutex_);
-  if (phase_ != Phase::Starting && phase_ != Phase::Running) {
-    return;
+  {
+    const Lock lock(mutex_);
+    if (phase_ != Phase::Starting && phase_ != Phase::Running) {
+      return;
+    }
+    stop_requested_ = true;
+    changed_.notify_all();
   }
-  stop_requested_ = true;
-  ++exits_under_way_;
-  changed_.notify_all();
-  lock.unlock();
   dispatcher_->exit();
-  lock.lock();
-  --exits_under_way_;
-  changed_.notify_all();
 }
 
 void WorkerLoop::stop() {

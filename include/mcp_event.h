@@ -342,9 +342,9 @@ enum mcp_event_status mcp_event_file_event_unregister_if_emulated_edge(struct mc
 enum mcp_event_status mcp_event_file_event_register_if_emulated_edge(struct mcp_event_file_event *event,
                                                                      uint32_t events);
 
-// Sends the library's messages up to `max_level` to `log(data, ...)`; a null `log` ends that. `drop(data)`,
-// unless null, is called when it is replaced. `MCP_EVENT_INVALID_STATE` if the program has a `tracing`
-// subscriber of its own, which then gets them.
+// Sends the library's messages up to `max_level` to `log(data, ...)`. `drop(data)`, unless null, is called when it
+// is replaced. A null `log` only ends that; the other arguments are not looked at. `MCP_EVENT_INVALID_STATE` if the
+// program has a `tracing` subscriber of its own, which then gets them.
 enum mcp_event_status mcp_event_set_log(mcp_event_log log,
                                         int max_level,
                                         void *data,

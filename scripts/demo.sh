@@ -35,16 +35,18 @@ build_examples() {
 
 # Talks to the echo server: a line, then more than any buffer holds; both must come back as they were.
 talk_to_echo_server() {
-  local greeting port reply
-  coproc server { exec "$bin/echo_server"; }
-  local pid=$server_PID
-  trap 'kill "$pid" 2>/dev/null' EXIT
-  read -r greeting <&"${server[0]}"
-  port=${greeting##*:}
+  local server port reply
+  rm -f "$work/greeting"
+  mkfifo "$work/greeting"
+  "$bin/echo_server" >"$work/greeting" 2>"$work/last_words" &
+  server=$!
+  trap 'kill "$server" 2>/dev/null' EXIT
+  read -r reply <"$work/greeting"
+  port=${reply##*:}
   exec 3<>"/dev/tcp/127.0.0.1/$port"
+  echo "  -> Is anybody there?"
   echo "Is anybody there?" >&3
   read -r -t 10 reply <&3
-  echo "  -> Is anybody there?"
   echo "  <- $reply"
   [ "$reply" = "Is anybody there?" ]
 
@@ -55,13 +57,14 @@ talk_to_echo_server() {
   echo "  <- $(wc -c <"$work/numbers") bytes more, all as they were sent"
   exec 3>&-
 
-  kill -TERM "$pid"
-  wait "$pid"
+  kill -TERM "$server"
+  wait "$server"
   trap - EXIT
+  sed 's/^/  -- /' "$work/last_words"
 }
 
 mkdir -p "$work"
-scripts/ensure-tools.sh build
+scripts/ensure-tools.sh build demo
 
 headline "Building the library and installing it into $(realpath --relative-to=. "$prefix" 2>/dev/null || echo "$prefix")"
 install_library

@@ -1,24 +1,24 @@
 #!/bin/sh
 # Installs what a job needs and is not there yet. Quiet and instant when nothing is missing.
 #
-#   scripts/ensure-tools.sh build|test|bench|valgrind|format ...
+#   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format ...
 set -eu
 
-# One row a need: the job; a command, or a C or C++ header, that shows it is there; its package by package manager.
+# One row a need: its jobs; a command, or a C or C++ header, that shows it is there; its package by package manager.
 needs() {
   cat <<'END'
-build    c++               g++                gcc-c++            gcc           g++               gcc         gcc-c++
-build    cmake             cmake              cmake              cmake         cmake             cmake       cmake
-build    ninja             ninja-build        ninja-build        ninja         samurai           ninja       ninja
-build    pkg-config        pkg-config         pkgconf-pkg-config pkgconf       pkgconf           pkgconf     pkg-config
-build    nlohmann/json.hpp nlohmann-json3-dev json-devel         nlohmann-json nlohmann-json     nlohmann-json nlohmann_json-devel
-test     gtest/gtest.h     libgtest-dev       gtest-devel        gtest         gtest-dev         googletest  googletest-devel
-bench    event2/event.h    libevent-dev       libevent-devel     libevent      libevent-dev      libevent    libevent-devel
-bench    uv.h              libuv1-dev         libuv-devel        libuv         libuv-dev         libuv       libuv-devel
-bench    asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio        asio-devel
-bench    ev.h              libev-dev          libev-devel        libev         libev-dev         libev       libev-devel
-valgrind valgrind          valgrind           valgrind           valgrind      valgrind          valgrind    valgrind
-format   clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format clang-tools
+build     c++               g++                gcc-c++            gcc           g++               gcc           gcc-c++
+build     cmake             cmake              cmake              cmake         cmake             cmake         cmake
+build     ninja             ninja-build        ninja-build        ninja         samurai           ninja         ninja
+build     pkg-config        pkg-config         pkgconf-pkg-config pkgconf       pkgconf           pkgconf       pkg-config
+demo,test nlohmann/json.hpp nlohmann-json3-dev json-devel         nlohmann-json nlohmann-json     nlohmann-json nlohmann_json-devel
+test      gtest/gtest.h     libgtest-dev       gtest-devel        gtest         gtest-dev         googletest    googletest-devel
+bench     event2/event.h    libevent-dev       libevent-devel     libevent      libevent-dev      libevent      libevent-devel
+bench     uv.h              libuv1-dev         libuv-devel        libuv         libuv-dev         libuv         libuv-devel
+bench     asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio          asio-devel
+bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
+valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
+format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools
 END
 }
 
@@ -36,7 +36,7 @@ is_there() {
 
 # The package manager, the column of its packages, and how it installs.
 choose_manager() {
-  if command -v apt-get >/dev/null; then column=3 install="apt-get install -y --no-install-recommends"
+  if command -v apt-get >/dev/null; then column=3 install="apt-get install -y -qq --no-install-recommends"
   elif command -v dnf >/dev/null; then column=4 install="dnf install -y"
   elif command -v pacman >/dev/null; then column=5 install="pacman -S --needed --noconfirm"
   elif command -v apk >/dev/null; then column=6 install="apk add"
@@ -46,24 +46,28 @@ choose_manager() {
   fi
 }
 
-[ $# -gt 0 ] || { echo "usage: $0 build|test|bench|valgrind|format ..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 build|demo|test|bench|valgrind|format ..." >&2; exit 2; }
 
-probes=""
+wanted=""
 for job in "$@"; do
-  rows=$(needs | grep "^$job ") || { echo "$0: unknown job: $job" >&2; exit 2; }
-  for probe in $(echo "$rows" | awk '{ print $2 }'); do
-    is_there "$probe" || probes="$probes $probe"
-  done
+  of_job=$(needs | awk -v job="$job" 'index("," $1 ",", "," job ",") { print $2 }')
+  [ -n "$of_job" ] || { echo "$0: unknown job: $job" >&2; exit 2; }
+  wanted="$wanted $of_job"
 done
-[ -n "$probes" ] || exit 0
+missing=""
+for probe in $wanted; do
+  case " $missing " in *" $probe "*) continue ;; esac
+  is_there "$probe" || missing="$missing $probe"
+done
+[ -n "$missing" ] || exit 0
 
 choose_manager
 if [ -z "$install" ]; then
-  echo "Please install what provides:$probes" >&2
+  echo "Please install what provides:$missing" >&2
   exit 1
 fi
 packages=""
-for probe in $probes; do
+for probe in $missing; do
   packages="$packages $(needs | awk -v probe="$probe" -v column="$column" '$2 == probe { print $column; exit }')"
 done
 

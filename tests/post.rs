@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -104,26 +105,26 @@ fn p2_each_producer_keeps_its_order() {
 #[test]
 fn p3_posts_made_in_a_drain_are_a_later_batch_of_the_same_iteration() {
     let (dispatcher, log) = (dispatcher(), Log::new());
-    let current = dispatcher.create_schedulable_callback(log.note("current iteration"));
-    let (handle, inner) = (dispatcher.handle(), log.clone());
-    let before = dispatcher.stats().iterations;
-    dispatcher
-        .post(move || {
-            inner.add("first");
-            current.schedule_current_iteration();
-            let (later, log) = (handle.clone(), inner.clone());
-            // The callback must outlive this post.
-            let keep = move || {
-                log.add("posted meanwhile");
-                assert_eq!(later.stats().iterations, before);
-                drop(current);
-            };
-            handle.post(keep).unwrap();
-        })
-        .unwrap();
+    let current = Arc::new(dispatcher.create_schedulable_callback(log.note("current iteration")));
+    let (handle, inner, iterations) = (dispatcher.handle(), log.clone(), Log::new());
+    let seen = iterations.clone();
+    let first = move || {
+        inner.add("first");
+        seen.add(handle.stats().iterations);
+        current.schedule_current_iteration();
+        let (later, mut note) = (handle.clone(), inner.note("posted meanwhile"));
+        let meanwhile = move || {
+            note();
+            seen.add(later.stats().iterations);
+            drop(current);
+        };
+        handle.post(meanwhile).unwrap();
+    };
+    dispatcher.post(first).unwrap();
     dispatcher.post(log.note("second")).unwrap();
     pump(&dispatcher);
     assert_eq!(log.take(), ["first", "second", "current iteration", "posted meanwhile"]);
+    assert_eq!(iterations.take(), [0, 0]);
 }
 
 /// Posts itself again and again.
@@ -193,12 +194,7 @@ fn p6_run_drains_earlier_posts_before_any_event() {
         let (reader, _writer) = pipe_with(b"x");
         let mut note = log.note("file event");
         let _event = dispatcher
-            .create_file_event(
-                std::os::fd::AsRawFd::as_raw_fd(&reader),
-                Trigger::Edge,
-                FileReady::READ,
-                move |_| note(),
-            )
+            .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, move |_| note())
             .unwrap();
         let timer = dispatcher.create_timer(log.note("timer"));
         timer.enable(Duration::ZERO);
@@ -366,15 +362,8 @@ fn p10_shutdown_gives_up_on_an_endless_chain_of_destructors() {
 }
 
 #[test]
-fn p10_shutdown_and_destruction_make_a_running_loop_leave_first() {
-    let log = Log::new();
-    let dispatcher = Arc::new(dispatcher());
-    let (runner, ended) = (dispatcher.clone(), log.clone());
-    let thread = thread::spawn(move || {
-        runner.run(RunType::Block).unwrap();
-        ended.add("run returned");
-        runner
-    });
+fn p10_shutdown_makes_a_running_loop_leave_first() {
+    let (background, log) = (Background::start(dispatcher()), Log::new());
     let (started, has_started) = mpsc::channel();
     let (go, may_go) = mpsc::channel();
     let inner = log.clone();
@@ -382,15 +371,15 @@ fn p10_shutdown_and_destruction_make_a_running_loop_leave_first() {
         started.send(()).unwrap();
         soon(&may_go);
         (0..1000).for_each(|_| thread::yield_now());
-        inner.add("callback returned");
+        inner.add("the callback returned");
     };
-    dispatcher.post(slow).unwrap();
+    background.dispatcher.post(slow).unwrap();
     soon(&has_started);
     go.send(()).unwrap();
-    dispatcher.shutdown();
-    assert!(!dispatcher.is_running());
-    assert_eq!(log.take()[0], "callback returned");
-    drop(thread.join());
+    background.dispatcher.shutdown();
+    log.add("shutdown returned");
+    assert!(!background.dispatcher.is_running());
+    assert_eq!(log.take(), ["the callback returned", "shutdown returned"]);
 }
 
 #[test]
@@ -431,27 +420,21 @@ fn p11_what_was_harvested_survives_a_panic() {
     let ((dispatcher, clock), log, events) = (simulated(), Log::new(), Log::new());
     let pipes = [pipe_with(b"x"), pipe_with(b"x")];
     let armed = Arc::new(AtomicBool::new(true));
-    let panic_once = |message: &'static str| {
-        let armed = armed.clone();
-        move || assert!(!armed.swap(false, Ordering::Relaxed), "{message}")
-    };
-    // Whichever comes first panics; each of the others is delivered by the next run, edges included.
+    // Whichever comes first panics; the other is delivered by the next run, though it is an edge.
     let _events = pipes.each_ref().map(|(reader, _)| {
-        let (mut panic, log) = (panic_once("event"), events.clone());
-        let fd = std::os::fd::AsRawFd::as_raw_fd(reader);
-        let callback = move |ready| {
-            panic();
-            log.add(ready);
+        let (armed, log) = (armed.clone(), events.clone());
+        let callback = move |ready| match armed.swap(false, Ordering::Relaxed) {
+            true => panic!("file event"),
+            false => log.add(ready),
         };
-        dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, callback).unwrap()
+        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, callback).unwrap()
     });
     let timers = ["one", "two"].map(|name| dispatcher.create_timer(log.note(name)));
-    timers.each_ref().iter().for_each(|timer| timer.enable(MS));
+    timers.iter().for_each(|timer| timer.enable(MS));
     let next = dispatcher.create_schedulable_callback(log.note("next"));
     next.schedule_next_iteration();
     clock.advance(MS);
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dispatcher.run(RunType::Block)));
-    assert!(caught.is_err());
+    assert_panics_with("file event", || dispatcher.run(RunType::Block));
     assert_eq!((events.len(), log.len()), (0, 0));
     pump(&dispatcher);
     assert_eq!(events.take(), [FileReady::READ]);
@@ -460,7 +443,7 @@ fn p11_what_was_harvested_survives_a_panic() {
 
 #[test]
 fn p11_every_kind_of_callback_may_panic() {
-    let dispatcher = dispatcher();
+    let (dispatcher, clock) = simulated();
     let timer = dispatcher.create_timer(|| panic!("timer"));
     timer.enable(Duration::ZERO);
     assert_panics_with("timer", || dispatcher.run(RunType::NonBlock));
@@ -480,10 +463,15 @@ fn p11_every_kind_of_callback_may_panic() {
     assert_panics_with("file event", || dispatcher.run(RunType::NonBlock));
 
     let periodic = dispatcher.create_periodic_timer(|| panic!("periodic timer"));
-    periodic.enable(Duration::ZERO);
-    let clock_is_standing_still = dispatcher.run(RunType::NonBlock);
-    assert!(clock_is_standing_still.is_ok());
-    drop(periodic);
+    periodic.enable(MS);
+    clock.advance(MS);
+    assert_panics_with("periodic timer", || dispatcher.run(RunType::NonBlock));
+    assert!(periodic.is_enabled());
+
+    let raised = dispatcher.listen_for_signal(libc::SIGRTMAX(), || panic!("signal event")).unwrap();
+    raise(libc::SIGRTMAX());
+    assert_panics_with("signal event", || dispatcher.run(RunType::NonBlock));
+    drop(raised);
 
     dispatcher.deferred_delete(OnDrop::boxed(|| panic!("destructor")));
     assert_panics_with("destructor", || dispatcher.run(RunType::NonBlock));

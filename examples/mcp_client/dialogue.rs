@@ -1,11 +1,16 @@
 //! How the dialogue looks on the screen: who speaks, of what, and the words.
 
-use std::{fmt::Display, process::ExitStatus};
+use std::{ffi::OsStr, fmt::Display, path::Path, process::ExitStatus};
 
 use crate::{Result, check};
 
 pub fn headline(text: impl Display) {
     println!("{text}");
+}
+
+/// A program's name, without where it lies.
+pub fn name_of(program: &OsStr) -> impl Display {
+    Path::new(program).file_name().unwrap_or(program).display()
 }
 
 /// The client speaks.

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::{
     PATIENCE, Result, check,
     child::{Child, Ending},
-    dialogue::{ask, end_of_server, headline, hear, note},
+    dialogue::{ask, end_of_server, headline, hear, name_of, note},
 };
 
 pub fn run(program: &OsStr) -> Result<()> {
@@ -75,8 +75,8 @@ struct Client {
 impl Client {
     async fn start(program: &OsStr, lifecycle: ClientLifecycleMode) -> Result<Client> {
         let (sender, progress) = mpsc::unbounded_channel();
+        ask("start", name_of(program));
         let (child, ending) = Child::launch(program)?;
-        ask("start", program.display());
         let service = Listener { progress: sender }.serve_with_lifecycle(child, lifecycle).await?;
         let peer = service.peer_info().ok_or("the server did not introduce itself")?;
         let server = peer.server_info.as_ref().ok_or("the server did not tell its name")?;

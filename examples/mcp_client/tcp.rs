@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     PATIENCE, Result, check,
-    dialogue::{ask, end_of_server, headline, hear},
+    dialogue::{ask, end_of_server, headline, hear, name_of},
 };
 
 /// Two for each of the server's four workers.
@@ -211,7 +211,7 @@ struct Server {
 
 impl Server {
     fn launch(program: &OsStr) -> Result<Server> {
-        ask("start", program.display());
+        ask("start", name_of(program));
         let process = Command::new(program)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

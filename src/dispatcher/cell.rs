@@ -222,11 +222,13 @@ impl<K: Kind> Drop for Owner<K> {
             }
             Access::Remote => {
                 let core = cell.core.clone();
-                if !inside_callback() {
+                let may_wait = !inside_callback();
+                if may_wait {
                     core.wait_for_callback(cell);
                 }
-                if !core.is_current(cell) {
-                    // SAFETY: the truth is zero, so none begins.
+                // After the wait the loop can only be trying in vain to claim a callback.
+                if may_wait || !core.is_current(cell) {
+                    // SAFETY: none runs, and the truth is zero, so none begins.
                     unsafe { Cell::drop_closure(self.0) };
                 }
                 core.send(super::core::Command::Reap(Garbage::new(self.0)));

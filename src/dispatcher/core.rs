@@ -343,11 +343,6 @@ impl Core {
         unsafe { self.commands.pop() }
     }
 
-    pub(crate) fn next_post(&self, _: OnLoop<'_>) -> Option<Task> {
-        // SAFETY: the owner alone pops.
-        unsafe { self.posts.pop() }
-    }
-
     /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).
     pub(crate) fn wake(&self) {
         if self.sleep.interrupt() && !self.is_forked() {

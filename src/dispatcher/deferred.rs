@@ -68,20 +68,23 @@ impl Core {
 
 impl OnLoop<'_> {
     pub(crate) fn defer_here(self, object: Deferred) {
-        self.deferred.borrow_mut().push(object);
+        self.deferred.borrow_mut().push_back(object);
     }
 
     /// Destroys what is deferred now, in order. What destructors defer waits for the next flush (D4). A flush
     /// inside a flush does nothing (D5).
+    #[inline]
     pub(crate) fn flush_deferred(self) -> Outcome {
-        if self.flushing.get() || !self.has_deferred() {
-            return Ok(());
-        }
+        if self.has_deferred() && !self.flushing.get() { self.flush_batch() } else { Ok(()) }
+    }
+
+    fn flush_batch(self) -> Outcome {
         self.touch_watchdog();
         self.flushing.set(true);
         let mut batch = self.deferred_batch.take();
         if batch.is_empty() {
-            batch.extend(self.deferred.borrow_mut().drain(..));
+            // The two change places, so that neither allocates again.
+            std::mem::swap(&mut batch, &mut self.deferred.borrow_mut());
         }
         let mut outcome = Ok(());
         while outcome.is_ok() {
@@ -95,6 +98,7 @@ impl OnLoop<'_> {
         outcome
     }
 
+    #[inline]
     pub(crate) fn has_deferred(self) -> bool {
         !self.deferred.borrow().is_empty() || !self.deferred_batch.borrow().is_empty()
     }

@@ -37,7 +37,7 @@ pub(crate) struct Local {
     pub(crate) current_due: List,
     schedules: Cell<u64>,
 
-    pub(crate) deferred: RefCell<Vec<Deferred>>,
+    pub(crate) deferred: RefCell<VecDeque<Deferred>>,
     /// The batch that is being flushed; not empty between flushes only after a panic.
     pub(crate) deferred_batch: RefCell<VecDeque<Deferred>>,
     pub(crate) flushing: Cell<bool>,
@@ -81,7 +81,7 @@ impl Local {
             current: List::new(),
             current_due: List::new(),
             schedules: Cell::new(0),
-            deferred: RefCell::new(Vec::new()),
+            deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),
             flushing: Cell::new(false),
             signal_listeners: List::new(),

@@ -345,10 +345,14 @@ impl OnLoop<'_> {
     }
 
     /// Takes over what other threads asked for.
+    #[inline]
     pub(crate) fn receive_commands(self) {
-        if !self.core.has_commands() {
-            return;
+        if self.core.has_commands() {
+            self.receive_all_commands();
         }
+    }
+
+    fn receive_all_commands(self) {
         while let Some(command) = self.core.next_command(self) {
             match command {
                 Command::Timer(timer) => self.receive_timer(timer),

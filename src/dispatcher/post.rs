@@ -1,7 +1,7 @@
 //! Posts: closures from any thread, run on the loop in the order they were posted.
 
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit, align_of, size_of};
+use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use super::Budget;
@@ -63,26 +63,37 @@ impl<T: Job> Job for Box<T> {
 }
 
 impl Task {
-    pub(crate) fn new<T: Job>(job: T) -> Task {
+    /// Writes a task for `job` to `place`.
+    ///
+    /// # Safety
+    /// `place` is valid for writing.
+    unsafe fn write<T: Job>(place: *mut Task, job: T) {
         if size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>() {
-            Self::store(job)
+            // SAFETY: the caller's promise, and it fits.
+            unsafe { Self::store(place, job) };
         } else {
-            Self::store(Box::new(job))
+            // SAFETY: the caller's promise, and a box fits.
+            unsafe { Self::store(place, Box::new(job)) };
         }
     }
 
-    fn store<T: Job>(job: T) -> Task {
-        const { assert!(size_of::<Box<T>>() <= size_of::<Inline>()) };
-        let mut task = Task { vtable: Stored::<T>::IN_PLACE, inline: MaybeUninit::uninit() };
-        // SAFETY: it fits, as the only caller has checked.
-        unsafe { task.inline.as_mut_ptr().cast::<T>().write(job) };
-        task
+    /// # Safety
+    /// `place` is valid for writing, and `T` fits inline.
+    unsafe fn store<T: Job>(place: *mut Task, job: T) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (&raw mut (*place).vtable).write(Stored::<T>::IN_PLACE);
+            (&raw mut (*place).inline).cast::<T>().write(job);
+        }
     }
 
-    pub(crate) fn run(self) -> Outcome {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `self` is consumed, so once.
-        unsafe { (this.vtable.run)(&mut this.inline) }
+    /// Moves the job out of its task, and runs it.
+    ///
+    /// # Safety
+    /// `place` holds a task, and does not from now on.
+    unsafe fn run(place: *mut Task) -> Outcome {
+        // SAFETY: the caller's promise.
+        unsafe { ((*place).vtable.run)(&raw mut (*place).inline) }
     }
 }
 
@@ -100,7 +111,8 @@ impl Core {
             self.stats.posts_refused.add(1);
             return Err((refusal, job));
         }
-        self.posts.push(Task::new(job));
+        // SAFETY: the queue gives a place to write to.
+        self.posts.push_with(|place| unsafe { Task::write(place, job) });
         self.wake();
         Ok(())
     }
@@ -123,22 +135,26 @@ impl Core {
 }
 
 impl OnLoop<'_> {
-    fn take_post(self) -> Option<Task> {
-        let task = self.core.next_post(self)?;
-        if self.core.post_bound.is_some() {
-            self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(task)
+    /// Takes the next post out with `take`; `None` also when its producer is not done writing it.
+    fn next_post<R>(self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+        let counted = |place| {
+            if self.core.post_bound.is_some() {
+                self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
+            }
+            take(place)
+        };
+        // SAFETY: the loop's owner alone pops.
+        unsafe { self.core.posts.pop_with(counted) }
     }
 
     /// Runs posts in order up to the position `end`, or until the budget is spent.
     pub(crate) fn run_posts(self, end: usize, budget: &mut Budget) -> Outcome {
         while self.core.posts.begin() < end && !budget.is_spent() {
-            // A producer that has its place but is not done writing delays those behind it.
-            let Some(task) = self.take_post() else { break };
             self.touch_watchdog();
+            // SAFETY: the place holds a task, which `run` moves out first.
+            let Some(outcome) = self.next_post(|place| unsafe { Task::run(place) }) else { break };
             self.core.stats.posts_run.add_here(1);
-            self.after_callback(task.run())?;
+            self.after_callback(outcome)?;
             budget.spend();
         }
         Ok(())
@@ -146,6 +162,7 @@ impl OnLoop<'_> {
 
     /// Takes all posts out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
-        std::iter::from_fn(|| self.take_post()).collect()
+        // SAFETY: the place holds a task, and is read once.
+        std::iter::from_fn(|| self.next_post(|place| unsafe { place.read() })).collect()
     }
 }

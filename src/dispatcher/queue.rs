@@ -100,13 +100,20 @@ impl<T> Queue<T> {
     /// Appends `value`. The position is taken with a sequentially consistent operation, so whoever then reads
     /// that the consumer sleeps must wake it, and a consumer that means to sleep sees [`Queue::end`] moved.
     pub(crate) fn push(&self, value: T) {
+        // SAFETY: written once, as asked.
+        self.push_with(|slot| unsafe { slot.write(value) });
+    }
+
+    /// Like [`Queue::push`], for a value that `write` makes in its place. `write` must not panic.
+    #[inline]
+    pub(crate) fn push_with(&self, write: impl FnOnce(*mut T)) {
         let position = self.tail.position.fetch_add(1, Ordering::SeqCst);
         let block = self.find_block(position);
         // SAFETY: a block in the list lives until the consumer has passed our position, which it cannot
         // before `ready` is set.
         let slot = unsafe { &(*block).slots[position % BLOCK] };
-        // SAFETY: the position is ours alone, and the consumer reads the slot only after `ready`.
-        slot.value.with_mut(|cell| unsafe { (*cell).write(value) });
+        // The position is ours alone, and the consumer reads the slot only after `ready`.
+        slot.value.with_mut(|cell| write(cell.cast()));
         slot.ready.store(true, Ordering::Release);
     }
 
@@ -184,6 +191,17 @@ impl<T> Queue<T> {
     /// # Safety
     /// No other call of `pop` runs at the same time.
     pub(crate) unsafe fn pop(&self) -> Option<T> {
+        // SAFETY: the caller's promise; read once, as asked.
+        unsafe { self.pop_with(|slot| slot.read()) }
+    }
+
+    /// Like [`Queue::pop`]; `take` moves the value out of its place before it does anything else, and the place
+    /// counts as free from then on.
+    ///
+    /// # Safety
+    /// As `pop`, but that `take` may call it once the value is out.
+    #[inline]
+    pub(crate) unsafe fn pop_with<R>(&self, take: impl FnOnce(*mut T) -> R) -> Option<R> {
         let position = self.head.position.load(Ordering::Relaxed);
         // SAFETY: we are the consumer; `block` is linked and not yet given back.
         let mut block = unsafe { &*self.head.block.with(|block| *block) };
@@ -202,10 +220,9 @@ impl<T> Queue<T> {
         if !slot.ready.load(Ordering::Acquire) {
             return None;
         }
-        // SAFETY: `ready` says that it is written, and the position moves on, so it is read once.
-        let value = slot.value.with(|cell| unsafe { (*cell).assume_init_read() });
+        // First the position: the value is taken once, also if `take` comes back here.
         self.head.position.store(position.wrapping_add(1), Ordering::Release);
-        Some(value)
+        Some(slot.value.with_mut(|cell| take(cell.cast())))
     }
 
     /// Puts drained blocks that no producer can stand on any more behind the last one.

@@ -133,6 +133,7 @@ impl OnLoop<'_> {
     }
 
     /// Runs the "current iteration" callbacks that are scheduled now; with `before`, only those older than it.
+    #[inline]
     pub(crate) fn run_current(self, before: Option<u64>, budget: &mut super::Budget) -> Outcome {
         self.current_due.append(&self.current);
         while let Some(links) = first_before(&self.current_due, before) {

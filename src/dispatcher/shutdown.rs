@@ -102,7 +102,7 @@ impl OnLoop<'_> {
         self.core.exit_at.store(0, Ordering::SeqCst);
         self.exit_schedules.set(None);
         let mut deferred: Vec<_> = self.deferred_batch.take().into();
-        deferred.append(&mut self.deferred.borrow_mut());
+        deferred.extend(self.deferred.take());
         Doomed { posts: self.take_posts(), deferred, watchdog: self.replace_watchdog(None) }
     }
 

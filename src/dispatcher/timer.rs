@@ -4,6 +4,9 @@
 //! `enable` on the loop and the end of that callback. Timers armed in one callback share one reading of the
 //! clock, taken when it returns: that is late enough never to fire early, and costs a burst of timers next to
 //! nothing.
+//!
+//! The claim of a one-shot timer's callback leaves zero behind, that of a periodic one's `ARMING`: it arms
+//! itself for the next tick only if it still finds that, so it never undoes another thread's disable.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ const ARMING: Nanos = 1;
 #[repr(C)]
 pub(crate) struct TimerKind {
     entry: Entry,
+    is_periodic: bool,
 }
 
 impl Kind for TimerKind {
@@ -43,7 +47,7 @@ unsafe impl Send for Ref {}
 pub(crate) type TimerCell = Cell<TimerKind>;
 
 pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> {
-    Owner::new(core.clone(), TimerKind { entry: Entry::new() }, closure)
+    Owner::new(core.clone(), TimerKind { entry: Entry::new(), is_periodic: false }, closure)
 }
 
 impl Cell<TimerKind> {
@@ -56,7 +60,8 @@ impl Cell<TimerKind> {
             }
             Access::Remote => {
                 let deadline = self.core.clock.now().saturating_add(delay);
-                self.truth.store(deadline, Ordering::Release);
+                // Not a store: who destroys the timer must see the claims that came before this.
+                self.truth.swap(deadline, Ordering::AcqRel);
                 if !self.queued.swap(true, Ordering::AcqRel) {
                     self.core.send(Command::Timer(Ref(NonNull::from(self))));
                 }
@@ -90,12 +95,13 @@ impl Cell<TimerKind> {
         local.wheel.remove(&self.kind.entry);
     }
 
-    /// Arms for an absolute deadline, on the loop.
-    fn arm_at(&self, local: &Local, deadline: Nanos) {
-        local.wheel.remove(&self.kind.entry);
-        self.truth.store(deadline, Ordering::Release);
-        // SAFETY: as in `arm_later`.
-        unsafe { local.wheel.insert(&self.kind.entry, deadline) };
+    /// Arms a claimed periodic timer, on the loop, unless another thread changed it since the claim.
+    fn arm_claimed(&self, local: &Local, deadline: Nanos) {
+        let armed = self.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
+        if armed.is_ok() && deadline != NEVER {
+            // SAFETY: it left the list of expired timers to be claimed; otherwise as in `arm_later`.
+            unsafe { local.wheel.insert(&self.kind.entry, deadline) };
+        }
     }
 
     /// Puts the timer where a foreign thread's change wants it.
@@ -142,8 +148,9 @@ impl OnLoop<'_> {
             // SAFETY: as in `arm_all`.
             let cell = unsafe { &*links.cast::<TimerCell>() };
             let deadline = cell.kind.entry.deadline.get();
+            let left = if cell.kind.is_periodic { ARMING } else { 0 };
             self.invoke(cell, &self.core.stats.timers_fired, || {
-                let claim = cell.truth.compare_exchange(deadline, 0, Ordering::AcqRel, Ordering::Relaxed);
+                let claim = cell.truth.compare_exchange(deadline, left, Ordering::AcqRel, Ordering::Relaxed);
                 claim.is_ok().then_some(0)
             })?;
         }
@@ -217,7 +224,8 @@ impl Ticker {
         let last = self.next.load(Ordering::Relaxed);
         let missed = now.saturating_sub(last) / interval;
         let next = last.saturating_add((missed + 1).saturating_mul(interval));
-        self.next.store(next, Ordering::Relaxed);
+        // Should another thread start it anew meanwhile, its grid stands.
+        let _ = self.next.compare_exchange(last, next, Ordering::Relaxed, Ordering::Relaxed);
         next
     }
 
@@ -226,7 +234,7 @@ impl Ticker {
         // SAFETY: called by the timer's own callback, which keeps its cell alive.
         let cell = unsafe { &*self.cell.load(Ordering::Acquire) };
         if let Access::Running(on_loop) = cell.core.access() {
-            cell.arm_at(&on_loop, self.advance(cell.core.clock.now()));
+            cell.arm_claimed(&on_loop, self.advance(cell.core.clock.now()));
         }
     }
 }
@@ -255,7 +263,8 @@ impl PeriodicTimer {
             next: AtomicU64::new(0),
             cell: AtomicPtr::new(std::ptr::null_mut()),
         });
-        let owner = new(core, Ticking { ticker: ticker.clone(), closure });
+        let kind = TimerKind { entry: Entry::new(), is_periodic: true };
+        let owner = Owner::new(core.clone(), kind, Ticking { ticker: ticker.clone(), closure });
         ticker.cell.store(std::ptr::from_ref(owner.cell()).cast_mut(), Ordering::Release);
         PeriodicTimer { ticker, owner }
     }

@@ -103,9 +103,9 @@ impl Visit for Line {
     }
 }
 
-/// Sends the library's messages up to `max_level` to `log(data, ...)`; a null `log` ends that. `drop(data)`,
-/// unless null, is called when it is replaced. `MCP_EVENT_INVALID_STATE` if the program has a `tracing`
-/// subscriber of its own, which then gets them.
+/// Sends the library's messages up to `max_level` to `log(data, ...)`. `drop(data)`, unless null, is called when it
+/// is replaced. A null `log` only ends that; the other arguments are not looked at. `MCP_EVENT_INVALID_STATE` if the
+/// program has a `tracing` subscriber of its own, which then gets them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_set_log(
     log: mcp_event_log,
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn mcp_event_set_log(
     static INSTALL: Once = Once::new();
     static INSTALLED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
     guard(|| {
-        if !(MCP_EVENT_LOG_ERROR..=MCP_EVENT_LOG_TRACE).contains(&max_level) {
+        if log.is_some() && !(MCP_EVENT_LOG_ERROR..=MCP_EVENT_LOG_TRACE).contains(&max_level) {
             return Err(Failed::invalid(format!("there is no log level {max_level}; there are 1 to 5")));
         }
         INSTALL.call_once(|| {

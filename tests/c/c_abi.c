@@ -1,6 +1,6 @@
-// The C ABI as a C program sees it: every function and type of mcp_event.h, used and misused. One suite a noun, in
-// a file of its own; tests are named after the promise that they prove. Nothing sleeps, and no check depends on how
-// long something takes.
+// The C ABI as a C program sees it: every function and type of mcp_event.h, used and misused. One suite a
+// noun, in a file of its own; tests are named after the promise that they prove. Nothing sleeps, and no check
+// depends on how long something takes.
 //
 //   c_abi [suite ...]     all suites, without an argument
 

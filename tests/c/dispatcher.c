@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,7 +12,10 @@ static void names_are_utf8_of_any_length(void) {
   char long_name[10 * 1024 + 1];
   memset(long_name, 'n', sizeof long_name - 1);
   long_name[sizeof long_name - 1] = '\0';
-  const char* const good[] = {"", "main", "d\xc3\xa9p\xc3\xaa" "che", long_name};
+  const char* const good[] = {"", "main",
+                              "d\xc3\xa9p\xc3\xaa"
+                              "che",
+                              long_name};
   for (size_t i = 0; i < COUNT_OF(good); ++i) {
     CHECK_OK(mcp_event_dispatcher_create(good[i], NULL, &dispatcher));
     run_now(dispatcher);
@@ -171,7 +175,7 @@ static void h2_handles_outlive_their_dispatcher(void) {
   CHECK_OK(mcp_event_file_event_create(dispatcher, pipe.mine, MCP_EVENT_TRIGGER_EDGE, MCP_EVENT_READ,
                                        counting_file(&counts), &event));
   CHECK_OK(mcp_event_schedulable_create(dispatcher, counting(&counts), &schedulable));
-  CHECK_OK(mcp_event_signal_event_create(dispatcher, 10, counting(&counts), &signal_event));
+  CHECK_OK(mcp_event_signal_event_create(dispatcher, SIGUSR1, counting(&counts), &signal_event));
   CHECK_OK(mcp_event_timer_enable_us(timer, 0));
   CHECK_OK(mcp_event_schedulable_schedule_next_iteration(schedulable));
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));

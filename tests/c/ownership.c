@@ -1,5 +1,5 @@
-// Who owns a closure's data: the library after a success, and then it drops it exactly once; the caller after a
-// failure, and then nobody drops it.
+// Who owns a closure's data: the library after a success, and then it drops it exactly once; the caller after
+// a failure, and then nobody drops it.
 
 #include <signal.h>
 #include <unistd.h>
@@ -13,6 +13,10 @@ static mcp_event_closure without_call(void) { return (mcp_event_closure){.data =
 
 static mcp_event_file_closure file_without_call(void) {
   return (mcp_event_file_closure){.data = &kept, .drop = count_drop};
+}
+
+static void say_nothing(void* data, int level, const char* message) {
+  (void)data, (void)level, (void)message;
 }
 
 static void failures_leave_the_data_with_the_caller(void) {
@@ -40,9 +44,8 @@ static void failures_leave_the_data_with_the_caller(void) {
 
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_timer_create(dispatcher, counting(&kept), NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_periodic_timer_create(dispatcher, counting(&kept), NULL));
-  CHECK_STATUS(
-      MCP_EVENT_NULL_ARGUMENT,
-      mcp_event_file_event_create(dispatcher, pipe.mine, level, 1, counting_file(&kept), NULL));
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT,
+               mcp_event_file_event_create(dispatcher, pipe.mine, level, 1, counting_file(&kept), NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_schedulable_create(dispatcher, counting(&kept), NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT,
                mcp_event_signal_event_create(dispatcher, SIGUSR1, counting(&kept), NULL));
@@ -55,7 +58,7 @@ static void failures_leave_the_data_with_the_caller(void) {
                mcp_event_file_event_create(dispatcher, pipe.mine, level, 16, counting_file(&kept), &event));
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT,
                mcp_event_signal_event_create(dispatcher, SIGKILL, counting(&kept), &signal_event));
-  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_set_log(NULL, -1, &kept, count_drop));
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_set_log(say_nothing, -1, &kept, count_drop));
 
   CHECK_OK(mcp_event_dispatcher_shutdown(dispatcher));
   CHECK_STATUS(MCP_EVENT_CLOSED, mcp_event_dispatcher_post(dispatcher, counting(&kept)));

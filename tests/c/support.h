@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHECK(condition)                              \
-  do {                                                \
-    if (!(condition)) {                               \
-      check_failed(__FILE__, __LINE__, #condition);   \
-    }                                                 \
+#define CHECK(condition)                            \
+  do {                                              \
+    if (!(condition)) {                             \
+      check_failed(__FILE__, __LINE__, #condition); \
+    }                                               \
   } while (0)
 
 // Checks how a call ended; for a failure, also that it left its words, and an errno if and only if it was the

@@ -155,9 +155,14 @@ impl Background {
         soon(&result)
     }
 
-    /// Waits until callbacks that were running have returned, and two whole iterations were made since.
+    /// Waits until callbacks that were running have returned, and a whole iteration was made since.
     pub fn settle(&self) {
-        (0..3).for_each(|_| self.on_loop(|| ()));
+        let iterations = || self.dispatcher.stats().iterations;
+        let before = iterations();
+        while iterations() < before + 2 {
+            self.on_loop(|| ());
+        }
+        self.on_loop(|| ());
     }
 }
 
@@ -245,6 +250,12 @@ pub fn is_readable(fd: RawFd, timeout: Option<Duration>) -> bool {
     let milliseconds = timeout.map_or(-1, |timeout| timeout.as_micros().div_ceil(1000) as i32);
     // SAFETY: one entry, valid for the call.
     unsafe { libc::poll(&mut entry, 1, milliseconds) == 1 }
+}
+
+/// Sends `signal` to this thread.
+pub fn raise(signal: i32) {
+    // SAFETY: plain system call.
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
 }
 
 /// The system's answer to a failed call.

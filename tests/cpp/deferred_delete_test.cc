@@ -87,16 +87,16 @@ TEST_F(DeferredDelete, D8_FromAnotherThreadDiesOnTheLoop) {
 }
 
 TEST_F(DeferredDelete, D9_ShutdownFlushesInOrderUntilStable) {
-  dispatcher_.deferredDelete(deletable([this] {
+  bool post_destroyed = false;
+  dispatcher_.deferredDelete(deletable([&] {
     journal_.push_back("1");
     dispatcher_.deferredDelete(recorded("3"));
-    dispatcher_.post([capture = atDestruction([this] { journal_.push_back("posted"); })] {});
+    dispatcher_.post([capture = atDestruction([&] { post_destroyed = true; })] {});
   }));
   dispatcher_.deferredDelete(recorded("2"));
   dispatcher_.shutdown();
-  ASSERT_EQ(4u, journal_.size());
-  EXPECT_EQ("1", journal_[0]);
-  EXPECT_EQ("2", journal_[1]);
+  EXPECT_EQ((Journal{"1", "2", "3"}), journal_);
+  EXPECT_TRUE(post_destroyed);
 }
 
 TEST_F(DeferredDelete, D9_DestructionFlushesWhatDestructorsDefer) {

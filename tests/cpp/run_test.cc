@@ -120,13 +120,12 @@ TEST_F(Run, R4_ShutdownClearsAnEarlierExit) {
 TEST_F(Run, R5_RunsAgainAlsoOnOtherThreads) {
   for (int i = 0; i < 10; ++i) {
     bool ran = false;
-    std::thread([&] {
-      dispatcher_.post([&] {
-        ran = true;
-        dispatcher_.exit();
-      });
-      dispatcher_.run(i % 2 == 0 ? RunType::Block : RunType::RunUntilExit);
-    }).join();
+    const TimerPtr timer = dispatcher_.createTimer([&] {
+      ran = true;
+      dispatcher_.exit();
+    });
+    timer->enableTimer(milliseconds(0));
+    std::thread([&] { dispatcher_.run(i % 2 == 0 ? RunType::Block : RunType::RunUntilExit); }).join();
     EXPECT_TRUE(ran);
     if (i % 3 == 0) {
       dispatcher_.shutdown();

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -257,7 +258,7 @@ class ForeignDispatcher : public Dispatcher {
   void initializeStats(DispatcherStats& stats) override { inner_.initializeStats(stats); }
   void shutdown() override { inner_.shutdown(); }
 
-  int runs = 0;
+  std::atomic<int> runs{0};
   milliseconds watchdog_interval{-1};
   std::function<void()> on_run;
   std::function<void()> on_exit;

@@ -219,6 +219,7 @@ TEST_F(WorkerTest, StartWaitsForALoopThatSomebodyElseRuns) {
   worker->start();
   stopper.join();
   other.join();
+  runThere(*worker, [] {});
 }
 
 TEST_F(WorkerTest, DestroyedOnItsOwnThread) {
@@ -306,13 +307,16 @@ TEST_F(WorkerTest, P11_ADispatcherThatCannotRunEndsTheThread) {
   const WorkerPtr worker = createForeign(dispatcher);
   std::atomic<int> handled{0};
   setWorkerExceptionHandler([&](const std::string&, std::exception_ptr) { ++handled; });
-  dispatcher->on_run = [] { throw std::runtime_error("cannot run"); };
-  worker->start();
-  worker->stop();
-  EXPECT_EQ(1, handled);
-  dispatcher->on_run = nullptr;
-  worker->start();
+  dispatcher->on_run = [&] {
+    if (dispatcher->runs == 1) {
+      throw std::runtime_error("cannot run");
+    }
+  };
+  while (dispatcher->runs < 2) {
+    worker->start();
+  }
   runThere(*worker, [] {});
+  EXPECT_EQ(1, handled);
 }
 
 using WorkerDeathTest = WorkerTest;

@@ -32,12 +32,9 @@ class Client : public mcp::event::DeferredDeletable {
  public:
   Client(Dispatcher& dispatcher, Fd socket, const std::function<void()>& on_closed)
       : socket_(std::move(socket)),
-        connection_(dispatcher, socket_.get(), socket_.get(), [on_closed](const std::string& failure) {
-          if (!failure.empty()) {
-            std::cerr << "client lost: " + failure + '\n';
-          }
-          on_closed();
-        }) {}
+        // That a client breaks off is nothing unusual, and its own affair.
+        connection_(dispatcher, socket_.get(), socket_.get(),
+                    [on_closed](const std::string&) { on_closed(); }) {}
 
   void stop() { connection_.stop(); }
 

@@ -18,9 +18,9 @@
 //               not if the caller is itself in a dispatcher's callback): never do so holding what the
 //               callback waits for.
 //   Errors      A refused argument is std::invalid_argument, an empty callback included; a refusal by the
-//               operating system is std::system_error; use in a wrong state, and in a forked child, is
-//               std::logic_error. Destroying, disabling, cancelling, setEnabled(0), exit(), shutdown() and
-//               clearing never throw.
+//               operating system is std::system_error; use in a wrong state is std::logic_error, and so is
+//               running a loop, or watching something on it, in a forked child. Destroying, disabling,
+//               cancelling, setEnabled(0), exit(), shutdown() and clearing never throw.
 //   Exceptions  One that leaves a callback stops the loop after that callback, and run() rethrows it. All
 //   that
 //               was queued stays queued for the next run().
