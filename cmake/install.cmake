@@ -12,7 +12,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mcp DESTINATION ${CMAKE_INSTALL_
 install(EXPORT McpEventTargets NAMESPACE McpEvent:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/McpEventConfig.cmake.in ${PROJECT_BINARY_DIR}/McpEventConfig.cmake
   INSTALL_DESTINATION ${package_dir})
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/McpEventConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/McpEventConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/McpEventConfig.cmake ${PROJECT_BINARY_DIR}/McpEventConfigVersion.cmake
   DESTINATION ${package_dir})
 

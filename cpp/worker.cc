@@ -156,10 +156,9 @@ void WorkerLoop::start(const WatchDogSharedPtr& guard_dog) {
   }
 
   lock.lock();
-  changed_.wait(lock, [this] { return phase_ != Phase::Starting || start_failure_ != nullptr; });
+  changed_.wait(lock, [this] { return phase_ != Phase::Starting; });
   if (start_failure_ != nullptr) {
     const std::exception_ptr failure = start_failure_;
-    changed_.wait(lock, [this] { return phase_ != Phase::Starting && phase_ != Phase::Running; });
     if (phase_ == Phase::Finished) {
       join(lock);
     }
@@ -228,7 +227,6 @@ bool WorkerLoop::runOnce() {
   }
   if (phase_ == Phase::Starting) {
     start_failure_ = thrown;
-    changed_.notify_all();
     return false;
   }
   lock.unlock();
@@ -269,7 +267,8 @@ void WorkerLoop::join(Lock& lock) {
 void WorkerLoop::requestStop() {
   {
     const Lock lock(mutex_);
-    if (phase_ != Phase::Starting && phase_ != Phase::Running) {
+    if ((phase_ != Phase::Starting && phase_ != Phase::Running) || stop_requested_) {
+      // Another exit() would let through what was queued after the first.
       return;
     }
     stop_requested_ = true;

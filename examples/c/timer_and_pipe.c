@@ -1,5 +1,5 @@
-// A timer writes words into a pipe, a file event reads them at its other end: one event loop, from plain C. The
-// loop ends when the pipe does.
+// A timer writes words into a pipe, a file event reads them at its other end: one event loop, from plain C.
+// The loop ends when the pipe does.
 
 #include <mcp_event.h>
 #include <stdint.h>

@@ -338,6 +338,16 @@ impl Core {
         !self.commands.is_empty()
     }
 
+    /// One past the last command sent.
+    pub(crate) fn commands_end(&self) -> usize {
+        self.commands.end()
+    }
+
+    /// The next command to receive.
+    pub(crate) fn commands_begin(&self) -> usize {
+        self.commands.begin()
+    }
+
     pub(crate) fn next_command(&self, _: OnLoop<'_>) -> Option<Command> {
         // SAFETY: the owner alone pops.
         unsafe { self.commands.pop() }

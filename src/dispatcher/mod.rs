@@ -348,11 +348,11 @@ impl OnLoop<'_> {
     #[inline]
     pub(crate) fn receive_commands(self) {
         if self.core.has_commands() {
-            self.receive_all_commands();
+            self.receive_queued_commands();
         }
     }
 
-    fn receive_all_commands(self) {
+    fn receive_queued_commands(self) {
         while let Some(command) = self.core.next_command(self) {
             match command {
                 Command::Timer(timer) => self.receive_timer(timer),
@@ -375,6 +375,16 @@ impl OnLoop<'_> {
         }
         if self.core.is_running_here() {
             self.drop_garbage();
+        }
+    }
+
+    /// As `receive_commands`, and waits for those among them that their threads have not finished sending.
+    pub(crate) fn receive_all_commands(self) {
+        let end = self.core.commands_end();
+        self.receive_commands();
+        while self.core.commands_begin() < end {
+            std::thread::yield_now();
+            self.receive_commands();
         }
     }
 

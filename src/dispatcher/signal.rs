@@ -290,6 +290,8 @@ impl OnLoop<'_> {
     pub(crate) fn dispatch_signals(self) -> Outcome {
         if !self.core.signals.is_empty() {
             let pending = self.core.signals.pending.swap(0, Ordering::SeqCst);
+            // A listener that another thread made before the signal came may still be on its way.
+            self.receive_all_commands();
             for cell in listeners(&self.signal_listeners) {
                 // SAFETY: linked cells are alive; no user code runs in this loop.
                 let kind = unsafe { &(*cell).kind };

@@ -22,27 +22,24 @@ pub type mcp_event_dump = Option<
 
 type Dump = unsafe extern "C-unwind" fn(*const c_void, i32, mcp_event_dump_sink, *mut c_void);
 
-/// Collects what a C function says.
-struct Sink<'a>(&'a mut dyn Write);
-
-unsafe extern "C-unwind" fn write_to_sink(sink: *mut c_void, text: *const c_char, length: usize) {
+/// Collects what a C function says. A character may come in pieces.
+unsafe extern "C-unwind" fn write_to_sink(collected: *mut c_void, text: *const c_char, length: usize) {
     if text.is_null() || length == 0 {
         return;
     }
-    // SAFETY: `sink` is the `Sink` that `dump_foreign` passed, and the text is as long as said.
-    let (sink, bytes) =
-        unsafe { (&mut *sink.cast::<Sink<'_>>(), std::slice::from_raw_parts(text.cast::<u8>(), length)) };
-    // A String, the only thing dumps are written to, takes everything.
-    let _ = sink.0.write_str(&String::from_utf8_lossy(bytes));
+    // SAFETY: `collected` is what `dump_foreign` passed, and the text is as long as said.
+    let (collected, bytes) =
+        unsafe { (&mut *collected.cast::<Vec<u8>>(), std::slice::from_raw_parts(text.cast::<u8>(), length)) };
+    collected.extend_from_slice(bytes);
 }
 
 unsafe fn dump_foreign(object: *const (), dump: usize, out: &mut dyn Write, indent: usize) -> fmt::Result {
     // SAFETY: the function pointer stored by `mcp_event_dispatcher_push_tracked`.
     let dump = unsafe { std::mem::transmute::<usize, Dump>(dump) };
-    let mut sink = Sink(out);
+    let mut text = Vec::<u8>::new();
     // SAFETY: C's promise while the object is tracked.
-    unsafe { dump(object.cast(), indent as i32, Some(write_to_sink), (&raw mut sink).cast()) };
-    Ok(())
+    unsafe { dump(object.cast(), indent as i32, Some(write_to_sink), (&raw mut text).cast()) };
+    out.write_str(&String::from_utf8_lossy(&text))
 }
 
 /// Pushes an object on the stack of what the loop is working on; `dump` describes it. It must not throw.

@@ -55,6 +55,24 @@ static void x1_last_in_first_out(void) {
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
 }
 
+static void dump_in_pieces(const void* object, int32_t indent, mcp_event_dump_sink sink, void* sink_data) {
+  (void)indent;
+  for (const char* byte = object; *byte != '\0'; ++byte) {
+    sink(sink_data, byte, 1);
+  }
+}
+
+static void text_may_come_in_pieces(void) {
+  static const char cafe[] = "caf\xc3\xa9";
+  static const char not_utf8[] = "\xff";
+  mcp_event_dispatcher* const dispatcher = new_dispatcher();
+  CHECK_OK(mcp_event_dispatcher_push_tracked(dispatcher, cafe, dump_in_pieces));
+  check_dump(dispatcher, cafe);
+  CHECK_OK(mcp_event_dispatcher_push_tracked(dispatcher, not_utf8, dump_in_pieces));
+  check_dump(dispatcher, "\xef\xbf\xbd" "caf\xc3\xa9");
+  CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+}
+
 static void work(void* dispatcher) {
   CHECK_OK(mcp_event_dispatcher_push_tracked(dispatcher, request, dump_name));
   check_dump(dispatcher, "request 42\n");
@@ -70,5 +88,6 @@ static void inside_a_callback(void) {
 
 void tracked_suite(void) {
   x1_last_in_first_out();
+  text_may_come_in_pieces();
   inside_a_callback();
 }

@@ -1,4 +1,4 @@
-# Fails unless LIBRARY exports exactly the symbols listed in EXPECTED; with -DUPDATE=ON, writes that list anew.
+# Fails unless LIBRARY exports exactly the symbols listed in EXPECTED; with UPDATE, writes that list anew.
 execute_process(COMMAND ${NM} -D --defined-only --format=posix ${LIBRARY}
   OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX REPLACE "\n$" "" output "${output}")

@@ -82,7 +82,7 @@ TEST_F(WorkerTest, O1_WhatIsQueuedDiesOnTheWorkersThread) {
   const auto record = [&] { died_on.push_back(std::this_thread::get_id()); };
   runThere(*worker, [&] {
     worker_thread = std::this_thread::get_id();
-    worker->dispatcher().exit();
+    worker->stop();
     worker->dispatcher().post([capture = atDestruction(record)] { ADD_FAILURE() << "queued after exit()"; });
     worker->dispatcher().deferredDelete(deletable(record));
   });

@@ -1,0 +1,22 @@
+#!/bin/sh
+# All tests under AddressSanitizer and LeakSanitizer, Rust and C++ instrumented alike.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! cargo +nightly --version >/dev/null 2>&1; then
+  echo "This needs a nightly toolchain: rustup toolchain install nightly" >&2
+  exit 1
+fi
+scripts/ensure-tools.sh build test
+
+target=$(rustc -vV | sed -n 's/^host: //p')
+export RUSTFLAGS="-Zsanitizer=address"
+export CARGO_TARGET_DIR="$PWD/target/asan"
+
+# The sanitizer's runtime must be in the program itself, so doc tests (each a program of its own) stay out.
+cargo +nightly test --quiet --locked --target "$target" --lib --tests
+
+cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMCP_EVENT_SANITIZE=address \
+  -DMCP_EVENT_CARGO_TOOLCHAIN=nightly -DMCP_EVENT_RUST_TARGET="$target" -DMCP_EVENT_CARGO_TARGET_DIR="$CARGO_TARGET_DIR"
+cmake --build build/asan
+ctest --test-dir build/asan --output-on-failure
