@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -150,39 +150,44 @@ fn s5_cancel_and_destroy_take_effect_in_the_same_batch() {
 }
 
 #[test]
-fn s6_scheduled_by_another_thread_it_runs_exactly_once() {
+fn s6_scheduled_by_other_threads_it_runs_exactly_once() {
     let (background, log) = (Background::start(dispatcher()), Log::new());
     let inner = log.clone();
     let callback =
         background.dispatcher.create_schedulable_callback(move || inner.add(thread::current().id()));
+    let on_loop = background.on_loop(|| thread::current().id());
     for schedule in
         [SchedulableCallback::schedule_current_iteration, SchedulableCallback::schedule_next_iteration]
     {
-        // While the loop is busy, so that the second comes before the first has run.
+        let busy = background.keep_busy();
         thread::scope(|scope| {
-            let (busy, is_busy) = std::sync::mpsc::channel();
-            let (go, may_go) = std::sync::mpsc::channel::<()>();
-            let dispatcher = &background.dispatcher;
-            let work = move || {
-                busy.send(()).unwrap();
-                soon(&may_go);
-            };
-            dispatcher.post(work).unwrap();
-            soon(&is_busy);
-            scope.spawn(|| (0..3).for_each(|_| schedule(&callback)));
-            (0..3).for_each(|_| schedule(&callback));
-            assert!(callback.is_enabled());
-            // The scope joins the other thread only after this; it may come before or after `go`, but the
-            // callback can run twice only if it was scheduled again after it ran.
-            callback.cancel();
-            schedule(&callback);
-            go.send(()).unwrap();
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    (0..100).for_each(|_| schedule(&callback));
+                    callback.cancel();
+                    schedule(&callback);
+                });
+            }
         });
+        assert!(callback.is_enabled());
+        drop(busy);
         background.settle();
-        let runs = log.take();
-        assert!((1..=2).contains(&runs.len()), "{}", runs.len());
-        assert!(runs.iter().all(|thread| *thread == background.on_loop(|| thread::current().id())));
+        assert_eq!(log.take(), [on_loop]);
     }
+}
+
+#[test]
+fn s6_a_schedule_from_another_thread_is_never_lost() {
+    let (background, (ran, running)) = (Background::start(dispatcher()), mpsc::channel());
+    let callback = background.dispatcher.create_schedulable_callback(move || ran.send(()).unwrap());
+    for round in 0..3_000 {
+        match round % 2 {
+            0 => callback.schedule_current_iteration(),
+            _ => callback.schedule_next_iteration(),
+        }
+        soon(&running);
+    }
+    assert!(running.try_recv().is_err());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
 use super::post::RustJob;
 use super::tracked::Scope;
+use super::watchdog::RustWatchdog;
 use super::{
     FileEvent, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer, TrackedObject,
     Watchdog, run,
@@ -307,7 +308,7 @@ impl Handle {
     /// Tells `watchdog` before every callback, and every `interval` (never by time alone, if that is zero),
     /// that the loop lives. Replaces the one before.
     pub fn register_watchdog(&self, watchdog: Arc<dyn Watchdog>, interval: Duration) {
-        self.core.register_watchdog(Some(watchdog), interval);
+        self.core.register_watchdog(Some(Arc::new(RustWatchdog(watchdog))), interval);
     }
 
     /// Lets the watchdog go.

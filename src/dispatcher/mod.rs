@@ -33,7 +33,7 @@ mod sleep;
 mod stats;
 pub(crate) mod timer;
 mod tracked;
-mod watchdog;
+pub(crate) mod watchdog;
 mod wheel;
 
 use std::ops::ControlFlow;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::closure::guarded;
+use super::closure::{Outcome, guarded};
 use super::core::{Access, Command, Core, OnLoop};
 use super::timer::PeriodicTimer;
 
@@ -13,15 +13,29 @@ pub trait Watchdog: Send + Sync + 'static {
     fn touch(&self);
 }
 
+/// A watchdog in whatever language, as the loop sees it.
+pub(crate) trait Touch: Send + Sync {
+    fn touch(&self) -> Outcome;
+}
+
+/// A Rust watchdog.
+pub(crate) struct RustWatchdog(pub(crate) Arc<dyn Watchdog>);
+
+impl Touch for RustWatchdog {
+    fn touch(&self) -> Outcome {
+        guarded(|| self.0.touch())
+    }
+}
+
 /// A dispatcher's watchdog and the timer that touches it when nothing else happens.
 pub(crate) struct Registration {
-    dog: Arc<dyn Watchdog>,
+    dog: Arc<dyn Touch>,
     timer: Option<PeriodicTimer>,
 }
 
 impl Core {
     /// Replaces the watchdog; none with `None`. An interval of zero touches from callbacks alone.
-    pub(crate) fn register_watchdog(self: &Arc<Self>, dog: Option<Arc<dyn Watchdog>>, interval: Duration) {
+    pub(crate) fn register_watchdog(self: &Arc<Self>, dog: Option<Arc<dyn Touch>>, interval: Duration) {
         let registration = dog.map(|dog| {
             let timer = (!interval.is_zero()).then(|| {
                 // The touch before the timer's callback is the one that counts.
@@ -59,10 +73,11 @@ impl OnLoop<'_> {
     #[cold]
     fn touch_registered(self) {
         let dog = self.watchdog.borrow().as_ref().map(|registration| registration.dog.clone());
+        // A watchdog that fails stops the loop after the callback that it was touched for (P11).
         if let Some(dog) = dog
-            && let Err(failure) = guarded(|| dog.touch())
+            && let Err(failure) = dog.touch()
         {
-            tracing::error!(dispatcher = %self.core.name, "watchdog: {}", failure.describe());
+            self.failure.set(Some(failure));
         }
     }
 }

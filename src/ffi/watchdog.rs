@@ -7,29 +7,18 @@ use std::time::Duration;
 use super::closure::{self, Data};
 use super::dispatcher::mcp_event_dispatcher;
 use super::status::{guard, mcp_event_status};
-use crate::dispatcher::Watchdog;
+use crate::dispatcher::closure::Outcome;
+use crate::dispatcher::watchdog::Touch;
 
 struct CWatchdog {
     touch: unsafe extern "C-unwind" fn(*mut c_void),
     data: Data,
 }
 
-impl Watchdog for CWatchdog {
-    fn touch(&self) {
+impl Touch for CWatchdog {
+    fn touch(&self) -> Outcome {
         // SAFETY: C's promise for as long as the data is not dropped.
-        if let Err(failure) = unsafe { closure::call(self.touch, self.data.data) } {
-            tracing::error!("a watchdog: {}", failure.describe());
-        }
-    }
-}
-
-impl CWatchdog {
-    fn shared(
-        touch: unsafe extern "C-unwind" fn(*mut c_void),
-        data: *mut c_void,
-        drop: Option<unsafe extern "C-unwind" fn(*mut c_void)>,
-    ) -> Arc<dyn Watchdog> {
-        Arc::new(CWatchdog { touch, data: Data::new(data, drop) })
+        unsafe { closure::call(self.touch, self.data.data) }
     }
 }
 
@@ -46,13 +35,14 @@ pub unsafe extern "C" fn mcp_event_dispatcher_register_watchdog(
 ) -> mcp_event_status {
     guard(|| {
         // SAFETY: C's promise: a living handle.
-        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?;
+        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         match touch {
             Some(touch) => {
                 let interval = Duration::from_micros(min_touch_interval_us.max(0) as u64);
-                handle.register_watchdog(CWatchdog::shared(touch, data, drop), interval);
+                let watchdog = CWatchdog { touch, data: Data::new(data, drop) };
+                core.register_watchdog(Some(Arc::new(watchdog)), interval);
             }
-            None => handle.unregister_watchdog(),
+            None => core.register_watchdog(None, Duration::ZERO),
         }
         Ok(())
     })

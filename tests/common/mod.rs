@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::process::{Command, Output};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -150,9 +150,22 @@ impl Background {
 
     /// Runs `work` on the loop and waits for it.
     pub fn on_loop<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
-        let (done, result) = std::sync::mpsc::channel();
+        let (done, result) = mpsc::channel();
         self.dispatcher.post(move || drop(done.send(work()))).unwrap();
         soon(&result)
+    }
+
+    /// Keeps the loop inside one callback until the guard is dropped.
+    pub fn keep_busy(&self) -> OnDrop {
+        let (busy, is_busy) = mpsc::channel();
+        let (go, may_go) = mpsc::channel();
+        let work = move || {
+            busy.send(()).unwrap();
+            soon(&may_go);
+        };
+        self.dispatcher.post(work).unwrap();
+        soon(&is_busy);
+        OnDrop::new(move || go.send(()).unwrap())
     }
 
     /// Waits until callbacks that were running have returned, and a whole iteration was made since.

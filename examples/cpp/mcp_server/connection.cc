@@ -22,6 +22,9 @@ Connection::Connection(mcp::event::Dispatcher& dispatcher, int in, int out, Clos
           dispatcher, in, [this](const std::string& line) { session_.receive(line); },
           [this](const std::string& reason) { onEnd(reason); }) {}
 
+// Calls that end may have a last word to send, for which everything must be there still.
+Connection::~Connection() { session_.cancelAll(); }
+
 void Connection::stop() {
   if (ending_) {
     return;

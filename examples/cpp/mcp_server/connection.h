@@ -21,6 +21,7 @@ class Connection : private Outlet {
 
   // The descriptors stay the caller's. They may be the same one, and should not block.
   Connection(mcp::event::Dispatcher& dispatcher, int in, int out, ClosedCb on_closed);
+  ~Connection() override;
 
   // Ends the conversation from our side; a client that does not take the rest within a grace period loses it.
   void stop();

@@ -27,6 +27,10 @@ void Writer::write(const std::string& text) {
 }
 
 void Writer::flush() {
+  // Room for more than we have is no news to anybody.
+  if (pending() == 0) {
+    return;
+  }
   while (pending() > 0) {
     const ssize_t size = ::write(fd_, buffer_.data() + written_, pending());
     if (size >= 0) {
