@@ -1,5 +1,6 @@
 #!/bin/sh
-# All tests under AddressSanitizer and LeakSanitizer, Rust and C++ instrumented alike.
+# All tests under AddressSanitizer and LeakSanitizer, Rust and C++ instrumented alike, on a debug build of the
+# core, which also recognises freed handles.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,7 +17,7 @@ export CARGO_TARGET_DIR="$PWD/target/asan"
 # The sanitizer's runtime must be in the program itself, so doc tests (each a program of its own) stay out.
 cargo +nightly test --quiet --locked --target "$target" --lib --tests
 
-cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMCP_EVENT_SANITIZE=address \
+cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMCP_EVENT_SANITIZE=address -DMCP_EVENT_CARGO_PROFILE=dev \
   -DMCP_EVENT_CARGO_TOOLCHAIN=nightly -DMCP_EVENT_RUST_TARGET="$target" -DMCP_EVENT_CARGO_TARGET_DIR="$CARGO_TARGET_DIR"
 cmake --build build/asan
 ctest --test-dir build/asan --output-on-failure

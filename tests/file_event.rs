@@ -1,18 +1,18 @@
-//! File events: promises F1 to F20 (F8 and F9 for all kinds of handles are in lifetimes.rs).
+//! File events: promises F1 to F20 (F8 and F9 are the same for all kinds of handles: lifetimes.rs).
 
 mod common;
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
-use std::{env, net::Shutdown};
+use std::{env, thread};
 
 use common::*;
-use mcp_event::{Dispatcher, Error, FileEvent, FileReady, RunType, Trigger};
+use mcp_event::{Dispatcher, Error, FileEvent, FileReady, Handle, RunType, Trigger};
 
 const NONE: FileReady = FileReady::NONE;
 const READ: FileReady = FileReady::READ;
@@ -22,12 +22,19 @@ const ERROR: FileReady = FileReady::ERROR;
 
 const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
 
-/// What a new event on `fd` is told at once.
-fn told(fd: &impl AsRawFd, events: FileReady) -> Vec<FileReady> {
-    let (dispatcher, log) = (dispatcher(), Log::new());
-    let _event = watch(&dispatcher, fd, Trigger::Edge, events, &log);
-    pump(&dispatcher);
-    log.take()
+/// Watches `fd`; the callback is given the event.
+fn watch_with(
+    handle: &Handle,
+    fd: &impl AsRawFd,
+    trigger: Trigger,
+    events: FileReady,
+    mut callback: impl FnMut(&FileEvent, FileReady) + Send + 'static,
+) -> Arc<FileEvent> {
+    Arc::new_cyclic(|me: &Weak<FileEvent>| {
+        let me = me.clone();
+        let callback = move |ready| callback(&me.upgrade().expect("destroyed in its own callback"), ready);
+        handle.create_file_event(fd.as_raw_fd(), trigger, events, callback).unwrap()
+    })
 }
 
 /// Whether the dispatcher has nothing to do, so that a blocking run would sleep.
@@ -35,25 +42,691 @@ fn is_quiet(dispatcher: &Dispatcher) -> bool {
     !is_readable(dispatcher.poll_fd().unwrap(), Some(Duration::ZERO)) && dispatcher.next_timeout().is_none()
 }
 
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+/// Closes whatever has the number `over`, and makes the number name the file behind `fd`.
+fn reuse_number(fd: &impl AsRawFd, over: RawFd) {
+    // SAFETY: both numbers are open and the test's own.
+    assert_eq!(unsafe { libc::dup2(fd.as_raw_fd(), over) }, over);
+}
+
 #[test]
 fn f1_level_is_delivered_once_an_iteration_while_ready() {
     let (dispatcher, log) = (dispatcher(), Log::new());
-    let (reader, _writer) = pipe_with(b"x");
-    let (handle, inner) = (dispatcher.handle(), log.clone());
+    let (reader, _writer) = pipe_with(b"xyz");
+    let (fd, handle, inner) = (reader.as_raw_fd(), dispatcher.handle(), log.clone());
     let callback = move |ready| {
         inner.add((handle.stats().iterations, ready));
-        match inner.len() {
-            4 => drop(read_byte(&reader)),
-            5.. => unreachable!("it was read"),
-            _ => (),
-        }
-        // One more iteration.
-        handle.post(|| ()).unwrap();
-        if inner.len() == 4 {
+        if read_byte(&reader) == b'z' {
             handle.exit();
         }
     };
-    let fd = _writer_reader_fd(&log, &callback);
-    let _ = fd;
-    drop(callback);
+    let _event = dispatcher.create_file_event(fd, Trigger::Level, READ, callback).unwrap();
+    dispatcher.run(RunType::Block).unwrap();
+    assert_eq!(log.take(), [(1, READ), (2, READ), (3, READ)]);
+    pump(&dispatcher);
+    assert!(is_quiet(&dispatcher));
+}
+
+#[test]
+fn f2_edge_is_delivered_once_a_transition() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, mut writer) = io::pipe().unwrap();
+    let _event = watch(&dispatcher, &reader, Trigger::Edge, READ, &log);
+    pump(&dispatcher);
+    assert_eq!(log.take(), []);
+    for _ in 0..3 {
+        writer.write_all(b"x").unwrap();
+        (0..3).for_each(|_| pump(&dispatcher));
+        assert_eq!(log.take(), [READ]);
+    }
+}
+
+#[test]
+fn f2_readiness_at_creation_and_at_enabling_counts_as_a_transition() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let _created_ready = watch(&dispatcher, &reader, Trigger::Edge, READ, &log);
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ]);
+
+    let enabled_later = watch(&dispatcher, &reader, Trigger::Edge, NONE, &log);
+    pump(&dispatcher);
+    assert_eq!(log.take(), []);
+    enabled_later.set_enabled(READ).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ]);
+}
+
+#[test]
+fn f3_set_enabled_rearms_an_edge_also_with_the_same_mask() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (socket, mut peer) = UnixStream::pair().unwrap();
+    peer.write_all(b"x").unwrap();
+    let event = watch(&dispatcher, &socket, Trigger::Edge, READ, &log);
+    pump(&dispatcher);
+    event.set_enabled(READ).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    event.set_enabled(READ | WRITE).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ, READ, READ | WRITE]);
+}
+
+#[test]
+fn f3_also_from_inside_a_callback_and_from_another_thread() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let inner = log.clone();
+    let event = watch_with(&dispatcher, &reader, Trigger::Edge, READ, move |event, ready| {
+        inner.add(ready);
+        if inner.len() < 3 {
+            event.set_enabled(READ).unwrap();
+        }
+    });
+    (0..5).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.len(), 3);
+
+    let background = Background::start(dispatcher);
+    event.set_enabled(READ).unwrap();
+    background.settle();
+    assert_eq!(log.take(), [READ; 4]);
+}
+
+#[test]
+fn f4_set_enabled_drops_pending_activations() {
+    let (reader, _writer) = io::pipe().unwrap();
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let event = Arc::new(watch(&dispatcher, &reader, Trigger::Level, READ, &log));
+    event.activate(READ).unwrap();
+    event.set_enabled(READ).unwrap();
+    pump(&dispatcher);
+
+    let inner = event.clone();
+    in_one_iteration(&dispatcher, move || {
+        inner.activate(READ | CLOSED).unwrap();
+        inner.set_enabled(READ).unwrap();
+    });
+
+    let background = Background::start(dispatcher);
+    let busy = background.keep_busy();
+    event.activate(WRITE).unwrap();
+    event.set_enabled(READ | WRITE).unwrap();
+    drop(busy);
+    background.settle();
+    assert_eq!(log.take(), []);
+    // Only those before it.
+    event.activate(CLOSED).unwrap();
+    background.settle();
+    assert_eq!(log.take(), [CLOSED]);
+}
+
+#[test]
+fn f5_disabled_it_is_told_nothing_not_even_a_hang_up() {
+    for trigger in TRIGGERS {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let (reader, writer) = pipe_with(b"x");
+        let event = watch(&dispatcher, &reader, trigger, READ | CLOSED | ERROR, &log);
+        let _never_enabled = watch(&dispatcher, &reader, trigger, NONE, &log);
+        event.set_enabled(NONE).unwrap();
+        drop(writer);
+        pump(&dispatcher);
+        assert_eq!(log.take(), []);
+        assert!(is_quiet(&dispatcher));
+
+        event.set_enabled(CLOSED).unwrap();
+        pump(&dispatcher);
+        assert_eq!(log.take(), [CLOSED]);
+    }
+}
+
+#[test]
+fn f5_an_activation_is_delivered_while_disabled() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (socket, _peer) = UnixStream::pair().unwrap();
+    let event = watch(&dispatcher, &socket, Trigger::Edge, WRITE, &log);
+    event.set_enabled(NONE).unwrap();
+    event.activate(WRITE).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), [WRITE]);
+}
+
+#[test]
+fn f6_activations_merge_with_each_other_and_with_readiness() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (socket, _peer) = UnixStream::pair().unwrap();
+    let event = watch(&dispatcher, &socket, Trigger::Edge, READ, &log);
+    event.activate(WRITE).unwrap();
+    event.activate(CLOSED).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), [WRITE | CLOSED]);
+
+    event.set_enabled(WRITE).unwrap();
+    event.activate(READ).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ | WRITE]);
+}
+
+#[test]
+fn f6_an_activation_waits_for_the_next_iteration() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = io::pipe().unwrap();
+    let (handle, inner) = (dispatcher.handle(), log.clone());
+    let event = watch_with(&dispatcher, &reader, Trigger::Level, NONE, move |event, ready| {
+        inner.add((handle.stats().iterations, ready));
+        if inner.len() < 3 {
+            event.activate(ready).unwrap();
+        }
+    });
+    let activating = event.clone();
+    let timer = dispatcher.create_timer(move || activating.activate(READ).unwrap());
+    timer.enable(Duration::ZERO);
+    pump(&dispatcher);
+    assert_eq!(log.take(), [(2, READ), (3, READ), (4, READ)]);
+}
+
+#[test]
+fn f6_any_thread_activates() {
+    let (background, (told, telling)) = (Background::start(dispatcher()), mpsc::channel());
+    let (reader, _writer) = io::pipe().unwrap();
+    let callback = move |ready| told.send(ready).unwrap();
+    let event =
+        background.dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, NONE, callback).unwrap();
+    for _ in 0..2_000 {
+        event.activate(WRITE).unwrap();
+        assert_eq!(soon(&telling), WRITE);
+    }
+    let busy = background.keep_busy();
+    event.activate(READ).unwrap();
+    event.activate(ERROR).unwrap();
+    drop(busy);
+    assert_eq!(soon(&telling), READ | ERROR);
+    background.settle();
+    assert!(telling.try_recv().is_err());
+}
+
+#[test]
+fn f7_an_activation_of_nothing_is_refused() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = io::pipe().unwrap();
+    let event = watch(&dispatcher, &reader, Trigger::Level, READ, &log);
+    assert!(matches!(event.activate(NONE), Err(Error::InvalidArgument(_))));
+    pump(&dispatcher);
+    assert_eq!(log.take(), []);
+    // Unknown bits cannot even be made.
+    assert_eq!((FileReady::from_bits(16), FileReady::from_bits(15)), (None, Some(READ | WRITE | CLOSED | ERROR)));
+}
+
+/// What events with each of these masks are told at once, whatever their trigger.
+#[track_caller]
+fn assert_told(fd: &impl AsRawFd, cases: &[(FileReady, FileReady)]) {
+    for trigger in TRIGGERS {
+        for (events, expected) in cases {
+            let (dispatcher, log) = (dispatcher(), Log::new());
+            let _event = watch(&dispatcher, fd, trigger, *events, &log);
+            pump(&dispatcher);
+            let expected = if expected.is_empty() { vec![] } else { vec![*expected] };
+            assert_eq!(log.take(), expected, "{trigger:?}, {events:?}");
+        }
+    }
+}
+
+#[test]
+fn f10_a_healthy_socket() {
+    let (socket, mut peer) = UnixStream::pair().unwrap();
+    let all = READ | WRITE | CLOSED | ERROR;
+    assert_told(&socket, &[(READ, NONE), (WRITE, WRITE), (CLOSED, NONE), (ERROR, NONE), (all, WRITE)]);
+    peer.write_all(b"x").unwrap();
+    assert_told(&socket, &[(READ, READ), (WRITE, WRITE), (CLOSED | ERROR, NONE), (all, READ | WRITE)]);
+}
+
+#[test]
+fn f10_the_end_of_a_pipe_is_a_hang_up_without_data() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(writer);
+    assert_told(&reader, &[(READ, READ), (READ | CLOSED, READ | CLOSED), (CLOSED, CLOSED)]);
+}
+
+#[test]
+fn f10_a_half_closed_peer() {
+    let (socket, peer) = UnixStream::pair().unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let both = READ | CLOSED;
+    assert_told(&socket, &[(READ, READ), (CLOSED, CLOSED), (both, both), (WRITE, WRITE), (ERROR, NONE)]);
+}
+
+#[test]
+fn f10_a_reset_connection() {
+    let (client, mut server) = tcp_pair();
+    server.write_all(b"never read").unwrap();
+    // Closed with unread data, it is reset.
+    assert!(is_readable(client.as_raw_fd(), None));
+    drop(client);
+    let all = READ | WRITE | CLOSED | ERROR;
+    assert_told(&server, &[(READ, READ), (WRITE, WRITE), (CLOSED, CLOSED), (ERROR, ERROR), (all, all)]);
+}
+
+#[test]
+fn f10_a_refused_datagram() {
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(gone).unwrap();
+    socket.send(b"x").unwrap();
+    let all = READ | WRITE | ERROR;
+    assert_told(&socket, &[(READ, READ), (WRITE, WRITE), (ERROR, ERROR), (all, all), (CLOSED, CLOSED)]);
+}
+
+#[test]
+fn f11_closed_comes_together_with_read_while_data_is_pending() {
+    let (reader, writer) = pipe_with(b"last words");
+    drop(writer);
+    assert_told(&reader, &[(READ | CLOSED, READ | CLOSED), (READ, READ)]);
+
+    let (client, mut server) = tcp_pair();
+    server.write_all(b"last words").unwrap();
+    drop(server);
+    let mut byte = [0];
+    let ended = || client.peek(&mut [0; 16]).unwrap();
+    assert_eq!(ended(), 10);
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let _event = watch(&dispatcher, &client, Trigger::Level, CLOSED, &log);
+    while log.len() == 0 {
+        // The FIN may come a little after the data.
+        dispatcher.run(RunType::NonBlock).unwrap();
+    }
+    assert_told(&client, &[(READ | CLOSED, READ | CLOSED)]);
+    assert_eq!((&client).read(&mut byte).unwrap(), 1);
+}
+
+#[test]
+fn f12_a_fault_nobody_named_is_delivered_as_what_was_asked_for() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    // An error, and no hang-up.
+    assert_told(&writer, &[(CLOSED, CLOSED), (ERROR, ERROR), (CLOSED | ERROR, ERROR), (READ, READ)]);
+    let (reader, writer) = io::pipe().unwrap();
+    drop(writer);
+    // A hang-up, and no error.
+    assert_told(&reader, &[(ERROR, ERROR), (CLOSED | ERROR, CLOSED), (WRITE, WRITE)]);
+}
+
+#[test]
+fn f13_several_events_on_one_fd_have_each_their_own_mask() {
+    let (dispatcher, reads, writes) = (dispatcher(), Log::new(), Log::new());
+    let (socket, mut peer) = UnixStream::pair().unwrap();
+    let _read = watch(&dispatcher, &socket, Trigger::Edge, READ, &reads);
+    let write = watch(&dispatcher, &socket, Trigger::Edge, WRITE, &writes);
+    pump(&dispatcher);
+    assert_eq!((reads.take(), writes.take()), (vec![], vec![WRITE]));
+    write.set_enabled(NONE).unwrap();
+    peer.write_all(b"x").unwrap();
+    pump(&dispatcher);
+    assert_eq!((reads.take(), writes.take()), (vec![READ], vec![]));
+}
+
+#[test]
+fn f13_they_are_called_in_the_order_of_creation() {
+    let (level, edge) = (Trigger::Level, Trigger::Edge);
+    for triggers in [[level, edge, level, edge], [edge, level, edge, level], [level; 4], [edge; 4]] {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (other, _other_writer) = pipe_with(b"x");
+        let _events: Vec<_> = triggers
+            .into_iter()
+            .enumerate()
+            .map(|(number, trigger)| {
+                let mut note = log.note(number);
+                dispatcher.create_file_event(reader.as_raw_fd(), trigger, READ, move |_| note()).unwrap()
+            })
+            .collect();
+        // Another fd in the same batch.
+        let _other = watch(&dispatcher, &other, Trigger::Level, READ, &Log::new());
+        for _ in 0..3 {
+            writer.write_all(b"x").unwrap();
+            pump(&dispatcher);
+            assert_eq!(log.take(), [0, 1, 2, 3], "{triggers:?}");
+        }
+    }
+}
+
+#[test]
+fn f13_level_and_edge_mix() {
+    for (first, second) in [(Trigger::Level, Trigger::Edge), (Trigger::Edge, Trigger::Level)] {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let (reader, _writer) = pipe_with(b"x");
+        let _events = [first, second].map(|trigger| {
+            let log = log.clone();
+            let callback = move |_| log.add(trigger);
+            dispatcher.create_file_event(reader.as_raw_fd(), trigger, READ, callback).unwrap()
+        });
+        (0..3).for_each(|_| pump(&dispatcher));
+        assert_eq!(log.take(), [first, second, Trigger::Level, Trigger::Level]);
+    }
+}
+
+#[test]
+fn f13_rearming_one_redelivers_to_it_alone() {
+    let (dispatcher, logs) = (dispatcher(), [Log::new(), Log::new(), Log::new()]);
+    let (reader, _writer) = pipe_with(b"x");
+    let events = logs.each_ref().map(|log| watch(&dispatcher, &reader, Trigger::Edge, READ, log));
+    pump(&dispatcher);
+    for rearmed in 0..3 {
+        logs.iter().for_each(|log| drop(log.take()));
+        events[rearmed].set_enabled(READ).unwrap();
+        (0..2).for_each(|_| pump(&dispatcher));
+        let told = logs.each_ref().map(|log| log.len());
+        assert_eq!(told, std::array::from_fn(|event| usize::from(event == rearmed)));
+    }
+}
+
+#[test]
+fn f13_the_others_go_on_when_one_is_destroyed() {
+    for destroyed in 0..3 {
+        let (dispatcher, logs) = (dispatcher(), [Log::new(), Log::new(), Log::new()]);
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut events: Vec<_> =
+            logs.iter().map(|log| watch(&dispatcher, &reader, Trigger::Edge, READ, log)).collect();
+        drop(events.remove(destroyed));
+        for _ in 0..2 {
+            writer.write_all(b"x").unwrap();
+            pump(&dispatcher);
+            let told = logs.each_ref().map(|log| log.take().len());
+            assert_eq!(told, std::array::from_fn(|event| usize::from(event != destroyed)));
+        }
+        // A new one takes part at once.
+        let log = Log::new();
+        events.push(watch(&dispatcher, &reader, Trigger::Level, READ, &log));
+        pump(&dispatcher);
+        assert_eq!(log.take(), [READ]);
+    }
+}
+
+#[test]
+fn f13_dispatchers_do_not_disturb_each_other() {
+    let (dispatchers, log) = ([dispatcher(), dispatcher()], Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let _events =
+        dispatchers.each_ref().map(|dispatcher| watch(dispatcher, &reader, Trigger::Edge, READ, &log));
+    for dispatcher in &dispatchers {
+        pump(dispatcher);
+        assert_eq!(log.take(), [READ]);
+    }
+}
+
+#[test]
+fn f14_an_fd_closed_but_open_under_another_number_haunts_nobody() {
+    for trigger in TRIGGERS {
+        let (dispatcher, log, other_log) = (dispatcher(), Log::new(), Log::new());
+        let (other, mut other_writer) = io::pipe().unwrap();
+        let _other = watch(&dispatcher, &other, Trigger::Edge, READ, &other_log);
+        let _second = watch(&dispatcher, &other, Trigger::Edge, READ, &other_log);
+        let (reader, mut writer) = pipe_with(b"x");
+        let event = watch(&dispatcher, &reader, trigger, READ, &log);
+        let _duplicate = reader.try_clone().unwrap();
+        drop(reader);
+        drop(event);
+        for _ in 0..2 {
+            writer.write_all(b"x").unwrap();
+            (0..2).for_each(|_| pump(&dispatcher));
+            assert_eq!(log.take(), []);
+            assert!(is_quiet(&dispatcher));
+        }
+        // What is alive lives on.
+        other_writer.write_all(b"x").unwrap();
+        assert!(!is_quiet(&dispatcher));
+        pump(&dispatcher);
+        assert_eq!(other_log.take(), [READ; 2], "{trigger:?}");
+        assert!(is_quiet(&dispatcher));
+    }
+}
+
+#[test]
+fn f15_the_number_of_a_closed_fd_belongs_to_its_new_event_alone() {
+    for trigger in TRIGGERS {
+        for still_open_elsewhere in [false, true] {
+            let (dispatcher, old_log, new_log) = (dispatcher(), Log::new(), Log::new());
+            let (old, mut old_writer) = io::pipe().unwrap();
+            let old_event = watch(&dispatcher, &old, trigger, READ, &old_log);
+            let _duplicate = still_open_elsewhere.then(|| old.try_clone().unwrap());
+            let (new, mut new_writer) = io::pipe().unwrap();
+            reuse_number(&new, old.as_raw_fd());
+            let _new_event = watch(&dispatcher, &old, Trigger::Edge, READ, &new_log);
+            let mut use_both = || {
+                if still_open_elsewhere {
+                    old_writer.write_all(b"x").unwrap();
+                }
+                new_writer.write_all(b"x").unwrap();
+                (0..2).for_each(|_| pump(&dispatcher));
+                assert_eq!((old_log.take(), new_log.take()), (vec![], vec![READ]), "{trigger:?}");
+            };
+            use_both();
+            // The old one has no say over the number any more.
+            old_event.set_enabled(READ | WRITE).unwrap();
+            use_both();
+            drop(old_event);
+            use_both();
+            assert!(is_quiet(&dispatcher));
+        }
+    }
+}
+
+#[test]
+fn f15_all_events_of_the_closed_fd_are_silent() {
+    let (dispatcher, old_log, new_log) = (dispatcher(), Log::new(), Log::new());
+    let (old, mut old_writer) = io::pipe().unwrap();
+    let old_events = TRIGGERS.map(|trigger| watch(&dispatcher, &old, trigger, READ, &old_log));
+    let _duplicate = old.try_clone().unwrap();
+    let (new, mut new_writer) = io::pipe().unwrap();
+    reuse_number(&new, old.as_raw_fd());
+    let _new_events = TRIGGERS.map(|trigger| watch(&dispatcher, &old, trigger, READ, &new_log));
+    for writer in [&mut old_writer, &mut new_writer] {
+        writer.write_all(b"x").unwrap();
+        pump(&dispatcher);
+    }
+    assert_eq!((old_log.take(), new_log.take()), (vec![], vec![READ; 3]));
+    drop(old_events);
+    pump(&dispatcher);
+    assert_eq!(new_log.take(), [READ]);
+}
+
+#[test]
+fn f16_a_registration_error_is_reported_at_creation() {
+    let dispatcher = dispatcher();
+    let create = |fd| dispatcher.create_file_event(fd, Trigger::Level, READ, |_| ());
+    assert_eq!(os_code(create(i32::MAX)), libc::EBADF);
+    assert_eq!(os_code(create(-1)), libc::EBADF);
+    let file = File::open(env::current_exe().unwrap()).unwrap();
+    assert_eq!(os_code(create(file.as_raw_fd())), libc::EPERM);
+    pump(&dispatcher);
+}
+
+#[test]
+fn f16_or_by_the_first_enabling() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let file = File::open(env::current_exe().unwrap()).unwrap();
+    let event = Arc::new(watch(&dispatcher, &file, Trigger::Level, NONE, &log));
+    assert_eq!(os_code(event.set_enabled(READ)), libc::EPERM);
+    event.set_enabled(NONE).unwrap();
+    let inner = event.clone();
+    in_one_iteration(&dispatcher, move || assert_eq!(os_code(inner.set_enabled(READ)), libc::EPERM));
+    assert_eq!(log.take(), []);
+    // It can still be activated.
+    event.activate(READ).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), [READ]);
+}
+
+#[test]
+fn f16_no_descriptor_left() {
+    alone(|| {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let (reader, _writer) = pipe_with(b"x");
+        let _first = watch(&dispatcher, &reader, Trigger::Edge, READ, &log);
+        let second = watch(&dispatcher, &reader, Trigger::Edge, NONE, &log);
+        // Take all numbers that are left below a new, lower limit.
+        let mut taken = vec![File::open("/dev/null").unwrap()];
+        let limit = libc::rlimit { rlim_cur: taken[0].as_raw_fd() as u64 + 8, rlim_max: 4096 };
+        // SAFETY: the limit is valid for the call.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+        // A second registration of one fd needs a descriptor.
+        assert_eq!(os_code(second.set_enabled(READ)), libc::EMFILE);
+        assert_eq!(
+            os_code(dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ())),
+            libc::EMFILE
+        );
+        assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        assert_eq!(os_code(Dispatcher::new("no descriptor left")), libc::EMFILE);
+        drop(taken);
+        second.set_enabled(READ).unwrap();
+        pump(&dispatcher);
+        assert_eq!(log.take(), [READ; 2]);
+    });
+}
+
+#[test]
+fn f16_an_error_in_a_coalesced_change_is_counted_and_delivered() {
+    alone(|| {
+        for (events, expected) in [(READ | ERROR, READ | ERROR), (WRITE | CLOSED, WRITE)] {
+            let (dispatcher, log) = (dispatcher(), Log::new());
+            let (reader, _writer) = pipe_with(b"x");
+            let event = Arc::new(watch(&dispatcher, &reader, Trigger::Level, READ, &log));
+            let changed = event.clone();
+            in_one_iteration(&dispatcher, move || {
+                drop(reader);
+                changed.set_enabled(events).unwrap();
+            });
+            assert_eq!(log.take(), [expected]);
+            assert_eq!(dispatcher.stats().registration_errors, 1);
+            pump(&dispatcher);
+            assert_eq!(log.take(), []);
+        }
+    });
+}
+
+#[test]
+fn f16_changes_that_are_undone_before_the_poll_cost_nothing() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (socket, _peer) = UnixStream::pair().unwrap();
+    let event = Arc::new(watch(&dispatcher, &socket, Trigger::Level, READ, &log));
+    let changed = event.clone();
+    in_one_iteration(&dispatcher, move || {
+        changed.set_enabled(READ | WRITE).unwrap();
+        changed.set_enabled(READ).unwrap();
+    });
+    assert_eq!(log.take(), []);
+    let changed = event.clone();
+    in_one_iteration(&dispatcher, move || {
+        changed.set_enabled(NONE).unwrap();
+        changed.set_enabled(CLOSED).unwrap();
+        changed.set_enabled(WRITE).unwrap();
+    });
+    assert_eq!(log.take(), [WRITE]);
+}
+
+#[test]
+fn f17_emulated_edge_unregisters_what_it_delivers() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (socket, mut peer) = UnixStream::pair().unwrap();
+    let event = watch(&dispatcher, &socket, Trigger::EmulatedEdge, READ | WRITE, &log);
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [WRITE]);
+    // What was not delivered is still watched.
+    peer.write_all(b"x").unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ]);
+    assert!(is_quiet(&dispatcher));
+
+    event.register_if_emulated_edge(READ).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    event.register_if_emulated_edge(READ | WRITE).unwrap();
+    (0..2).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ, READ | WRITE]);
+}
+
+#[test]
+fn f17_registered_again_in_its_callback_it_behaves_as_level() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let inner = log.clone();
+    let _event = watch_with(&dispatcher, &reader, Trigger::EmulatedEdge, READ, move |event, ready| {
+        inner.add(ready);
+        event.register_if_emulated_edge(READ).unwrap();
+    });
+    (0..3).for_each(|_| pump(&dispatcher));
+    assert_eq!(log.take(), [READ; 3]);
+}
+
+#[test]
+fn f17_unregistered_it_is_told_nothing_until_it_is_registered() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let event = watch(&dispatcher, &reader, Trigger::EmulatedEdge, READ | CLOSED, &log);
+    event.unregister_if_emulated_edge(READ).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), []);
+
+    let background = Background::start(dispatcher);
+    event.register_if_emulated_edge(READ).unwrap();
+    background.settle();
+    assert_eq!(log.take(), [READ]);
+    event.register_if_emulated_edge(READ).unwrap();
+    background.settle();
+    assert_eq!(log.take(), [READ]);
+}
+
+#[test]
+fn f18_registering_means_nothing_to_the_other_triggers() {
+    for trigger in [Trigger::Level, Trigger::Edge] {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let (reader, _writer) = pipe_with(b"x");
+        let event = watch(&dispatcher, &reader, trigger, READ, &log);
+        event.unregister_if_emulated_edge(READ).unwrap();
+        pump(&dispatcher);
+        assert_eq!(log.take(), [READ]);
+        event.set_enabled(NONE).unwrap();
+        event.register_if_emulated_edge(READ).unwrap();
+        pump(&dispatcher);
+        assert_eq!(log.take(), []);
+    }
+}
+
+#[test]
+fn f19_the_fd_stays_open_and_its_flags_as_they_were() {
+    // SAFETY: plain system calls; they fail if the fd is closed.
+    let flags = |fd| unsafe { (libc::fcntl(fd, libc::F_GETFL), libc::fcntl(fd, libc::F_GETFD)) };
+    let (blocking, non_blocking) = UnixStream::pair().unwrap();
+    non_blocking.set_nonblocking(true).unwrap();
+    for fd in [blocking.as_raw_fd(), non_blocking.as_raw_fd()] {
+        let before = flags(fd);
+        assert!(before.0 >= 0 && before.1 >= 0);
+        let dispatcher = dispatcher();
+        let events = TRIGGERS
+            .map(|trigger| dispatcher.create_file_event(fd, trigger, READ | WRITE, |_| ()).unwrap());
+        pump(&dispatcher);
+        assert_eq!(flags(fd), before);
+        drop(dispatcher);
+        drop(events);
+        assert_eq!(flags(fd), before);
+    }
+}
+
+#[test]
+fn f20_a_quiet_fd_wakes_nobody() {
+    let (background, log) = (Background::start(dispatcher()), Log::new());
+    let (mut reader, mut writer) = io::pipe().unwrap();
+    let _events = TRIGGERS.map(|trigger| watch(&background.dispatcher, &reader, trigger, READ, &log));
+    // Written and read before the loop looks: nothing is left to tell.
+    let busy = background.keep_busy();
+    writer.write_all(b"x").unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    drop(busy);
+    background.settle();
+    assert_eq!(log.take(), []);
+    let before = background.dispatcher.stats().iterations;
+    (0..100).for_each(|_| thread::yield_now());
+    assert!(background.dispatcher.stats().iterations <= before + 1);
 }

@@ -205,7 +205,7 @@ impl<T> Queue<T> {
         let position = self.head.position.load(Ordering::Relaxed);
         // SAFETY: we are the consumer; `block` is linked and not yet given back.
         let mut block = unsafe { &*self.head.block.with(|block| *block) };
-        if position != block.start() && position % BLOCK == 0 {
+        if position != block.start() && position.is_multiple_of(BLOCK) {
             let next = block.next.load(Ordering::Acquire);
             if next.is_null() {
                 return None;

@@ -6,7 +6,7 @@
 //!
 //! `owners` says which registration an fd number in the main instance belongs to. A number is always added,
 //! never assumed: success on one that we know means that it was closed and reused, and the former owner is
-//! orphaned: nothing is ever changed on its behalf again.
+//! orphaned: nothing is ever changed on its behalf again, and it is told nothing.
 //!
 //! A registration whose fd was closed before it was removed can live on in the kernel if the file is open
 //! under another number (dup, fork): a *ghost* that can no longer be named, so cannot be removed. Its first
@@ -147,6 +147,7 @@ impl Epoll {
             Ok(()) => {
                 registration.interest = interest;
                 registry.take_over(fd, token);
+                self.note_unusual(registry);
                 Ok(())
             }
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
@@ -177,16 +178,15 @@ impl Epoll {
             return;
         }
         let (fd, token) = (registration.fd, registration.token);
+        let orphaned = std::mem::take(&mut registration.orphaned);
         if registration.nested.take().is_some() {
             // Closing the instance, the only reference to it, removes all of it.
             registry.nested -= 1;
         } else {
-            let owned = registry.owners.get(fd as usize).copied().flatten() == Some(token);
-            let orphaned = std::mem::take(&mut registration.orphaned) || !owned;
-            if owned {
+            if registry.owners.get(fd as usize).copied().flatten() == Some(token) {
                 registry.owners[fd as usize] = None;
             }
-            if orphaned || control(&self.main, libc::EPOLL_CTL_DEL, fd, 0, 0).is_err() {
+            if !orphaned && control(&self.main, libc::EPOLL_CTL_DEL, fd, 0, 0).is_err() {
                 registry.ghosts.insert(token);
             }
         }
@@ -218,7 +218,10 @@ impl Epoll {
                 let (token, events) = if count == 1 { (event.u64, event.events) } else { (WAKE, 0) };
                 *item = Ready { token, raw: raw(events) };
             }
-            haunted |= registry.ghosts.contains(&item.token);
+            if registry.ghosts.contains(&item.token) {
+                haunted = true;
+                item.token = WAKE;
+            }
         }
         if haunted {
             self.rebuild(&mut registry)?;
@@ -267,16 +270,28 @@ fn watch_waker(instance: &OwnedFd, waker: &Waker) -> io::Result<()> {
 }
 
 impl Registry {
+    /// The main instance holds `token`'s registration of `fd` now. If it held another's, the number was closed
+    /// and reused, and all its older registrations are orphans: the kernel can no longer be asked to change
+    /// them, and whatever it still reports for them is not theirs to hear.
     fn take_over(&mut self, fd: i32, token: u64) {
         let number = fd as usize;
         if self.owners.len() <= number {
             self.owners.resize(number + 1, None);
         }
-        if let Some(former) = self.owners[number].replace(token)
-            && let Some(Some(registration)) = self.registrations.get_mut(index(former))
-            && registration.token == former
-        {
+        let Some(former) = self.owners[number].replace(token) else { return };
+        // The others of this fd have nested instances; often there is none.
+        let suspects =
+            if self.nested > 0 { 0..self.registrations.len() } else { index(former)..index(former) + 1 };
+        for registration in self.registrations[suspects].iter_mut().flatten() {
+            if registration.fd != fd || registration.token == token || registration.interest == 0 {
+                continue;
+            }
             registration.orphaned = true;
+            if registration.nested.take().is_some() {
+                self.nested -= 1;
+            } else {
+                self.ghosts.insert(registration.token);
+            }
         }
     }
 

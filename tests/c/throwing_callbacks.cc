@@ -94,15 +94,31 @@ void handlesThrow() {
   CHECK(mcp_event_dispatcher_destroy(dispatcher) == MCP_EVENT_OK);
 }
 
-// They must not throw; that they did is logged, and ends nothing.
-void dropAndTouchThrow() {
+// A watchdog counts as the callback that it is touched for.
+void watchdogsThrow() {
   int calls = 0;
   mcp_event_dispatcher* const dispatcher = newDispatcher();
-  CHECK(mcp_event_dispatcher_register_watchdog(dispatcher, throwException, nullptr, throwException, 0) ==
+  CHECK(mcp_event_dispatcher_register_watchdog(dispatcher, throwException, nullptr, nullptr, 0) ==
         MCP_EVENT_OK);
-  CHECK(mcp_event_dispatcher_post(dispatcher, {count, &calls, throwException}) == MCP_EVENT_OK);
-  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  CHECK(mcp_event_dispatcher_post(dispatcher, {count, &calls, nullptr}) == MCP_EVENT_OK);
+  CHECK(mcp_event_dispatcher_post(dispatcher, {count, &calls, nullptr}) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_CALLBACK_FAILED);
+  CHECK(std::strstr(mcp_event_last_error(), kText) != nullptr);
   CHECK(calls == 1);
+  CHECK(mcp_event_dispatcher_register_watchdog(dispatcher, nullptr, nullptr, nullptr, 0) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  CHECK(calls == 2);
+  CHECK(mcp_event_dispatcher_destroy(dispatcher) == MCP_EVENT_OK);
+}
+
+// They must not throw; that they did is logged, and ends nothing.
+void dropsThrow() {
+  int calls = 0;
+  mcp_event_dispatcher* const dispatcher = newDispatcher();
+  CHECK(mcp_event_dispatcher_post(dispatcher, {count, &calls, throwException}) == MCP_EVENT_OK);
+  CHECK(mcp_event_dispatcher_post(dispatcher, {count, &calls, nullptr}) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  CHECK(calls == 2);
   CHECK(mcp_event_dispatcher_destroy(dispatcher) == MCP_EVENT_OK);
 }
 
@@ -111,6 +127,7 @@ void dropAndTouchThrow() {
 int main() {
   postsThrow();
   handlesThrow();
-  dropAndTouchThrow();
+  watchdogsThrow();
+  dropsThrow();
   return EXIT_SUCCESS;
 }
