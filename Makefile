@@ -56,7 +56,7 @@ test-valgrind:
 	cmake -S . -B $(BUILD)/valgrind -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET)
 	cmake --build $(BUILD)/valgrind
 	ctest --test-dir $(BUILD)/valgrind --output-on-failure --test-action memcheck \
-		--overwrite MemoryCheckCommandOptions='--leak-check=full --error-exitcode=1 --child-silent-after-fork=yes'
+		--overwrite MemoryCheckCommandOptions='--leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 --child-silent-after-fork=yes'
 
 .PHONY: test-loom
 test-loom:

@@ -91,10 +91,6 @@ typedef enum mcp_event_status {
   MCP_EVENT_INTERNAL = 11,
 } mcp_event_status;
 
-// Readiness of a file descriptor, and what of it a file event wants: a set of [`FileReady::READ`], `WRITE`,
-// `CLOSED` and `ERROR`.
-typedef struct FileReady FileReady;
-
 // A clock that stands still until it is moved, for tests. Dispatchers on it keep it alive.
 typedef struct mcp_event_clock mcp_event_clock;
 
@@ -213,16 +209,6 @@ typedef void (*mcp_event_dump_sink)(void *sink_data, const char *text, size_t le
 
 // Describes `object` by calls of `sink(sink_data, ...)`, indented by `indent` levels.
 typedef void (*mcp_event_dump)(const void *object, int32_t indent, mcp_event_dump_sink sink, void *sink_data);
-
-
-
-
-
-
-
-
-
-
 
 #ifdef __cplusplus
 extern "C" {

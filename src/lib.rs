@@ -22,3 +22,29 @@ pub use dispatcher::{
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
 pub use worker::{Pool, Worker, set_worker_panic_handler};
+
+/// The programs in the documentation, as tests.
+#[cfg(doctest)]
+mod documentation {
+    macro_rules! pages {
+        ($($name:ident = $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] struct $name;)* };
+    }
+    pages! {
+        Readme = "../README.md",
+        Architecture = "../docs/architecture.md",
+        Backends = "../docs/backends.md",
+        DeferredDeletion = "../docs/deferred-deletion.md",
+        Dispatcher = "../docs/dispatcher.md",
+        FileEvents = "../docs/file-events.md",
+        ForeignLoops = "../docs/foreign-loops.md",
+        MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
+        Post = "../docs/post.md",
+        SchedulableCallbacks = "../docs/schedulable-callbacks.md",
+        Signals = "../docs/signals.md",
+        Stats = "../docs/stats.md",
+        Timers = "../docs/timers.md",
+        TrackedObjects = "../docs/tracked-objects.md",
+        Watchdog = "../docs/watchdog.md",
+        Workers = "../docs/workers.md",
+    }
+}

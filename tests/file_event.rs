@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::env;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -9,7 +10,6 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
-use std::{env, thread};
 
 use common::*;
 use mcp_event::{Dispatcher, Error, FileEvent, FileReady, Handle, RunType, Trigger};
@@ -257,7 +257,10 @@ fn f7_an_activation_of_nothing_is_refused() {
     pump(&dispatcher);
     assert_eq!(log.take(), []);
     // Unknown bits cannot even be made.
-    assert_eq!((FileReady::from_bits(16), FileReady::from_bits(15)), (None, Some(READ | WRITE | CLOSED | ERROR)));
+    assert_eq!(
+        (FileReady::from_bits(16), FileReady::from_bits(15)),
+        (None, Some(READ | WRITE | CLOSED | ERROR))
+    );
 }
 
 /// What events with each of these masks are told at once, whatever their trigger.
@@ -328,17 +331,14 @@ fn f11_closed_comes_together_with_read_while_data_is_pending() {
     let (client, mut server) = tcp_pair();
     server.write_all(b"last words").unwrap();
     drop(server);
-    let mut byte = [0];
-    let ended = || client.peek(&mut [0; 16]).unwrap();
-    assert_eq!(ended(), 10);
-    let (dispatcher, log) = (dispatcher(), Log::new());
-    let _event = watch(&dispatcher, &client, Trigger::Level, CLOSED, &log);
-    while log.len() == 0 {
-        // The FIN may come a little after the data.
-        dispatcher.run(RunType::NonBlock).unwrap();
-    }
+    // The end may come a little after the data.
+    let dispatcher = dispatcher();
+    let handle = dispatcher.handle();
+    let closed = move |_| handle.exit();
+    let _event = dispatcher.create_file_event(client.as_raw_fd(), Trigger::Level, CLOSED, closed).unwrap();
+    dispatcher.run(RunType::Block).unwrap();
     assert_told(&client, &[(READ | CLOSED, READ | CLOSED)]);
-    assert_eq!((&client).read(&mut byte).unwrap(), 1);
+    assert_eq!(read_byte(client), b'l');
 }
 
 #[test]
@@ -500,7 +500,9 @@ fn f15_the_number_of_a_closed_fd_belongs_to_its_new_event_alone() {
                 }
                 new_writer.write_all(b"x").unwrap();
                 (0..2).for_each(|_| pump(&dispatcher));
-                assert_eq!((old_log.take(), new_log.take()), (vec![], vec![READ]), "{trigger:?}");
+                assert_eq!(old_log.take(), [], "{trigger:?}");
+                // To get rid of the old registration may cost one spurious wake.
+                assert!(matches!(new_log.take()[..], [READ] | [READ, READ]), "{trigger:?}");
             };
             use_both();
             // The old one has no say over the number any more.
@@ -529,6 +531,7 @@ fn f15_all_events_of_the_closed_fd_are_silent() {
     assert_eq!((old_log.take(), new_log.take()), (vec![], vec![READ; 3]));
     drop(old_events);
     pump(&dispatcher);
+    // The one on level.
     assert_eq!(new_log.take(), [READ]);
 }
 
@@ -568,7 +571,8 @@ fn f16_no_descriptor_left() {
         let second = watch(&dispatcher, &reader, Trigger::Edge, NONE, &log);
         // Take all numbers that are left below a new, lower limit.
         let mut taken = vec![File::open("/dev/null").unwrap()];
-        let limit = libc::rlimit { rlim_cur: taken[0].as_raw_fd() as u64 + 8, rlim_max: 4096 };
+        let most = taken[0].as_raw_fd() as libc::rlim_t + 8;
+        let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
         // SAFETY: the limit is valid for the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
         taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
@@ -704,8 +708,8 @@ fn f19_the_fd_stays_open_and_its_flags_as_they_were() {
         let before = flags(fd);
         assert!(before.0 >= 0 && before.1 >= 0);
         let dispatcher = dispatcher();
-        let events = TRIGGERS
-            .map(|trigger| dispatcher.create_file_event(fd, trigger, READ | WRITE, |_| ()).unwrap());
+        let events =
+            TRIGGERS.map(|trigger| dispatcher.create_file_event(fd, trigger, READ | WRITE, |_| ()).unwrap());
         pump(&dispatcher);
         assert_eq!(flags(fd), before);
         drop(dispatcher);
@@ -726,7 +730,8 @@ fn f20_a_quiet_fd_wakes_nobody() {
     drop(busy);
     background.settle();
     assert_eq!(log.take(), []);
-    let before = background.dispatcher.stats().iterations;
-    (0..100).for_each(|_| thread::yield_now());
-    assert!(background.dispatcher.stats().iterations <= before + 1);
+    assert!(background.on_loop({
+        let handle = background.dispatcher.handle();
+        move || !is_readable(handle.poll_fd().unwrap(), Some(Duration::ZERO))
+    }));
 }

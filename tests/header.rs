@@ -8,7 +8,10 @@ fn the_checked_in_header_is_fresh() {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let mut generated = Vec::new();
     cbindgen::generate_with_config(root, config).unwrap().write(&mut generated);
-    let generated = String::from_utf8(generated).unwrap();
+    let mut generated = String::from_utf8(generated).unwrap();
+    while generated.contains("\n\n\n") {
+        generated = generated.replace("\n\n\n", "\n\n");
+    }
     let header = root.join("include/mcp_event.h");
     if std::env::var_os("MCP_EVENT_UPDATE_HEADER").is_some() {
         std::fs::write(&header, &generated).unwrap();

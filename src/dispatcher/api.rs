@@ -187,9 +187,7 @@ impl Dispatcher {
             Err(RunError::Refused(error)) => Err(error),
             Err(RunError::Callback(failure)) => match *failure {
                 Failure::Panic(payload) => resume_unwind(payload),
-                foreign @ (Failure::Foreign(_) | Failure::Destroyed) => {
-                    Err(Error::InvalidState(foreign.describe()))
-                }
+                other => Err(Error::InvalidState(other.describe())),
             },
         }
     }

@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     Foreign(ForeignException),
     /// It destroyed its dispatcher: `run()` returns without a word.
     Destroyed,
+    /// It forked, and this is the child.
+    Forked,
 }
 
 pub(crate) type Outcome = Result<(), Box<Failure>>;
@@ -25,6 +27,7 @@ impl Failure {
             }
             Failure::Foreign(exception) => format!("a callback threw: {}", exception.describe()),
             Failure::Destroyed => "a callback destroyed its dispatcher".into(),
+            Failure::Forked => "a callback forked, and this is the child".into(),
         }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::cell::{Cell, Garbage, Kind};
 use super::clock::{Clock, Nanos};
+use super::closure::Failure;
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::local::Local;
@@ -89,7 +90,8 @@ const RUNNING: usize = 1;
 
 thread_local! {
     static TOKEN: LocalCell<u64> = const { LocalCell::new(0) };
-    static LOOPS_ENTERED: LocalCell<u32> = const { LocalCell::new(0) };
+    /// The loop that this thread runs; with nested runs of several dispatchers, the innermost.
+    static INNERMOST: LocalCell<*const Core> = const { LocalCell::new(std::ptr::null()) };
 }
 
 /// Tells living threads apart; even and not zero.
@@ -110,7 +112,17 @@ pub(crate) fn thread_number() -> u64 {
 
 /// Whether this thread is inside any dispatcher's `run()`, so that what called us is a callback.
 pub(crate) fn inside_callback() -> bool {
-    LOOPS_ENTERED.get() > 0
+    !INNERMOST.get().is_null()
+}
+
+/// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
+pub(crate) fn stop_forked_loops() {
+    let mut core = INNERMOST.get();
+    // SAFETY: the loops that this thread runs live until it leaves them, and it owns their state.
+    while let Some(running) = unsafe { core.as_ref() } {
+        running.local.failure.set(Some(Box::new(Failure::Forked)));
+        core = running.local.outer.get();
+    }
 }
 
 /// How the calling thread may reach the loop's state.
@@ -178,7 +190,7 @@ impl Drop for Running<'_> {
         self.on_loop.settle();
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
-        LOOPS_ENTERED.set(LOOPS_ENTERED.get() - 1);
+        INNERMOST.set(self.on_loop.outer.get());
         core.sleep.announce();
         core.release();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
@@ -268,6 +280,9 @@ impl Core {
                     on_loop.receive_commands();
                     return Access::Direct(Direct(on_loop));
                 }
+            } else if self.is_forked() {
+                // The thread in that section stayed in the parent.
+                return Access::Remote;
             } else {
                 std::thread::yield_now();
             }
@@ -292,7 +307,7 @@ impl Core {
                 .compare_exchange(0, me | RUNNING, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
             {
-                LOOPS_ENTERED.set(LOOPS_ENTERED.get() + 1);
+                self.local.outer.set(INNERMOST.replace(self));
                 self.sleep.end();
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }

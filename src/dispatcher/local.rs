@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::cell::Garbage;
 use super::clock::Nanos;
 use super::closure::Failure;
+use super::core::Core;
 use super::deferred::Deferred;
 use super::list::List;
 use super::watchdog::Registration;
@@ -58,6 +59,8 @@ pub(crate) struct Local {
     pub(crate) after_poll: Cell<Option<Nanos>>,
     /// At the last `exit()` from the loop's thread: schedules older than this still run.
     pub(crate) exit_schedules: Cell<Option<u64>>,
+    /// The loop, if any, in whose callback this one is run.
+    pub(crate) outer: Cell<*const Core>,
     /// The dispatcher was destroyed inside a callback; the rest is done when `run()` ends.
     pub(crate) destroyed: Cell<bool>,
     /// Counts the runs; in a non-blocking one, a level event is delivered once a run.
@@ -94,6 +97,7 @@ impl Local {
             failure: Cell::new(None),
             after_poll: Cell::new(None),
             exit_schedules: Cell::new(None),
+            outer: Cell::new(std::ptr::null()),
             destroyed: Cell::new(false),
             run: Cell::new(0),
             level_once: Cell::new(false),

@@ -137,7 +137,11 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
         on_loop.close();
     }
     match result {
-        Err(RunError::Callback(failure)) if matches!(*failure, Failure::Destroyed) => Ok(()),
+        Err(RunError::Callback(failure)) => match *failure {
+            Failure::Destroyed => Ok(()),
+            Failure::Forked => Err(Error::Forked)?,
+            failure => Err(RunError::Callback(Box::new(failure))),
+        },
         result => result,
     }
 }
@@ -220,8 +224,6 @@ impl OnLoop<'_> {
     }
 
     fn poll(self, may_wait: bool) -> Result<(), Error> {
-        // A callback may have forked, and this may be the child.
-        self.core.check_fork()?;
         self.settle();
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
         let before = self.start_poll();

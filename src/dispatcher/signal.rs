@@ -224,7 +224,8 @@ fn valid(signal: i32) -> Result<usize, Error> {
         libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL => {
             refuse("is a fault: a handler that returned would meet it again for ever")
         }
-        // The C library keeps two signals for itself; sigaction refuses them.
+        // Between the classic and the real-time signals.
+        32.. if signal < libc::SIGRTMIN() => refuse("is the C library's own"),
         1..=64 => Ok(signal as usize),
         _ => refuse("does not exist; signals are 1 to 64"),
     }

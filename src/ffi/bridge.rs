@@ -162,7 +162,7 @@ unsafe extern "C" fn mcpev_dispatcher_run_with(
         let text = failed.describe();
         let thrown = match *failed {
             Failure::Foreign(thrown) => thrown.into_raw(),
-            Failure::Panic(_) | Failure::Destroyed => std::ptr::null_mut(),
+            _ => std::ptr::null_mut(),
         };
         // SAFETY: the wrapper's promise: valid.
         unsafe { exception.write(thrown) };

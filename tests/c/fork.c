@@ -48,16 +48,20 @@ static void the_childs_life(inherited* self) {
   CHECK_OK(mcp_event_dispatcher_destroy(own));
 }
 
+static void wait_for_success(pid_t child) {
+  int status = -1;
+  CHECK(child > 0);
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+}
+
 static void fork_and_wait(inherited* self) {
   const pid_t child = fork();
-  CHECK(child >= 0);
   if (child == 0) {
     the_childs_life(self);
     _exit(EXIT_SUCCESS);
   }
-  int status = -1;
-  CHECK(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+  wait_for_success(child);
 }
 
 static void a_child_leaves_its_parents_loop_alone(void) {
@@ -79,4 +83,24 @@ static void a_child_leaves_its_parents_loop_alone(void) {
   close_both(&self.pipe);
 }
 
-void fork_suite(void) { a_child_leaves_its_parents_loop_alone(); }
+static void fork_here(void* child) { *(pid_t*)child = fork(); }
+
+static void a_child_made_in_a_callback_leaves_run(void) {
+  pid_t child = -1;
+  mcp_event_dispatcher* const dispatcher = new_dispatcher();
+  post(dispatcher, fork_here, &child);
+  const mcp_event_status status = mcp_event_dispatcher_run(dispatcher, MCP_EVENT_RUN_NON_BLOCK);
+  if (child == 0) {
+    CHECK_STATUS(MCP_EVENT_FORKED, status);
+    CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+    _exit(EXIT_SUCCESS);
+  }
+  CHECK_OK(status);
+  wait_for_success(child);
+  CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+}
+
+void fork_suite(void) {
+  a_child_leaves_its_parents_loop_alone();
+  a_child_made_in_a_callback_leaves_run();
+}

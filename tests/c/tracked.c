@@ -69,7 +69,9 @@ static void text_may_come_in_pieces(void) {
   CHECK_OK(mcp_event_dispatcher_push_tracked(dispatcher, cafe, dump_in_pieces));
   check_dump(dispatcher, cafe);
   CHECK_OK(mcp_event_dispatcher_push_tracked(dispatcher, not_utf8, dump_in_pieces));
-  check_dump(dispatcher, "\xef\xbf\xbd" "caf\xc3\xa9");
+  check_dump(dispatcher,
+             "\xef\xbf\xbd"
+             "caf\xc3\xa9");
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
 }
 
