@@ -102,6 +102,10 @@ pub(crate) fn new<F: Closure>(
 impl Cell<FileKind> {
     /// Tells the poller what the truth wants.
     fn apply(&self, rearm: bool) -> std::io::Result<()> {
+        if self.core.is_forked() {
+            // The poller's kernel object is the parent's too.
+            return Ok(());
+        }
         let wanted = || mask(self.truth.load(Ordering::Acquire));
         self.core.poller.update(self.kind.token, &wanted, rearm)
     }
