@@ -17,8 +17,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/McpEventConfigVersion.cma
 install(FILES ${PROJECT_BINARY_DIR}/McpEventConfig.cmake ${PROJECT_BINARY_DIR}/McpEventConfigVersion.cmake
   DESTINATION ${package_dir})
 
-# The prefix as seen from the pkg-config file, so that the whole tree can be moved.
-file(RELATIVE_PATH prefix_from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+# As seen from the pkg-config file, so that the whole tree can be moved.
+file(RELATIVE_PATH include_from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/mcp_event.pc.in ${PROJECT_BINARY_DIR}/mcp_event.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/mcp_event.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

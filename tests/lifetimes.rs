@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Dispatcher, FileReady, Handle, RunType, SimulatedClock, Trigger};
+use mcp_event::{Dispatcher, FileReady, Handle, SimulatedClock, Trigger};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -168,36 +168,32 @@ fn f8_two_loops_that_destroy_each_others_handles_do_not_wait_for_each_other() {
         let loops = ["one", "two"]
             .map(|name| Background::start(Dispatcher::builder(name).clock(&clock).build().unwrap()));
         let slots: [Slot<AnyHandle>; 2] = [Slot::new(), Slot::new()];
-        let both_inside = Arc::new(Barrier::new(2));
+        let both = Arc::new(Barrier::new(2));
+        let (told, telling) = mpsc::channel();
         for own in 0..2 {
-            let (others, both, inner) = (slots[1 - own].clone(), both_inside.clone(), log.clone());
-            let owned = log.on_drop("a closure is destroyed");
-            // Created on the loop, so that no callback begins before both slots are filled.
-            let (slot, handle) = (slots[own].clone(), loops[own].dispatcher.handle());
-            let filled = both_inside.clone();
-            loops[own]
-                .dispatcher
-                .post(move || {
-                    let callback = move || {
-                        both.wait();
-                        others.destroy();
-                        let _still_there = &owned;
-                        inner.add("a callback ends");
-                        both.wait();
-                    };
-                    slot.put(armed(kind, &handle, callback));
-                    filled.wait();
-                })
-                .unwrap();
+            let (inside, others, inner) = (both.clone(), slots[1 - own].clone(), log.clone());
+            let (destroyed, armed_now) = (told.clone(), told.clone());
+            let owned = OnDrop::new(move || destroyed.send("a closure is destroyed").unwrap());
+            let callback = move || {
+                inside.wait();
+                others.destroy();
+                let _still_there = &owned;
+                inner.add("a callback ends");
+                inside.wait();
+            };
+            // On the loop, so that no callback begins before both handles are there.
+            let (filled, slot, handle) = (both.clone(), slots[own].clone(), loops[own].dispatcher.handle());
+            let arm = move || {
+                slot.put(armed(kind, &handle, callback));
+                filled.wait();
+                armed_now.send("armed").unwrap();
+            };
+            loops[own].dispatcher.post(arm).unwrap();
         }
+        assert_eq!([(); 2].map(|()| soon(&telling)), ["armed"; 2]);
         clock.advance(MS);
-        while log.len() < 4 {
-            loops.iter().for_each(Background::settle);
-            clock.advance(MS);
-        }
-        let mut events = log.take();
-        assert_eq!(events.split_off(2), ["a closure is destroyed"; 2], "{kind:?}");
-        assert_eq!(events, ["a callback ends"; 2]);
+        assert_eq!([(); 2].map(|()| soon(&telling)), ["a closure is destroyed"; 2], "{kind:?}");
+        assert_eq!(log.take(), ["a callback ends"; 2]);
     }
 }
 
@@ -264,7 +260,9 @@ fn h1_closures_of_handles_may_use_everything_as_they_die() {
                 use_everything(&handle);
                 log.add("used everything");
             });
-            armed(kind, dispatcher, move || drop(&owned))
+            armed(kind, dispatcher, move || {
+                let _owned = &owned;
+            })
         };
         // Nobody runs the loop; on the loop; on another thread meanwhile.
         drop(arm(&dispatcher));
@@ -309,7 +307,7 @@ fn h2_a_closure_may_hold_the_last_of_a_loop() {
     for kind in KINDS {
         let (dispatcher, log) = (dispatcher(), Log::new());
         let (last, owned) = (dispatcher.handle(), log.on_drop("destroyed"));
-        let handle = armed(kind, &dispatcher, move || drop((&last, &owned)));
+        let handle = armed(kind, &dispatcher, move || unreachable!("{last:?} {:p}", &owned));
         drop(dispatcher);
         drop(handle);
         assert_eq!(log.take(), ["destroyed"], "{kind:?}");

@@ -408,10 +408,17 @@ impl Poller for Epoll {
     }
 }
 
+fn timespec(nanos: Nanos) -> libc::timespec {
+    libc::timespec {
+        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
+    }
+}
+
 impl Timeouts {
     fn choose(main: &OwnedFd) -> io::Result<Timeouts> {
         let mut events = Vec::with_capacity(1);
-        match Timeouts::Exact.wait(main, &mut events, Some(0)) {
+        match Timeouts::Exact.wait(main, &mut events, Some(1)) {
             // An old kernel, or a filter of system calls that is older than this one.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
                 Timeouts::with_timerfd(main)
@@ -450,14 +457,9 @@ impl Timeouts {
         let main = main.as_raw_fd();
         let room = events.capacity() as libc::c_int;
         events.clear();
-        let timespec = |nanos: Nanos| libc::timespec {
-            tv_sec: (nanos / 1_000_000_000) as libc::time_t,
-            tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
-        };
-        let count = match self {
-            Timeouts::Exact => {
-                let limit = timeout.map(timespec);
-                let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let count = match (self, timeout) {
+            (Timeouts::Exact, Some(nanos)) if nanos > 0 => {
+                let limit = timespec(nanos);
                 // SAFETY: `events` has room for that many, and `limit` lives through the call.
                 let count = unsafe {
                     libc::syscall(
@@ -465,25 +467,25 @@ impl Timeouts {
                         main,
                         events.as_mut_ptr(),
                         room,
-                        limit,
+                        &raw const limit,
                         std::ptr::null::<libc::sigset_t>(),
                         0usize,
                     )
                 };
                 check(count as libc::c_int)?
             }
-            Timeouts::Timerfd(fd) => {
-                let mut milliseconds = -1;
-                if timeout == Some(0) {
-                    milliseconds = 0;
-                } else {
-                    let value = timespec(timeout.unwrap_or(0));
-                    let setting = libc::itimerspec { it_interval: timespec(0), it_value: value };
-                    // SAFETY: `setting` lives through the call. A zero disarms it.
+            _ => {
+                if let (Timeouts::Timerfd(fd), Some(nanos)) = (self, timeout)
+                    && nanos > 0
+                {
+                    let setting = libc::itimerspec { it_interval: timespec(0), it_value: timespec(nanos) };
+                    // SAFETY: `setting` lives through the call.
                     check(unsafe {
                         libc::timerfd_settime(fd.as_raw_fd(), 0, &setting, std::ptr::null_mut())
                     })?;
                 }
+                // Without a timeout, or with none at all, the plain call is the quicker one.
+                let milliseconds = if timeout == Some(0) { 0 } else { -1 };
                 // SAFETY: `events` has room for that many.
                 check(unsafe { libc::epoll_wait(main, events.as_mut_ptr(), room, milliseconds) })?
             }

@@ -73,6 +73,25 @@ TEST(Factories, AKnownPollerThatIsNotThereIsARuntimeError) {
   }
 }
 
+TEST(Factories, TheEnvironmentNamesThePoller) {
+  const char* const variable = "MCP_EVENT_BACKEND";
+  const char* const before = std::getenv(variable);
+  const std::string former = before == nullptr ? "" : before;
+  const std::string backend = createPlatformDefaultDispatcherFactory()->backendName();
+
+  ASSERT_EQ(0, setenv(variable, backend.c_str(), 1));
+  EXPECT_EQ(backend, backendName(LibeventDispatcher("named by the environment")));
+  ASSERT_EQ(0, setenv(variable, "no such poller", 1));
+  EXPECT_THROW(LibeventDispatcher("refused"), std::invalid_argument);
+  EXPECT_THROW(createPlatformDefaultDispatcherFactory(), std::invalid_argument);
+
+  if (before == nullptr) {
+    unsetenv(variable);
+  } else {
+    setenv(variable, former.c_str(), 1);
+  }
+}
+
 TEST(Factories, AsioIsNotBuiltIn) {
   try {
     createAsioDispatcherFactory();
