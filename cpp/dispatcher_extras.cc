@@ -86,6 +86,9 @@ LoopStats loopStats(Dispatcher& dispatcher) {
   stats.deferred_deletes = figures.deferred_deletes;
   stats.wakes = figures.wakes;
   stats.queue_depth = figures.queue_depth;
+  stats.scheduled_run = figures.scheduled_run;
+  stats.signals = figures.signals;
+  stats.registration_errors = figures.registration_errors;
   return stats;
 }
 

@@ -104,6 +104,11 @@ struct LoopStats {
   uint64_t wakes;
   // The posts waiting now.
   uint64_t queue_depth;
+  // Schedulable callbacks run, and callbacks of signal events.
+  uint64_t scheduled_run;
+  uint64_t signals;
+  // Changes of what is watched that the system refused after the call that asked for them had returned.
+  uint64_t registration_errors;
 };
 
 // Starts recording the histograms, and returns the figures so far. The loop may be running.

@@ -21,8 +21,7 @@ namespace event {
 // themselves, so its size and the places of its name and its event_base are ABI; all else is behind `core_`.
 class LibeventDispatcher : public Dispatcher {
  public:
-  // `name` may hold any bytes. Throws std::system_error when the process is out of file descriptors, and
-  // std::invalid_argument or std::runtime_error when MCP_EVENT_BACKEND names no poller or one not built in.
+  // `name` may hold any bytes. Throws std::system_error when the process is out of file descriptors.
   explicit LibeventDispatcher(const std::string& name);
   ~LibeventDispatcher() override;
 
