@@ -161,13 +161,19 @@ impl<'a> Direct<'a> {
 
 impl Drop for Direct<'_> {
     fn drop(&mut self) {
-        let on_loop = self.0;
-        on_loop.settle();
-        let wake = on_loop.wake_on_release.take();
-        let garbage = on_loop.garbage.take();
-        self.0.core.release();
+        self.0.leave_direct();
+        self.0.core.receive_stragglers();
+    }
+}
+
+impl OnLoop<'_> {
+    fn leave_direct(self) {
+        self.settle();
+        let wake = self.wake_on_release.take();
+        let garbage = self.garbage.take();
+        self.core.release();
         if wake {
-            self.0.core.wake();
+            self.core.wake();
         }
         drop(garbage);
     }
@@ -193,6 +199,7 @@ impl Drop for Running<'_> {
         INNERMOST.set(self.on_loop.outer.get());
         core.sleep.announce();
         core.release();
+        core.receive_stragglers();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
         if pending || !core.posts.is_empty() {
             core.wake();
@@ -316,15 +323,25 @@ impl Core {
 
     fn release(&self) {
         self.owner.store(0, Ordering::SeqCst);
-        // A command that came after our last look would otherwise wait for a run that may never come.
-        if !self.commands.is_empty() {
-            self.receive_commands_directly();
-        }
     }
 
-    fn receive_commands_directly(&self) {
-        // Entering receives them.
-        drop(self.access());
+    /// Receives commands that came after the last owner's last look, which would otherwise wait for a run that
+    /// may never come. Whoever owns the loop meanwhile does the same when it leaves.
+    fn receive_stragglers(&self) {
+        while !self.commands.is_empty() && !self.is_forked() {
+            let me = thread_token();
+            if self.owner.compare_exchange(0, me, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                return;
+            }
+            let before = self.commands.begin();
+            self.on_loop().receive_commands();
+            let none_came = self.commands.begin() == before;
+            self.on_loop().leave_direct();
+            if none_came {
+                // Its sender has not finished writing it.
+                std::thread::yield_now();
+            }
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -345,7 +362,7 @@ impl Core {
         self.commands.push(command);
         self.wake();
         if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {
-            self.receive_commands_directly();
+            self.receive_stragglers();
         }
     }
 

@@ -85,6 +85,25 @@ TEST_F(DestroyedInACallback, OfASignal) {
   run();
 }
 
+TEST_F(DestroyedInACallback, D9_DestructorsOfWhatIsQueuedFindItAlive) {
+  bool gone = false;
+  int found_alive = 0;
+  Dispatcher& dispatcher = *dispatcher_;
+  const auto use = [&] {
+    ASSERT_FALSE(gone);
+    dispatcher.post([] {});
+    ++found_alive;
+  };
+  dispatcher_->post([&, this] {
+    dispatcher_->post([capture = atDestruction(use)] { ADD_FAILURE() << "the loop is gone"; });
+    dispatcher_->deferredDelete(deletable(use));
+    destroy();
+    gone = true;
+  });
+  run();
+  EXPECT_EQ(2, found_alive);
+}
+
 TEST(Lifetime, ACallbackDestroysAllOtherHandles) {
   LibeventDispatcher dispatcher("all others");
   const FdPair pair = FdPair::sockets();
