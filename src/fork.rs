@@ -8,6 +8,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     crate::dispatcher::core::stop_forked_loops();
+    crate::dispatcher::signal::forget_readers();
 }
 
 /// How many forks lie between the first process that used the library and this one.
@@ -19,7 +20,7 @@ pub(crate) fn generation() -> u32 {
 pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
-        // SAFETY: the handler touches what is this thread's alone. Should the registration fail for want of memory, forks
+        // SAFETY: the handler changes atomics, and what is this thread's alone. Should the registration fail for want of memory, forks
         // go unnoticed, as in any program without it.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });

@@ -177,13 +177,14 @@ impl Dispatcher {
     /// When a callback panics, the loop stops after it, keeps what is queued for the next run, and the panic
     /// goes on from here.
     pub fn run(&self, how: RunType) -> Result<(), Error> {
-        self.run_with(how, || ())
+        self.run_with(how, || ()).map(|_ran| ())
     }
 
     /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
-    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<(), Error> {
+    /// False if another thread ran it.
+    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, Error> {
         match run(&self.handle.core, how, entered) {
-            Ok(()) => Ok(()),
+            Ok(ran) => Ok(ran),
             Err(RunError::Refused(error)) => Err(error),
             Err(RunError::Callback(failure)) => match *failure {
                 Failure::Panic(payload) => resume_unwind(payload),
@@ -281,6 +282,11 @@ impl Handle {
         self.core.exit();
     }
 
+    /// Whether an `exit()` waits for a run to obey it.
+    pub(crate) fn has_exit(&self) -> bool {
+        self.core.exit_at.load(Ordering::SeqCst) != 0
+    }
+
     /// Forgets an `exit()` that no run has obeyed yet.
     pub(crate) fn clear_exit(&self) {
         self.core.exit_at.store(0, Ordering::SeqCst);
@@ -340,7 +346,7 @@ impl Handle {
         work()
     }
 
-    /// Describes the tracked objects, innermost first.
+    /// Describes the tracked objects that this thread pushed, innermost first.
     ///
     /// # Errors
     /// [`Error::InvalidState`] while another thread runs the loop: its objects may go at any moment.
@@ -351,8 +357,7 @@ impl Handle {
             ));
         }
         let mut text = String::new();
-        // SAFETY: on the thread that pushes and pops, or nobody does.
-        match unsafe { self.core.tracked.dump(&mut text) } {
+        match self.core.tracked.dump(&mut text) {
             Ok(()) => Ok(text),
             Err(fmt::Error) => Err(Error::InvalidState("a tracked object failed to describe itself".into())),
         }

@@ -38,6 +38,8 @@ pub(crate) struct Cell<K: 'static> {
     pub(crate) truth: AtomicU64,
     pub(crate) core: Arc<Core>,
     vtable: &'static VTable<K>,
+    /// A foreign thread destroys it: whatever its own callback makes of the truth, none begins any more.
+    dying: AtomicBool,
     /// A command that points to this cell is on its way to the loop.
     pub(crate) queued: AtomicBool,
     /// Destroyed while `queued`: who receives that command frees it.
@@ -107,6 +109,12 @@ impl<K: 'static> Cell<K> {
         }
     }
 
+    /// Whether a foreign thread is destroying it. Asked after a claim: both are sequentially consistent, as are
+    /// that thread's two steps, so a claim that comes after the destroyer's swap sees the mark.
+    pub(crate) fn is_dying(&self) -> bool {
+        self.dying.load(Ordering::SeqCst)
+    }
+
     /// Runs the closure.
     ///
     /// # Safety
@@ -125,7 +133,9 @@ impl<K: 'static> Cell<K> {
 
     /// Takes the cell out of a command. True when it was destroyed meanwhile; the caller then destroys it.
     pub(crate) fn dequeue(&self) -> bool {
-        self.queued.store(false, Ordering::Release);
+        // A read-modify-write: a foreign thread that found `queued` set, and so sent nothing, has changed the truth
+        // before it, and we look at the truth after it.
+        self.queued.swap(false, Ordering::AcqRel);
         self.dead.get()
     }
 }
@@ -146,6 +156,7 @@ impl<K: Kind> Owner<K> {
                 truth: AtomicU64::new(0),
                 core,
                 vtable: WithClosure::<K, F>::VTABLE,
+                dying: AtomicBool::new(false),
                 queued: AtomicBool::new(false),
                 dead: LocalCell::new(false),
                 closure_dropped: LocalCell::new(false),
@@ -191,7 +202,9 @@ impl<K: Kind> Drop for Owner<K> {
             // The loop is the parent's, and its thread and locks may be frozen in any state: touch nothing.
             return;
         }
-        cell.truth.swap(0, Ordering::AcqRel);
+        // Its callback, if it runs on another thread right now, may arm it anew; the mark outlasts that.
+        cell.dying.store(true, Ordering::SeqCst);
+        cell.truth.swap(0, Ordering::SeqCst);
         K::silence(cell);
         match cell.core.access() {
             Access::Running(on_loop) => {
@@ -228,7 +241,7 @@ impl<K: Kind> Drop for Owner<K> {
                 }
                 // After the wait the loop can only be trying in vain to claim a callback.
                 if may_wait || !core.is_current(cell) {
-                    // SAFETY: none runs, and the truth is zero, so none begins.
+                    // SAFETY: none runs, and no claim gets past the mark, so none begins.
                     unsafe { Cell::drop_closure(self.0) };
                 }
                 core.send(super::core::Command::Reap(Garbage::new(self.0)));

@@ -25,7 +25,7 @@ impl Clock {
     pub(crate) fn now(&self) -> Nanos {
         match self {
             Clock::Monotonic => monotonic_now(),
-            Clock::Simulated(clock) => clock.inner.now.load(Ordering::Acquire),
+            Clock::Simulated(clock) => clock.inner.now.load(Ordering::SeqCst),
         }
     }
 
@@ -97,7 +97,7 @@ impl SimulatedClock {
     /// Moves time forward and wakes the loops on this clock. From any thread.
     pub fn advance(&self, by: Duration) {
         // The add saturates: a clock that wrapped would make every timer early.
-        let _ = self.inner.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+        let _ = self.inner.now.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
             Some(now.saturating_add(nanos(by)).min(super::timer::NEVER - 1))
         });
         let loops: Vec<_> = {

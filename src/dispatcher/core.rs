@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::cell::{Cell, Garbage, Kind};
 use super::clock::{Clock, Nanos};
-use super::closure::Failure;
+use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::local::Local;
@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) approximate_now: AtomicU64,
     /// The cell whose callback runs, or is about to be claimed.
     current: AtomicPtr<()>,
+    /// How many runs have ended.
+    runs: AtomicU64,
     waiters: AtomicU32,
     /// Guards nothing but the sleep of threads that wait for a callback to return or the loop to be left.
     quiet: Mutex<()>,
@@ -85,8 +87,18 @@ unsafe impl Sync for Core {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for Core {}
 
-/// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it runs the loop.
+/// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it may run user code...
 const RUNNING: usize = 1;
+/// ... and this one if that is not `run()`, but destructors of what was queued.
+const DRAINING: usize = 2;
+
+/// What a thread takes the loop for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Run,
+    /// To destroy what is queued, in the place of a run.
+    Drain,
+}
 
 thread_local! {
     static TOKEN: LocalCell<u64> = const { LocalCell::new(0) };
@@ -94,7 +106,7 @@ thread_local! {
     static INNERMOST: LocalCell<*const Core> = const { LocalCell::new(std::ptr::null()) };
 }
 
-/// Tells living threads apart; even and not zero.
+/// Tells living threads apart; a multiple of eight, and not zero.
 fn thread_token() -> usize {
     TOKEN.with(|token| std::ptr::from_ref(token) as usize)
 }
@@ -175,7 +187,7 @@ impl OnLoop<'_> {
         if wake {
             self.core.wake();
         }
-        drop(garbage);
+        self.core.destroy_garbage(garbage);
     }
 }
 
@@ -193,6 +205,9 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let core = self.on_loop.core;
+        if self.on_loop.destroyed.get() {
+            self.on_loop.close();
+        }
         self.on_loop.settle();
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
@@ -204,7 +219,9 @@ impl Drop for Running<'_> {
         if pending || !core.posts.is_empty() {
             core.wake();
         }
-        drop(core.lock_quiet());
+        let quiet = core.lock_quiet();
+        core.runs.fetch_add(1, Ordering::SeqCst);
+        drop(quiet);
         core.quiet_changed.notify_all();
     }
 }
@@ -214,8 +231,8 @@ pub(crate) enum Entered<'a> {
     Running(Running<'a>),
     /// This thread runs the loop already.
     Nested(OnLoop<'a>),
-    /// Another thread does.
-    Elsewhere,
+    /// Another thread does; this is the number of its run.
+    Elsewhere(u64),
 }
 
 pub(crate) struct CoreOptions {
@@ -244,6 +261,7 @@ impl Core {
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
             current: AtomicPtr::new(std::ptr::null_mut()),
+            runs: AtomicU64::new(0),
             waiters: AtomicU32::new(0),
             quiet: Mutex::new(()),
             quiet_changed: Condvar::new(),
@@ -275,7 +293,7 @@ impl Core {
         let me = thread_token();
         loop {
             let owner = self.owner.load(Ordering::Acquire);
-            if owner & !RUNNING == me {
+            if owner & !(RUNNING | DRAINING) == me {
                 return Access::Running(self.on_loop());
             }
             if owner & RUNNING != 0 {
@@ -297,23 +315,27 @@ impl Core {
     }
 
     /// Takes the loop in order to run it, or to run destructors in its place.
-    pub(crate) fn enter(&self) -> Entered<'_> {
+    pub(crate) fn enter(&self, purpose: Purpose) -> Entered<'_> {
         let me = thread_token();
+        let bits = if purpose == Purpose::Run { RUNNING } else { RUNNING | DRAINING };
         loop {
-            let owner = self.owner.load(Ordering::Acquire);
-            if owner & !RUNNING == me {
+            // First the number: should that run end now, nobody waits for a later one.
+            let run = self.runs.load(Ordering::SeqCst);
+            let owner = self.owner.load(Ordering::SeqCst);
+            if owner & !(RUNNING | DRAINING) == me {
                 return Entered::Nested(self.on_loop());
             }
             if owner & RUNNING != 0 {
-                return Entered::Elsewhere;
+                if owner & DRAINING == 0 || purpose == Purpose::Drain {
+                    return Entered::Elsewhere(run);
+                }
+                // Not a run to give way to, only a thread in the way.
+                self.wait_until_left(run);
+                continue;
             }
             if owner != 0 {
                 std::thread::yield_now();
-            } else if self
-                .owner
-                .compare_exchange(0, me | RUNNING, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-            {
+            } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 self.local.outer.set(INNERMOST.replace(self));
                 self.sleep.end();
                 return Entered::Running(Running { on_loop: self.on_loop() });
@@ -345,7 +367,7 @@ impl Core {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.owner.load(Ordering::Acquire) & RUNNING != 0
+        self.owner.load(Ordering::Acquire) & (RUNNING | DRAINING) == RUNNING
     }
 
     /// The loop, if this thread is the one inside `run()`.
@@ -354,7 +376,7 @@ impl Core {
     }
 
     pub(crate) fn is_running_here(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) == thread_token() | RUNNING
+        self.owner.load(Ordering::Relaxed) & !DRAINING == thread_token() | RUNNING
     }
 
     /// Sends a command to a loop that another thread runs.
@@ -363,6 +385,15 @@ impl Core {
         self.wake();
         if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {
             self.receive_stragglers();
+        }
+    }
+
+    /// Frees cells, outside direct sections and callbacks of theirs. A destructor that panics costs only itself.
+    pub(crate) fn destroy_garbage(&self, garbage: Vec<Garbage>) {
+        for cell in garbage {
+            if let Err(failure) = guarded(|| drop(cell)) {
+                tracing::error!(dispatcher = %self.name, "a closure's destructor: {}", failure.describe());
+            }
         }
     }
 
@@ -407,6 +438,11 @@ impl Core {
         }
     }
 
+    /// Whether a handle's callback runs.
+    pub(crate) fn is_in_callback(&self) -> bool {
+        !self.current.load(Ordering::Relaxed).is_null()
+    }
+
     pub(crate) fn is_current<K: Kind>(&self, cell: &Cell<K>) -> bool {
         std::ptr::eq(self.current.load(Ordering::Acquire).cast(), cell)
     }
@@ -431,10 +467,10 @@ impl Core {
         self.waiters.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Waits until no other thread runs the loop.
-    pub(crate) fn wait_until_left(&self) {
+    /// Waits until the run of this number has ended.
+    pub(crate) fn wait_until_left(&self, run: u64) {
         let mut quiet = self.lock_quiet();
-        while self.is_running() && !self.is_running_here() {
+        while self.runs.load(Ordering::SeqCst) == run {
             quiet = self.quiet_changed.wait(quiet).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ptr::NonNull;
 
+use super::Budget;
 use super::closure::{Outcome, guarded};
 use super::core::{Access, Command, Core, OnLoop};
 
@@ -74,28 +75,31 @@ impl OnLoop<'_> {
     /// Destroys what is deferred now, in order. What destructors defer waits for the next flush (D4). A flush
     /// inside a flush does nothing (D5).
     #[inline]
-    pub(crate) fn flush_deferred(self) -> Outcome {
-        if self.has_deferred() && !self.flushing.get() { self.flush_batch() } else { Ok(()) }
+    pub(crate) fn flush_deferred(self, budget: &mut Budget) -> Outcome {
+        if self.has_deferred() && !self.flushing.get() { self.flush_batch(budget) } else { Ok(()) }
     }
 
-    fn flush_batch(self) -> Outcome {
+    fn flush_batch(self, budget: &mut Budget) -> Outcome {
         self.touch_watchdog();
         self.flushing.set(true);
-        let mut batch = self.deferred_batch.take();
-        if batch.is_empty() {
+        if self.deferred_batch.borrow().is_empty() {
             // The two change places, so that neither allocates again.
-            std::mem::swap(&mut batch, &mut self.deferred.borrow_mut());
+            self.deferred_batch.swap(&self.deferred);
         }
         let mut outcome = Ok(());
+        // What a panic leaves over comes first next time.
         while outcome.is_ok() {
-            let Some(object) = batch.pop_front() else { break };
+            let Some(object) = self.next_deferred() else { break };
             outcome = self.after_callback(object.destroy());
             self.core.stats.deferred_deletes.add_here(1);
+            budget.spend();
         }
-        // What a panic left over comes first next time.
-        self.deferred_batch.replace(batch);
         self.flushing.set(false);
         outcome
+    }
+
+    fn next_deferred(self) -> Option<Deferred> {
+        self.deferred_batch.borrow_mut().pop_front()
     }
 
     #[inline]

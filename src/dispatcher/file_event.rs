@@ -135,7 +135,7 @@ impl Cell<FileKind> {
             Access::Remote => {}
         }
         self.apply(self.is_edge()).map_err(|source| {
-            self.truth.store(0, Ordering::Release);
+            self.truth.swap(0, Ordering::AcqRel);
             Error::os(format!("watching fd {}", self.kind.fd), source)
         })
     }
@@ -213,7 +213,7 @@ impl Cell<FileKind> {
             }
             let emulated = self.kind.trigger == Trigger::EmulatedEdge;
             let left = if emulated { mask(word) & !events } else { mask(word) };
-            match self.truth.compare_exchange(word, truth(left, 0), Ordering::AcqRel, Ordering::Acquire) {
+            match self.truth.compare_exchange(word, truth(left, 0), Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => return Some(events),
                 Err(changed) => word = changed,
             }
@@ -277,7 +277,7 @@ impl OnLoop<'_> {
         let cell = unsafe { event.0.as_ref() };
         if cell.dequeue() {
             self.collect(cell);
-        } else {
+        } else if activated(cell.truth.load(Ordering::Acquire)) != 0 {
             cell.link_activation(self);
         }
     }
@@ -292,10 +292,13 @@ impl OnLoop<'_> {
                 self.core.stats.registration_errors.add_here(1);
                 tracing::error!(dispatcher = %self.core.name, fd = cell.kind.fd, %error,
                     "a change of what is watched failed");
-                let told = mask(cell.truth.load(Ordering::Acquire))
-                    & (FileReady::ERROR | FileReady::READ | FileReady::WRITE).bits();
-                if told != 0 {
-                    cell.truth.fetch_or(truth(0, told), Ordering::AcqRel);
+                let fault = (FileReady::ERROR | FileReady::READ | FileReady::WRITE).bits();
+                let told = cell.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                    // Disabled or destroyed meanwhile: there is nobody to tell.
+                    let told = mask(word) & fault;
+                    (told != 0).then_some(word | truth(0, told))
+                });
+                if told.is_ok() {
                     cell.link_activation(self);
                 }
             }
@@ -379,9 +382,9 @@ impl SlotTable {
     }
 
     fn get(&self, token: u64) -> Option<NonNull<FileCell>> {
-        let slot = self.slot(token as u32)?;
-        let generation = slot.generation.load(Ordering::Relaxed) & (u32::MAX >> 1);
-        (u64::from(generation) == token >> 32).then(|| NonNull::new(slot.cell.load(Ordering::Acquire)))?
+        let cell = NonNull::new(self.slot(token as u32)?.cell.load(Ordering::Acquire))?;
+        // SAFETY: only the loop's owner, who asks, frees cells, and empties their slots before.
+        (unsafe { cell.as_ref() }.kind.token == token).then_some(cell)
     }
 
     fn remove(&self, token: u64) {

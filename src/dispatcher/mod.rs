@@ -53,7 +53,7 @@ pub use watchdog::Watchdog;
 
 use self::cell::{Cell, Garbage, Kind};
 use self::closure::{Failure, Outcome};
-use self::core::{Command, Core, Entered, OnLoop};
+use self::core::{Command, Core, Entered, OnLoop, Purpose};
 use self::stats::Counter;
 use crate::error::Error;
 use crate::poller::TimerSlack;
@@ -105,22 +105,23 @@ impl From<Box<Failure>> for RunError {
 const PASSES: u32 = 16;
 
 /// Runs the loop on this thread. `entered` is called once it owns the loop, before anything runs.
-pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Result<(), RunError> {
+///
+/// False if another thread ran it: then this one waited for that, and ran nothing.
+pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Result<bool, RunError> {
     core.check_fork()?;
-    let running = match core.enter() {
+    let running = match core.enter(Purpose::Run) {
         Entered::Running(running) => running,
         Entered::Nested(_) => {
             return Err(Error::InvalidState(
                 "this thread is inside run() of this dispatcher already".into(),
             ))?;
         }
-        Entered::Elsewhere if how == RunType::NonBlock => {
+        Entered::Elsewhere(_) if how == RunType::NonBlock => {
             return Err(Error::InvalidState("another thread runs this dispatcher".into()))?;
         }
-        Entered::Elsewhere => {
-            core.wait_until_left();
-            entered();
-            return Ok(());
+        Entered::Elsewhere(run) => {
+            core.wait_until_left(run);
+            return Ok(false);
         }
     };
     let on_loop = running.on_loop();
@@ -133,16 +134,14 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
         RunType::NonBlock => on_loop.run_passes(),
         RunType::Block | RunType::RunUntilExit => on_loop.run_until_exit(),
     };
-    if on_loop.destroyed.get() {
-        on_loop.close();
-    }
     match result {
+        Ok(()) => Ok(true),
         Err(RunError::Callback(failure)) => match *failure {
-            Failure::Destroyed => Ok(()),
+            Failure::Destroyed => Ok(true),
             Failure::Forked => Err(Error::Forked)?,
             failure => Err(RunError::Callback(Box::new(failure))),
         },
-        result => result,
+        Err(refused) => Err(refused),
     }
 }
 
@@ -150,14 +149,17 @@ impl OnLoop<'_> {
     fn run_until_exit(self) -> Result<(), RunError> {
         let _precise = TimerSlack::least();
         self.core.refresh_time();
-        let mut step = self.tail(true)?;
+        // To an exit that came before the run all is earlier; it gets one whole pass.
+        if self.core.exit_at.load(Ordering::SeqCst) != 0 {
+            self.core.exit();
+            self.exit_schedules.set(None);
+        }
+        let _ = self.tail(true)?;
         loop {
-            // An exit that came before the run still gets one whole pass.
-            let left = step.is_break();
             self.iterate(true)?;
-            step = self.tail(true)?;
-            if left || step.is_break() {
-                self.core.exit_at.store(0, Ordering::SeqCst);
+            let ControlFlow::Break(exit) = self.tail(true)? else { continue };
+            // Unless somebody called it again meanwhile, for what came in between.
+            if self.core.exit_at.compare_exchange(exit, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
                 self.exit_schedules.set(None);
                 return Ok(());
             }
@@ -179,8 +181,10 @@ impl OnLoop<'_> {
 
     /// Steps 1 to 7.
     fn iterate(self, may_wait: bool) -> Result<(), RunError> {
+        self.drop_garbage();
         self.poll(may_wait)?;
         self.receive_commands();
+        self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
         let now = self.core.refresh_time();
         self.wheel.expire(now, &self.expired);
@@ -196,7 +200,7 @@ impl OnLoop<'_> {
     }
 
     /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.
-    fn tail(self, heed_exit: bool) -> Result<ControlFlow<()>, Box<Failure>> {
+    fn tail(self, heed_exit: bool) -> Result<ControlFlow<usize>, Box<Failure>> {
         let mut budget = Budget::new();
         loop {
             let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
@@ -207,17 +211,24 @@ impl OnLoop<'_> {
             if exit != 0 {
                 budget = Budget::unlimited();
             }
+            let commands_end = self.core.commands_end();
             self.receive_commands();
-            self.flush_deferred()?;
+            self.stop_if_failed()?;
+            self.flush_deferred(&mut budget)?;
             self.run_posts(end, &mut budget)?;
-            self.flush_deferred()?;
+            self.flush_deferred(&mut budget)?;
             self.run_current(schedules, &mut budget)?;
-            if exit != 0 && self.core.posts.begin() >= end && self.core.exit_at.load(Ordering::SeqCst) == exit
-            {
-                self.flush_deferred()?;
-                return Ok(ControlFlow::Break(()));
+            let unfinished = self.core.posts.begin() < end || self.core.commands_begin() < commands_end;
+            let called = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
+            if unfinished && !budget.is_spent() {
+                // Some thread has its place in a queue, but was interrupted before it could fill it.
+                std::thread::yield_now();
             }
-            if exit == 0 && (budget.is_spent() || !self.has_tail_work()) {
+            if exit != 0 && exit == called && !unfinished {
+                self.flush_deferred(&mut budget)?;
+                return Ok(ControlFlow::Break(exit));
+            }
+            if called == 0 && (unfinished || budget.is_spent() || !self.has_tail_work()) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -286,6 +297,11 @@ impl OnLoop<'_> {
             || !self.current_due.is_empty()
     }
 
+    /// A destructor outside any callback may have destroyed the dispatcher, or forked.
+    fn stop_if_failed(self) -> Outcome {
+        self.after_callback(Ok(()))
+    }
+
     /// Brings the poller and the wheel up to date with what callbacks asked for.
     pub(crate) fn settle(self) {
         self.arm_timers();
@@ -300,14 +316,16 @@ impl OnLoop<'_> {
         claim: impl FnOnce() -> Option<u32>,
     ) -> Outcome {
         self.core.begin(cell);
-        let Some(events) = claim() else {
-            self.core.end();
-            return Ok(());
-        };
+        // Before the claim: it is user code too, and may disable or destroy the handle.
         self.touch_watchdog();
-        counter.add_here(1);
-        // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
-        let outcome = unsafe { cell.call(events) };
+        let outcome = match claim() {
+            Some(events) if !cell.is_dying() => {
+                counter.add_here(1);
+                // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
+                unsafe { cell.call(events) }
+            }
+            _ => Ok(()),
+        };
         self.core.end();
         if self.current_destroyed.take() {
             self.collect(cell);
@@ -355,7 +373,10 @@ impl OnLoop<'_> {
     }
 
     fn receive_queued_commands(self) {
-        while let Some(command) = self.core.next_command(self) {
+        // Those that are there now: a flood of them must not keep the loop from all else.
+        let end = self.core.commands_end();
+        while self.core.commands_begin() < end {
+            let Some(command) = self.core.next_command(self) else { break };
             match command {
                 Command::Timer(timer) => self.receive_timer(timer),
                 Command::Schedule(callback) => self.receive_schedule(callback),
@@ -375,7 +396,7 @@ impl OnLoop<'_> {
                 }
             }
         }
-        if self.core.is_running_here() {
+        if self.core.is_running_here() && !self.core.is_in_callback() {
             self.drop_garbage();
         }
     }
@@ -392,11 +413,7 @@ impl OnLoop<'_> {
 
     /// Frees cells. Their closures' destructors are user code: outside direct sections only.
     fn drop_garbage(self) {
-        for cell in self.garbage.take() {
-            if let Err(failure) = closure::guarded(|| drop(cell)) {
-                tracing::error!(dispatcher = %self.core.name, "a closure's destructor: {}", failure.describe());
-            }
-        }
+        self.core.destroy_garbage(self.garbage.take());
     }
 
     /// An `exit()` on the loop's own thread: what is scheduled from now on is not waited for.

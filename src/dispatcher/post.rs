@@ -63,20 +63,12 @@ impl<T: Job> Job for Box<T> {
 }
 
 impl Task {
-    /// Writes a task for `job` to `place`.
-    ///
-    /// # Safety
-    /// `place` is valid for writing.
-    unsafe fn write<T: Job>(place: *mut Task, job: T) {
-        if size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>() {
-            // SAFETY: the caller's promise, and it fits.
-            unsafe { Self::store(place, job) };
-        } else {
-            // SAFETY: the caller's promise, and a box fits.
-            unsafe { Self::store(place, Box::new(job)) };
-        }
+    const fn fits<T>() -> bool {
+        size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>()
     }
 
+    /// Writes a task for `job` to `place`.
+    ///
     /// # Safety
     /// `place` is valid for writing, and `T` fits inline.
     unsafe fn store<T: Job>(place: *mut Task, job: T) {
@@ -111,14 +103,24 @@ impl Core {
             self.stats.posts_refused.add(1);
             return Err((refusal, job));
         }
-        // SAFETY: the queue gives a place to write to.
-        self.posts.push_with(|place| unsafe { Task::write(place, job) });
+        if Task::fits::<T>() {
+            // SAFETY: the queue gives a place to write to, and it fits.
+            self.posts.push_with(|place| unsafe { Task::store(place, job) });
+        } else {
+            // Boxed first: between taking a place and filling it there must be no delay.
+            let job = Box::new(job);
+            // SAFETY: as above; a box fits.
+            self.posts.push_with(|place| unsafe { Task::store(place, job) });
+        }
         self.wake();
+        if !self.accepting.load(Ordering::SeqCst) {
+            self.drop_late_posts();
+        }
         Ok(())
     }
 
     fn admit(&self) -> Result<(), Refusal> {
-        if !self.accepting.load(Ordering::Acquire) {
+        if !self.accepting.load(Ordering::SeqCst) {
             return Err(Refusal::Closed);
         }
         if self.is_forked() {
@@ -162,7 +164,16 @@ impl OnLoop<'_> {
 
     /// Takes all posts out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
-        // SAFETY: the place holds a task, and is read once.
-        std::iter::from_fn(|| self.next_post(|place| unsafe { place.read() })).collect()
+        let end = self.core.posts.end();
+        let mut taken = Vec::new();
+        while self.core.posts.begin() < end {
+            // SAFETY: the place holds a task, and is read once.
+            match self.next_post(|place| unsafe { place.read() }) {
+                Some(task) => taken.push(task),
+                // Its producer has not finished writing it.
+                None => std::thread::yield_now(),
+            }
+        }
+        taken
     }
 }

@@ -149,7 +149,7 @@ impl OnLoop<'_> {
         // SAFETY: the links are the cell's first field, and a linked cell is alive.
         let cell = unsafe { &*links.cast::<SchedulableCell>() };
         self.invoke(cell, &self.core.stats.scheduled_run, || {
-            let claim = cell.truth.compare_exchange(when, IDLE, Ordering::AcqRel, Ordering::Relaxed);
+            let claim = cell.truth.compare_exchange(when, IDLE, Ordering::SeqCst, Ordering::Relaxed);
             claim.is_ok().then_some(0)
         })
     }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use super::Budget;
 use super::closure::{Failure, guarded};
-use super::core::{Core, Entered, OnLoop};
+use super::core::{Core, Entered, OnLoop, Purpose};
 
 /// Destructors may post and defer anew; this many rounds of that are followed.
 const ROUNDS: usize = 1000;
@@ -15,33 +16,54 @@ impl Core {
             return;
         }
         loop {
-            self.accepting.store(false, Ordering::Release);
-            match self.enter() {
-                Entered::Running(running) => return running.on_loop().drop_everything(),
+            self.accepting.store(false, Ordering::SeqCst);
+            match self.enter(Purpose::Drain) {
+                Entered::Running(running) => {
+                    // A run in between may have opened it again.
+                    self.accepting.store(false, Ordering::SeqCst);
+                    let on_loop = running.on_loop();
+                    self.exit_at.store(0, Ordering::SeqCst);
+                    on_loop.exit_schedules.set(None);
+                    on_loop.drop_everything();
+                }
                 Entered::Nested(on_loop) => return on_loop.drop_everything(),
-                Entered::Elsewhere => {
+                Entered::Elsewhere(run) => {
                     self.exit();
-                    self.wait_until_left();
+                    self.wait_until_left(run);
+                    continue;
                 }
             }
+            // A post that was admitted before may have come since.
+            if self.posts.is_empty() || self.accepting.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+
+    /// After a post that a shutdown overtook: drops it, unless somebody who owns the loop will.
+    pub(crate) fn drop_late_posts(&self) {
+        if let Entered::Running(running) = self.enter(Purpose::Drain)
+            && !self.accepting.load(Ordering::SeqCst)
+        {
+            running.on_loop().drop_everything();
         }
     }
 
     /// Deletes now what was deferred; for a loop that another thread runs, that thread does so in its next
     /// tail, since the objects die there (D5, D8).
     pub(crate) fn clear_deferred(&self) {
-        match self.enter() {
+        match self.enter(Purpose::Drain) {
             Entered::Running(running) => {
-                if let Err(failure) = running.on_loop().flush_deferred() {
+                if let Err(failure) = running.on_loop().flush_deferred(&mut Budget::unlimited()) {
                     tracing::error!(dispatcher = %self.name, "a deferred delete: {}", failure.describe());
                 }
             }
             Entered::Nested(on_loop) => {
-                if let Err(failure) = on_loop.flush_deferred() {
+                if let Err(failure) = on_loop.flush_deferred(&mut Budget::unlimited()) {
                     on_loop.failure.set(Some(failure));
                 }
             }
-            Entered::Elsewhere => self.wake(),
+            Entered::Elsewhere(_) => self.wake(),
         }
     }
 
@@ -99,8 +121,6 @@ impl Doomed {
 impl OnLoop<'_> {
     fn take_everything(self) -> Doomed {
         self.receive_commands();
-        self.core.exit_at.store(0, Ordering::SeqCst);
-        self.exit_schedules.set(None);
         let mut deferred: Vec<_> = self.deferred_batch.take().into();
         deferred.extend(self.deferred.take());
         Doomed { posts: self.take_posts(), deferred, watchdog: self.replace_watchdog(None) }

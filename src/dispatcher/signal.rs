@@ -5,6 +5,7 @@
 //! listeners; a snapshot is freed once no handler runs that could still see it. The old disposition comes
 //! back with the last listener, if ours is still installed then.
 
+use std::cell::Cell as LocalCell;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::{io, mem, ptr};
@@ -24,11 +25,13 @@ pub(crate) struct Inbox {
     /// Bit `n - 1` for signal `n`.
     pending: AtomicU64,
     waker: Arc<Waker>,
+    /// Of the process it was made in; a forked child's signals are not the parent's.
+    generation: u32,
 }
 
 impl Inbox {
     pub(crate) fn new(waker: Arc<Waker>) -> Arc<Inbox> {
-        Arc::new(Inbox { pending: AtomicU64::new(0), waker })
+        Arc::new(Inbox { pending: AtomicU64::new(0), waker, generation: fork::generation() })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -39,8 +42,7 @@ impl Inbox {
 /// What the handler needs for one signal.
 struct Snapshot {
     inboxes: Vec<Arc<Inbox>>,
-    former: libc::sigaction,
-    generation: u32,
+    formers: Vec<libc::sigaction>,
 }
 
 static SNAPSHOTS: [AtomicPtr<Snapshot>; LAST_SIGNAL + 1] =
@@ -48,10 +50,22 @@ static SNAPSHOTS: [AtomicPtr<Snapshot>; LAST_SIGNAL + 1] =
 /// How many handlers may be looking at a snapshot.
 static READERS: AtomicUsize = AtomicUsize::new(0);
 
+/// In a forked child: the handlers that were looking at a snapshot run on in the parent alone.
+pub(crate) fn forget_readers() {
+    READERS.store(0, Ordering::SeqCst);
+}
+
 /// One signal's listeners; an inbox is there once for each listener of its dispatcher.
 struct Listeners {
     inboxes: Vec<Arc<Inbox>>,
-    former: libc::sigaction,
+    /// What our handler found installed; more than one where another library has put its own on top of ours
+    /// and we then came on top again. That one calls us, we it: the depth of the call says whom to call next.
+    formers: Vec<libc::sigaction>,
+}
+
+thread_local! {
+    /// How often our handler is on this thread's stack, by signal.
+    static DEPTHS: [LocalCell<u8>; LAST_SIGNAL + 1] = const { [const { LocalCell::new(0) }; LAST_SIGNAL + 1] };
 }
 
 static REGISTRY: Mutex<[Option<Listeners>; LAST_SIGNAL + 1]> = Mutex::new([const { None }; LAST_SIGNAL + 1]);
@@ -66,19 +80,20 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     READERS.fetch_add(1, Ordering::SeqCst);
     let snapshot = SNAPSHOTS[signal as usize].load(Ordering::SeqCst);
     // SAFETY: not freed while `READERS` counts us.
-    let former = unsafe { snapshot.as_ref() }.map(|snapshot| {
-        // A forked child's signals are not the parent's.
-        if snapshot.generation == fork::generation() {
-            for inbox in &snapshot.inboxes {
-                inbox.pending.fetch_or(1 << (signal - 1), Ordering::SeqCst);
-                inbox.waker.wake();
-            }
+    let depth = DEPTHS.with(|depths| depths[signal as usize].get());
+    let former = unsafe { snapshot.as_ref() }.and_then(|snapshot| {
+        let mine = snapshot.inboxes.iter().filter(|inbox| inbox.generation == fork::generation());
+        for inbox in mine.take_while(|_| depth == 0) {
+            inbox.pending.fetch_or(1 << (signal - 1), Ordering::SeqCst);
+            inbox.waker.wake();
         }
-        snapshot.former
+        snapshot.formers.iter().rev().nth(depth.into()).copied()
     });
     READERS.fetch_sub(1, Ordering::SeqCst);
     if let Some(former) = former {
+        DEPTHS.with(|depths| depths[signal as usize].set(depth + 1));
         chain(&former, signal, info, context);
+        DEPTHS.with(|depths| depths[signal as usize].set(depth));
     }
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
@@ -116,8 +131,7 @@ fn publish(signal: usize, listeners: Option<&Listeners>) {
                 inboxes.push(inbox.clone());
             }
         }
-        let (former, generation) = (listeners.former, fork::generation());
-        Box::into_raw(Box::new(Snapshot { inboxes, former, generation }))
+        Box::into_raw(Box::new(Snapshot { inboxes, formers: listeners.formers.clone() }))
     });
     let old = SNAPSHOTS[signal].swap(snapshot, Ordering::SeqCst);
     while READERS.load(Ordering::SeqCst) != 0 {
@@ -129,51 +143,50 @@ fn publish(signal: usize, listeners: Option<&Listeners>) {
     }
 }
 
-fn install(signal: usize) -> io::Result<libc::sigaction> {
-    // SAFETY: all-zero is a valid sigaction; both live through the call.
+/// What is installed for `signal`.
+fn installed(signal: usize) -> io::Result<libc::sigaction> {
+    // SAFETY: all-zero is a valid sigaction, which lives through the call.
     unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        let mut former: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
-        libc::sigemptyset(&mut action.sa_mask);
-        if libc::sigaction(signal as libc::c_int, ptr::null(), &mut former) != 0 {
+        let mut found: libc::sigaction = mem::zeroed();
+        if libc::sigaction(signal as libc::c_int, ptr::null(), &mut found) != 0 {
             return Err(io::Error::last_os_error());
         }
-        // The handler chains through the snapshot, so that must be there before it.
-        publish(signal, Some(&Listeners { inboxes: Vec::new(), former }));
-        if libc::sigaction(signal as libc::c_int, &action, &mut former) != 0 {
-            let error = io::Error::last_os_error();
-            publish(signal, None);
-            return Err(error);
-        }
-        Ok(former)
+        Ok(found)
     }
 }
 
-/// Puts the former disposition back, unless somebody has replaced ours meanwhile.
-fn uninstall(signal: usize, former: &libc::sigaction) {
-    // SAFETY: as in `install`.
+fn is_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == handler as *const () as usize
+}
+
+fn install_ours(signal: usize) -> io::Result<()> {
+    // SAFETY: all-zero is a valid sigaction, which lives through the call.
     unsafe {
-        let mut found: libc::sigaction = mem::zeroed();
-        let ours = libc::sigaction(signal as libc::c_int, ptr::null(), &mut found) == 0
-            && found.sa_sigaction == handler as *const () as usize;
-        if ours {
-            libc::sigaction(signal as libc::c_int, former, ptr::null_mut());
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        libc::sigemptyset(&mut action.sa_mask);
+        if libc::sigaction(signal as libc::c_int, &action, ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
         }
+        Ok(())
     }
 }
 
 fn listen(signal: usize, inbox: &Arc<Inbox>) -> io::Result<()> {
     let mut registry = registry();
-    let entry = &mut registry[signal];
-    if entry.is_none() {
-        let former = install(signal)?;
-        *entry = Some(Listeners { inboxes: Vec::new(), former });
+    let listeners =
+        registry[signal].get_or_insert_with(|| Listeners { inboxes: Vec::new(), formers: Vec::new() });
+    listeners.inboxes.push(inbox.clone());
+    let found = installed(signal)?;
+    let on_top = is_ours(&found);
+    if !on_top && listeners.inboxes.len() == 1 {
+        listeners.formers.push(found);
     }
-    if let Some(listeners) = entry {
-        listeners.inboxes.push(inbox.clone());
-        publish(signal, Some(listeners));
+    // The handler chains through the snapshot, so that must be there before it.
+    publish(signal, Some(listeners));
+    if !on_top && listeners.inboxes.len() == 1 {
+        install_ours(signal)?;
     }
     Ok(())
 }
@@ -184,13 +197,22 @@ fn unlisten(signal: usize, inbox: &Arc<Inbox>) {
     if let Some(place) = listeners.inboxes.iter().position(|known| Arc::ptr_eq(known, inbox)) {
         listeners.inboxes.swap_remove(place);
     }
-    if listeners.inboxes.is_empty() {
-        uninstall(signal, &listeners.former);
-        // If ours is still called, through a handler that chains to it, it does nothing then.
-        publish(signal, None);
+    if !listeners.inboxes.iter().any(|known| Arc::ptr_eq(known, inbox)) {
+        // What came for the last listener is not for the next one.
+        inbox.pending.fetch_and(!(1 << (signal - 1)), Ordering::SeqCst);
+    }
+    if listeners.inboxes.is_empty()
+        && installed(signal).is_ok_and(|found| is_ours(&found))
+        && let Some(former) = listeners.formers.pop()
+    {
+        // SAFETY: `former` lives through the call.
+        unsafe { libc::sigaction(signal as libc::c_int, &former, ptr::null_mut()) };
+    }
+    // Whoever has replaced ours may still call it; then it goes on to what it had found.
+    let gone = listeners.inboxes.is_empty() && listeners.formers.is_empty();
+    publish(signal, (!gone).then_some(&*listeners));
+    if gone {
         registry[signal] = None;
-    } else {
-        publish(signal, Some(listeners));
     }
 }
 
@@ -307,7 +329,7 @@ impl OnLoop<'_> {
             let cell = unsafe { &*links.cast::<SignalCell>() };
             self.invoke(cell, &self.core.stats.signals, || {
                 let claim =
-                    cell.truth.compare_exchange(LISTENING, LISTENING, Ordering::AcqRel, Ordering::Relaxed);
+                    cell.truth.compare_exchange(LISTENING, LISTENING, Ordering::SeqCst, Ordering::Relaxed);
                 claim.is_ok().then_some(0)
             })?;
         }

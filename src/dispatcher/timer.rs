@@ -99,7 +99,9 @@ impl Cell<TimerKind> {
     fn arm_claimed(&self, local: &Local, deadline: Nanos) {
         let armed = self.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
         if armed.is_ok() && deadline != NEVER {
-            // SAFETY: it left the list of expired timers to be claimed; otherwise as in `arm_later`.
+            // A watchdog touched before its callback may have linked it.
+            local.wheel.remove(&self.kind.entry);
+            // SAFETY: as in `arm_later`.
             unsafe { local.wheel.insert(&self.kind.entry, deadline) };
         }
     }
@@ -150,7 +152,7 @@ impl OnLoop<'_> {
             let deadline = cell.kind.entry.deadline.get();
             let left = if cell.kind.is_periodic { ARMING } else { 0 };
             self.invoke(cell, &self.core.stats.timers_fired, || {
-                let claim = cell.truth.compare_exchange(deadline, left, Ordering::AcqRel, Ordering::Relaxed);
+                let claim = cell.truth.compare_exchange(deadline, left, Ordering::SeqCst, Ordering::Relaxed);
                 claim.is_ok().then_some(0)
             })?;
         }

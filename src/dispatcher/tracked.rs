@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
+use super::core::thread_number;
 use crate::error::Error;
 
 /// An object that can describe its state while the loop works on it.
@@ -19,6 +20,8 @@ pub(crate) struct TrackedStack(Mutex<Vec<Tracked>>);
 struct Tracked {
     object: *const (),
     dump: DumpFn,
+    /// Who pushed it: the only thread that can be sure that it is still there.
+    thread: u64,
 }
 
 /// Describes the object at the address, with the foreign function (or zero) that C gave for it.
@@ -37,7 +40,7 @@ impl TrackedStack {
     }
 
     pub(crate) fn push(&self, object: *const (), dump: DumpFn) {
-        self.lock().push(Tracked { object, dump });
+        self.lock().push(Tracked { object, dump, thread: thread_number() });
     }
 
     pub(crate) fn pop(&self, object: *const ()) -> Result<(), Error> {
@@ -54,15 +57,13 @@ impl TrackedStack {
         }
     }
 
-    /// Describes all, innermost first.
-    ///
-    /// # Safety
-    /// The caller is on the thread that pushes and pops, so that no object goes meanwhile.
-    pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let stack = self.lock().clone();
+    /// Describes all that this thread pushed, innermost first.
+    pub(crate) fn dump(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let mut stack = self.lock().clone();
+        stack.retain(|tracked| tracked.thread == thread_number());
         for (depth, tracked) in stack.iter().rev().enumerate() {
             let (dump, foreign) = tracked.dump;
-            // SAFETY: the caller's promise.
+            // SAFETY: pushed by this thread, which pops it, in the reverse order, before it lets the object go.
             unsafe { dump(tracked.object, foreign, out, depth) }?;
         }
         Ok(())

@@ -202,7 +202,7 @@ pub(crate) unsafe fn run_dispatcher(
     // SAFETY: the caller's promise. The clone keeps the core when a callback destroys the dispatcher.
     let core = unsafe { mcp_event_dispatcher::core(dispatcher) }.map_err(RunFailed::Refused)?.clone();
     let how = run_type(how).map_err(RunFailed::Refused)?;
-    run(&core, how, entered).map_err(|error| match error {
+    run(&core, how, entered).map(|_ran| ()).map_err(|error| match error {
         RunError::Refused(error) => RunFailed::Refused(error.into()),
         RunError::Callback(failure) => RunFailed::Callback(failure),
     })
@@ -241,7 +241,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_shutdown(
 ) -> mcp_event_status {
     guard(|| {
         // SAFETY: C's promise: a living handle.
-        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.shutdown();
+        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clone();
+        // Destructors may destroy the dispatcher; the clone keeps its core.
+        handle.shutdown();
         Ok(())
     })
 }
@@ -298,7 +300,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_clear_deferred_delete_list(
 ) -> mcp_event_status {
     guard(|| {
         // SAFETY: C's promise: a living handle.
-        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clear_deferred_delete_list();
+        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clone();
+        // As in `mcp_event_dispatcher_shutdown`.
+        handle.clear_deferred_delete_list();
         Ok(())
     })
 }

@@ -12,7 +12,7 @@
 //! under another number (dup, fork): a *ghost* that can no longer be named, so cannot be removed. Its first
 //! wake gives it away; then the whole instance is rebuilt under the same number.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -48,7 +48,8 @@ struct Registry {
     /// By fd number: the token whose registration the main instance holds.
     owners: Vec<Option<u64>>,
     ghosts: HashSet<u64>,
-    nested: usize,
+    /// The nested instances, by number, with the token of the registration that has it.
+    nested: HashMap<i32, u64>,
     created: u64,
     /// Handed to foreign loops; holds the main instance, and survives its rebuilding.
     outer: Option<OwnedFd>,
@@ -135,7 +136,7 @@ impl Epoll {
     }
 
     fn note_unusual(&self, registry: &Registry) {
-        self.unusual.store(registry.nested + registry.ghosts.len(), Ordering::Release);
+        self.unusual.store(registry.nested.len() + registry.ghosts.len(), Ordering::Release);
     }
 
     /// Starts to watch; in the main instance if no other registration has the fd there.
@@ -163,7 +164,7 @@ impl Epoll {
                 )?;
                 registration.interest = interest;
                 registration.nested = Some(instance);
-                registry.nested += 1;
+                registry.nested.insert(number, token);
                 self.note_unusual(registry);
                 Ok(())
             }
@@ -179,9 +180,9 @@ impl Epoll {
         }
         let (fd, token) = (registration.fd, registration.token);
         let orphaned = std::mem::take(&mut registration.orphaned);
-        if registration.nested.take().is_some() {
+        if let Some(instance) = registration.nested.take() {
             // Closing the instance, the only reference to it, removes all of it.
-            registry.nested -= 1;
+            registry.nested.remove(&instance.as_raw_fd());
         } else {
             if registry.owners.get(fd as usize).copied().flatten() == Some(token) {
                 registry.owners[fd as usize] = None;
@@ -206,16 +207,18 @@ impl Epoll {
 
     /// Reads what nested instances have, recognises ghosts, and puts the registrations of one fd in the order
     /// of their creation.
-    fn tidy(&self, ready: &mut Vec<Ready>, first: usize) -> io::Result<()> {
+    fn tidy(&self, ready: &mut Vec<Ready>, first: usize) {
         let mut registry = self.lock();
         let mut haunted = registry.ghosts.len() > MANY_GHOSTS;
         for item in &mut ready[first..] {
             if item.token & NESTED != 0 {
                 let mut event = libc::epoll_event { events: 0, u64: 0 };
                 let number = (item.token & !NESTED) as i32;
-                // SAFETY: `event` lives through the call. A number that is no longer an instance gives an error.
-                let count = unsafe { libc::epoll_wait(number, &mut event, 1, 0) };
-                let (token, events) = if count == 1 { (event.u64, event.events) } else { (WAKE, 0) };
+                // Closed since the poll, the number may be somebody else's instance now.
+                let living = registry.nested.contains_key(&number);
+                // SAFETY: `event` lives through the call, and the instance is held by its registration.
+                let ready = living && unsafe { libc::epoll_wait(number, &mut event, 1, 0) } == 1;
+                let (token, events) = if ready { (event.u64, event.events) } else { (WAKE, 0) };
                 *item = Ready { token, raw: raw(events) };
             }
             if registry.ghosts.contains(&item.token) {
@@ -223,13 +226,15 @@ impl Epoll {
                 item.token = WAKE;
             }
         }
-        if haunted {
-            self.rebuild(&mut registry)?;
-        }
+        let rebuilt = if haunted { self.rebuild(&mut registry) } else { Ok(()) };
         ready.retain(|item| item.token != WAKE);
         registry.order(&mut ready[first..]);
         self.note_unusual(&registry);
-        Ok(())
+        drop(registry);
+        // The ghosts stay known, so the next of their wakes tries again.
+        if let Err(error) = rebuilt {
+            tracing::warn!(%error, "cannot rebuild the epoll instance, to be rid of closed fds that still wake it");
+        }
     }
 
     /// Replaces the main instance, under its number, by one that holds the living registrations alone.
@@ -237,8 +242,9 @@ impl Epoll {
         let fresh = new_instance()?;
         watch_waker(&fresh, &self.waker)?;
         self.timeouts.watch(&fresh)?;
-        registry.ghosts.clear();
-        for registration in registry.registrations.iter_mut().flatten() {
+        let mut closed = Vec::new();
+        for (index, registration) in registry.registrations.iter().enumerate() {
+            let Some(registration) = registration else { continue };
             if registration.interest == 0 || registration.orphaned {
                 continue;
             }
@@ -252,15 +258,23 @@ impl Epoll {
                     control(&fresh, libc::EPOLL_CTL_ADD, registration.fd, mask, registration.token)
                 }
             };
-            // Its fd is closed: there is nothing left to watch.
-            registration.orphaned = added.is_err();
+            match added {
+                // There is nothing left to watch.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::EPERM)) => {
+                    closed.push(index)
+                }
+                added => added?,
+            }
         }
         // SAFETY: plain system call on two fds of ours.
         check(unsafe { libc::dup3(fresh.as_raw_fd(), self.main.as_raw_fd(), libc::O_CLOEXEC) })?;
+        registry.ghosts.clear();
+        for index in closed {
+            registry.registrations[index].iter_mut().for_each(|registration| registration.orphaned = true);
+        }
         if let Some(outer) = &registry.outer {
             control(outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
         }
-        tracing::debug!("rebuilt the epoll instance: a closed fd was still open under another number");
         Ok(())
     }
 }
@@ -280,15 +294,18 @@ impl Registry {
         }
         let Some(former) = self.owners[number].replace(token) else { return };
         // The others of this fd have nested instances; often there is none.
-        let suspects =
-            if self.nested > 0 { 0..self.registrations.len() } else { index(former)..index(former) + 1 };
+        let suspects = if !self.nested.is_empty() {
+            0..self.registrations.len()
+        } else {
+            index(former)..index(former) + 1
+        };
         for registration in self.registrations[suspects].iter_mut().flatten() {
             if registration.fd != fd || registration.token == token || registration.interest == 0 {
                 continue;
             }
             registration.orphaned = true;
-            if registration.nested.take().is_some() {
-                self.nested -= 1;
+            if let Some(instance) = registration.nested.take() {
+                self.nested.remove(&instance.as_raw_fd());
             } else {
                 self.ghosts.insert(registration.token);
             }
@@ -301,12 +318,12 @@ impl Registry {
 
     /// Among the places that one fd's registrations have in the batch, the oldest gets the first.
     fn order(&self, batch: &mut [Ready]) {
-        if self.nested == 0 || batch.len() < 2 {
+        if self.nested.is_empty() || batch.len() < 2 {
             return;
         }
         let fd = |item: &Ready| self.get(item.token).map(|registration| registration.fd);
         let created = |item: &Ready| self.get(item.token).map_or(0, |registration| registration.created);
-        let mut first_of = std::collections::HashMap::new();
+        let mut first_of = HashMap::new();
         let places: Vec<usize> = batch
             .iter()
             .enumerate()
@@ -384,7 +401,7 @@ impl Poller for Epoll {
             events.reserve(2 * count);
         }
         if self.unusual.load(Ordering::Acquire) != 0 && ready.len() > first {
-            self.tidy(ready, first)?;
+            self.tidy(ready, first);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod pool;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -34,22 +35,49 @@ pub fn set_worker_panic_handler(handler: impl Fn(&str, Box<dyn Any + Send>) + Se
 fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
     let handler = PANIC_HANDLER.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     match handler {
-        Some(handler) => handler(worker, payload),
+        Some(handler) => {
+            if catch_unwind(AssertUnwindSafe(|| handler(worker, payload))).is_err() {
+                terminate(worker, "the handler of worker panics panicked itself");
+            }
+        }
         None => {
             let text = payload.downcast_ref::<&str>().copied();
             let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
             let text = text.unwrap_or("(no message)");
-            tracing::error!(worker, "a callback panicked, and no handler is set: {text}");
-            eprintln!("mcp_event: {worker}: a callback panicked, and no handler is set: {text}");
-            std::process::abort();
+            terminate(worker, &format!("a callback panicked, and no handler is set: {text}"));
         }
+    }
+}
+
+fn terminate(worker: &str, why: &str) -> ! {
+    tracing::error!(worker, "{why}");
+    eprintln!("mcp_event: {worker}: {why}");
+    std::process::abort();
+}
+
+thread_local! {
+    /// The worker, by the address of its state, whose thread this is.
+    static OWN: Cell<*const State> = const { Cell::new(std::ptr::null()) };
+}
+
+/// What a worker shares with its thread.
+struct State {
+    dispatcher: Dispatcher,
+    /// The thread leaves its loop, or is about to.
+    ending: AtomicBool,
+}
+
+impl State {
+    fn is_own_thread(&self) -> bool {
+        std::ptr::eq(OWN.get(), self)
     }
 }
 
 /// A dispatcher with a thread that runs it from `start` to `stop`. The worker's thread and its dispatcher are
 /// both named `worker_<index>`.
 ///
-/// All functions may be called from any thread. Dropping a worker stops it.
+/// All functions may be called from any thread. Dropping a worker stops it. Two workers must not stop each
+/// other from their callbacks: each would wait for the other.
 ///
 /// ```
 /// use mcp_event::Worker;
@@ -61,11 +89,9 @@ fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
 /// # Ok::<(), mcp_event::Error>(())
 /// ```
 pub struct Worker {
-    dispatcher: Arc<Dispatcher>,
+    state: Arc<State>,
     /// Held while a thread starts or ends, so never taken on the worker's own thread.
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// The worker has stopped itself; its thread is on its way out.
-    stopping: AtomicBool,
 }
 
 impl Worker {
@@ -79,16 +105,13 @@ impl Worker {
 
     /// A worker for a dispatcher made with settings of your own; the thread takes the dispatcher's name.
     pub fn with_dispatcher(dispatcher: Dispatcher) -> Worker {
-        Worker {
-            dispatcher: Arc::new(dispatcher),
-            thread: Mutex::new(None),
-            stopping: AtomicBool::new(false),
-        }
+        let state = Arc::new(State { dispatcher, ending: AtomicBool::new(false) });
+        Worker { state, thread: Mutex::new(None) }
     }
 
     /// The worker's dispatcher.
     pub fn dispatcher(&self) -> &Dispatcher {
-        &self.dispatcher
+        &self.state.dispatcher
     }
 
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started
@@ -97,26 +120,26 @@ impl Worker {
     /// # Errors
     /// [`Error::Os`] when the system has no thread left; what [`Dispatcher::run`] refuses.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
-        if self.dispatcher.core().is_running_here() {
+        if self.state.is_own_thread() {
             return Ok(());
         }
+        let dispatcher = self.dispatcher();
         let mut thread = self.lock();
-        if thread.as_ref().is_some_and(|thread| !thread.is_finished())
-            && !self.stopping.load(Ordering::Acquire)
-        {
+        let ending = self.state.ending.load(Ordering::Acquire) || dispatcher.has_exit();
+        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) && !ending {
             return Ok(());
         }
         join(thread.take());
-        self.stopping.store(false, Ordering::Release);
-        self.dispatcher.clear_exit();
+        self.state.ending.store(false, Ordering::Release);
+        dispatcher.clear_exit();
         if let Some(watchdog) = watchdog {
-            self.dispatcher.register_watchdog(watchdog, TOUCH_INTERVAL);
+            dispatcher.register_watchdog(watchdog, TOUCH_INTERVAL);
         }
         let (entered, has_entered) = mpsc::channel();
-        let dispatcher = self.dispatcher.clone();
+        let state = self.state.clone();
         let spawned = thread::Builder::new()
             .name(dispatcher.name().replace('\0', "?"))
-            .spawn(move || work(&dispatcher, entered))
+            .spawn(move || work(&state, entered))
             .map_err(|source| Error::os("starting a worker's thread", source))?;
         *thread = Some(spawned);
         match has_entered.recv() {
@@ -135,22 +158,28 @@ impl Worker {
     /// Makes the loop leave, after what was posted before, and waits for the thread to end; on the worker's
     /// own thread, does not wait. What is still queued dies on the worker's thread. Nothing, if not started.
     pub fn stop(&self) {
-        if self.dispatcher.core().is_running_here() {
-            self.stopping.store(true, Ordering::Release);
-            self.dispatcher.exit();
+        let dispatcher = self.dispatcher();
+        if self.state.is_own_thread() {
+            self.state.ending.store(true, Ordering::Release);
+            dispatcher.exit();
+            return;
+        }
+        if dispatcher.core().is_forked() {
+            // The thread stayed in the parent.
+            std::mem::forget(self.lock().take());
             return;
         }
         let mut thread = self.lock();
         if thread.is_some() {
-            self.dispatcher.exit();
+            dispatcher.exit();
             join(thread.take());
         }
     }
 
     /// Makes the loop leave without waiting for it.
     fn signal_stop(&self) {
-        if self.dispatcher.is_running() {
-            self.dispatcher.exit();
+        if self.dispatcher().is_running() {
+            self.dispatcher().exit();
         }
     }
 
@@ -167,11 +196,15 @@ fn join(thread: Option<JoinHandle<()>>) {
 }
 
 /// The life of a worker's thread.
-fn work(dispatcher: &Dispatcher, entered: mpsc::Sender<Result<(), Error>>) {
+fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
+    OWN.set(state);
+    let dispatcher = &state.dispatcher;
     loop {
         let report = || drop(entered.send(Ok(())));
         match catch_unwind(AssertUnwindSafe(|| dispatcher.run_with(RunType::RunUntilExit, report))) {
-            Ok(Ok(())) => break,
+            Ok(Ok(true)) => break,
+            // Another thread ran it until now.
+            Ok(Ok(false)) => {}
             Ok(Err(error)) => {
                 tracing::error!(worker = dispatcher.name(), %error, "the loop failed");
                 // Nobody listens any more if it had entered.
@@ -181,6 +214,7 @@ fn work(dispatcher: &Dispatcher, entered: mpsc::Sender<Result<(), Error>>) {
             Err(payload) => report_panic(dispatcher.name(), payload),
         }
     }
+    state.ending.store(true, Ordering::Release);
     // Closures that were queued to this thread die on it (O1); the next start opens the queue again.
     dispatcher.shutdown();
 }

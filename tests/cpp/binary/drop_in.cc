@@ -150,6 +150,45 @@ void useOwnAllocations() {
   useDispatcher(*std::make_unique<LibeventDispatcher>("by make_unique"));
 }
 
+// What the library calls in a class of the user's.
+struct CountingDog : WatchDog {
+  void touch() override { ++touches; }
+  std::thread::id threadId() const override { return std::this_thread::get_id(); }
+  std::chrono::steady_clock::time_point lastTouchTime() const override { return {}; }
+  int touches = 0;
+};
+
+struct OwnFactory : DispatcherFactory {
+  std::unique_ptr<Dispatcher> createDispatcher(const std::string& name) override {
+    names += name + " ";
+    return std::make_unique<LibeventDispatcher>(name);
+  }
+  const std::string& backendName() const override { return names; }
+  std::string names;
+};
+
+struct OwnWorkerFactory : WorkerFactory {
+  std::unique_ptr<Worker> createWorker(uint32_t index, DispatcherFactory& dispatchers) override {
+    return stock->createWorker(index + 10, dispatchers);
+  }
+  std::unique_ptr<WorkerFactory> stock = createDefaultWorkerFactory();
+};
+
+void useOwnSubclasses() {
+  OwnFactory dispatchers;
+  OwnWorkerFactory workers;
+  const std::unique_ptr<ThreadPool> pool = createThreadPool();
+  pool->initialize(2, dispatchers, workers);
+  CHECK(dispatchers.names == "worker_10 worker_11 ");
+  const std::shared_ptr<CountingDog> dog = std::make_shared<CountingDog>();
+  Worker& worker = pool->getWorker(1);
+  worker.start(dog);
+  worker.dispatcher().post([] {});
+  worker.stop();
+  CHECK(dog->touches >= 1);
+  CHECK(dog.use_count() == 1);
+}
+
 void usePool() {
   LibeventDispatcherFactory own_factory;
   CHECK(own_factory.backendName() == "libevent");
@@ -177,6 +216,7 @@ void usePool() {
 
 int main() {
   useOwnAllocations();
+  useOwnSubclasses();
   usePool();
   return failures == 0 ? 0 : 1;
 }
