@@ -150,19 +150,23 @@ impl OnLoop<'_> {
         let _precise = TimerSlack::least();
         self.core.refresh_time();
         // To an exit that came before the run all is earlier; it gets one whole pass.
-        if self.core.exit_at.load(Ordering::SeqCst) != 0 {
+        let mut owes_pass = self.core.exit_at.load(Ordering::SeqCst) != 0;
+        if owes_pass {
             self.core.exit();
             self.exit_schedules.set(None);
         }
-        let _ = self.tail(true)?;
         loop {
-            self.iterate(true)?;
-            let ControlFlow::Break(exit) = self.tail(true)? else { continue };
-            // Unless somebody called it again meanwhile, for what came in between.
-            if self.core.exit_at.compare_exchange(exit, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            let step = self.tail(true)?;
+            if let ControlFlow::Break(exit) = step
+                && !owes_pass
+                // Unless somebody called it again meanwhile, for what came in between.
+                && self.core.exit_at.compare_exchange(exit, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+            {
                 self.exit_schedules.set(None);
                 return Ok(());
             }
+            owes_pass = false;
+            self.iterate(true)?;
         }
     }
 
