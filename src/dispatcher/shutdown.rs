@@ -67,16 +67,14 @@ impl Core {
         }
     }
 
-    /// The dispatcher object is gone: everything queued dies, handles become inert. In one of its own
-    /// callbacks the rest happens when `run()` ends.
+    /// The dispatcher object goes: everything queued dies, while that object is still there for destructors to
+    /// use, and handles become inert. In one of its own callbacks, `run()` then ends after that callback.
     pub(crate) fn destroy(&self) {
-        match self.running_here() {
-            Some(on_loop) => {
-                self.accepting.store(false, Ordering::Release);
-                on_loop.destroyed.set(true);
-                on_loop.failure.set(Some(Box::new(Failure::Destroyed)));
-            }
-            None => self.shut_down(),
+        let running = self.running_here();
+        self.shut_down();
+        if let Some(on_loop) = running {
+            on_loop.destroyed.set(true);
+            on_loop.failure.set(Some(Box::new(Failure::Destroyed)));
         }
     }
 }

@@ -231,9 +231,13 @@ impl Epoll {
         registry.order(&mut ready[first..]);
         self.note_unusual(&registry);
         drop(registry);
-        // The ghosts stay known, so the next of their wakes tries again.
-        if let Err(error) = rebuilt {
-            tracing::warn!(%error, "cannot rebuild the epoll instance, to be rid of closed fds that still wake it");
+        match rebuilt {
+            Ok(()) if haunted => {
+                tracing::debug!("rebuilt the epoll instance, to be rid of closed fds that woke it")
+            }
+            Ok(()) => {}
+            // The ghosts stay known, so the next of their wakes tries again.
+            Err(error) => tracing::warn!(%error, "cannot rebuild the epoll instance, which closed fds wake"),
         }
     }
 
