@@ -162,6 +162,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_destroy(
         if matches!(unsafe { &(*dispatcher).object }, Object::Borrowed(_)) {
             return Err(Failed::invalid("this dispatcher is its worker's; destroy the worker instead"));
         }
+        // While the handle still counts as living: destructors of what is queued may use it.
+        // SAFETY: C's promise.
+        unsafe { mcp_event_dispatcher::core(dispatcher) }?.clone().destroy();
         // SAFETY: C's promise.
         unsafe { mcp_event_dispatcher::take(dispatcher) }
     })

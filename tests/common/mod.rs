@@ -179,6 +179,11 @@ impl Background {
     }
 }
 
+impl Background {
+    /// Makes the loop leave and waits for it; as dropping does.
+    pub fn join(self) {}
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         self.dispatcher.exit();
