@@ -12,6 +12,7 @@ scripts/ensure-tools.sh build test
 
 target=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Zsanitizer=address"
+export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export CARGO_TARGET_DIR="$PWD/target/asan"
 
 # The sanitizer's runtime must be in the program itself, so doc tests (each a program of its own) stay out.

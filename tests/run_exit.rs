@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{io, mem, ptr, thread};
 
 use common::*;
-use mcp_event::{Dispatcher, Error, FileReady, Handle, RunType, Timer, Trigger};
+use mcp_event::{Dispatcher, Error, FileReady, Handle, RunType, SchedulableCallback, Timer, Trigger};
 
 const UNTIL_EXIT: [RunType; 2] = [RunType::Block, RunType::RunUntilExit];
 
@@ -79,26 +79,22 @@ fn r2_non_block_never_waits() {
 fn r2_non_block_follows_the_work_that_callbacks_add() {
     let (dispatcher, log) = (dispatcher(), Log::new());
     let (reader, _writer) = io::pipe().unwrap();
-    let activated = dispatcher
-        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, {
-            let mut note = log.note("activation");
-            move |_| note()
-        })
+    let mut note = log.note("activation");
+    let event = dispatcher
+        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, move |_| note())
         .unwrap();
-    let (inner, last) = (log.clone(), activated);
-    let next = dispatcher.create_schedulable_callback(move || {
-        inner.add("next");
-        last.activate(FileReady::READ).unwrap();
-    });
-    let (inner, handle) = (log.clone(), dispatcher.handle());
-    let next = Arc::new(next);
+    let mut note = log.note("next");
+    let next = Arc::new(dispatcher.create_schedulable_callback(move || {
+        note();
+        event.activate(FileReady::READ).unwrap();
+    }));
+    let (handle, mut note, posted) = (dispatcher.handle(), log.note("timer"), log.note("post"));
     let timer = dispatcher.create_timer(move || {
-        inner.add("timer");
-        let (next, mut note) = (next.clone(), inner.note("post"));
+        note();
+        let (mut note, next) = (posted.clone(), next.clone());
         let post = move || {
             note();
             next.schedule_next_iteration();
-            mem::forget(next);
         };
         handle.post(post).unwrap();
     });
@@ -181,7 +177,6 @@ fn r3_exit_from_another_thread_lets_earlier_posts_run_and_keeps_later_ones() {
     dispatcher.exit();
     (0..100).for_each(|_| dispatcher.post(log.note("after")).unwrap());
     drop(busy);
-    // Its own exit changes nothing any more: the loop may have left already.
     background.join();
     assert_eq!(log.take(), ["before"; 100]);
     pump(&dispatcher);
@@ -194,17 +189,15 @@ fn r3_no_endless_chain_delays_an_exit() {
     post_for_ever(&dispatcher);
     dispatcher.deferred_delete(Box::new(DeferredForEver(dispatcher.handle())));
     let _timer = endless_timer(&dispatcher, || ());
-    let current = Slot::new();
-    let again = current.clone();
-    current.put(Arc::new(dispatcher.create_schedulable_callback(move || {
-        let me: Arc<mcp_event::SchedulableCallback> = again.with(Arc::clone);
-        me.schedule_current_iteration();
-    })));
-    current.with(|callback| callback.schedule_current_iteration());
+    let current = Arc::new_cyclic(|me: &Weak<SchedulableCallback>| {
+        let me = me.clone();
+        dispatcher.create_schedulable_callback(move || me.upgrade().unwrap().schedule_current_iteration())
+    });
+    current.schedule_current_iteration();
     let background = Background::start(dispatcher);
     background.settle();
+    background.dispatcher.exit();
     background.join();
-    current.destroy();
 }
 
 #[test]
@@ -299,22 +292,22 @@ fn r6_a_blocking_run_elsewhere_waits_until_the_loop_is_left() {
         let (background, log) = (Background::start(dispatcher()), Log::new());
         let dispatcher = background.dispatcher.clone();
         let busy = background.keep_busy();
+        let (about_to_run, is_about_to_run) = mpsc::channel();
         let (waiter, inner) = (dispatcher.clone(), log.clone());
         let waiting = thread::spawn(move || {
+            about_to_run.send(()).unwrap();
             waiter.run(how).unwrap();
-            assert!(!waiter.is_running());
             inner.add("the second run returned");
         });
-        let mut note = log.note("the first run goes on");
-        let last = move || {
-            (0..100).for_each(|_| thread::yield_now());
-            note();
-        };
-        dispatcher.post(last).unwrap();
+        soon(&is_about_to_run);
+        // Gives it the time to be wrong.
+        (0..100).for_each(|_| thread::yield_now());
+        dispatcher.post(log.note("the first run goes on")).unwrap();
         drop(busy);
         background.settle();
+        dispatcher.exit();
         background.join();
-        // Should it have come too late to wait, it runs the loop now.
+        // Should the second have come too late to wait, it runs the loop now.
         dispatcher.exit();
         waiting.join().unwrap();
         assert_eq!(log.take(), ["the first run goes on", "the second run returned"]);
@@ -354,7 +347,7 @@ fn r7_is_thread_safe_on_the_thread_that_runs_or_ran_last() {
     let handle = dispatcher.handle();
     assert!(background.on_loop(move || handle.is_thread_safe() && handle.is_running()));
     assert!(!dispatcher.is_thread_safe());
-    background.join();
+    drop(background);
     assert!(!dispatcher.is_thread_safe());
     pump(&dispatcher);
     assert!(dispatcher.is_thread_safe());

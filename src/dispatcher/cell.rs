@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::closure::{Closure, Outcome};
 use super::core::{Access, Core, OnLoop, inside_callback};
+use super::watchdog::Registration;
 
 /// What differs between timers, file events, schedulable callbacks and signal events.
 pub(crate) trait Kind: Sized + 'static {
@@ -247,6 +248,24 @@ impl<K: Kind> Drop for Owner<K> {
                 core.send(super::core::Command::Reap(Garbage::new(self.0)));
             }
         }
+    }
+}
+
+/// What is to be dropped outside of direct sections and callbacks of its own, since its destructor is user code.
+pub(crate) enum Waste {
+    Cell { _cell: Garbage },
+    Watchdog { _registration: Registration },
+}
+
+impl From<Garbage> for Waste {
+    fn from(cell: Garbage) -> Waste {
+        Waste::Cell { _cell: cell }
+    }
+}
+
+impl From<Registration> for Waste {
+    fn from(registration: Registration) -> Waste {
+        Waste::Watchdog { _registration: registration }
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::cell::{Cell, Garbage, Kind};
+use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
@@ -60,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
     pub(crate) bounded_posts: AtomicUsize,
+    /// The dispatcher object is gone, for good.
+    pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
     pub(crate) accepting: AtomicBool,
     commands: Queue<Command>,
@@ -182,12 +184,12 @@ impl OnLoop<'_> {
     fn leave_direct(self) {
         self.settle();
         let wake = self.wake_on_release.take();
-        let garbage = self.garbage.take();
+        let waste = self.take_waste();
         self.core.release();
         if wake {
             self.core.wake();
         }
-        self.core.destroy_garbage(garbage);
+        self.core.destroy_waste(waste);
     }
 }
 
@@ -208,6 +210,7 @@ impl Drop for Running<'_> {
         if self.on_loop.destroyed.get() {
             self.on_loop.close();
         }
+        core.destroy_waste(self.on_loop.take_waste());
         self.on_loop.settle();
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
@@ -256,6 +259,7 @@ impl Core {
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
@@ -388,11 +392,11 @@ impl Core {
         }
     }
 
-    /// Frees cells, outside direct sections and callbacks of theirs. A destructor that panics costs only itself.
-    pub(crate) fn destroy_garbage(&self, garbage: Vec<Garbage>) {
-        for cell in garbage {
-            if let Err(failure) = guarded(|| drop(cell)) {
-                tracing::error!(dispatcher = %self.name, "a closure's destructor: {}", failure.describe());
+    /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
+    pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
+        for item in waste {
+            if let Err(failure) = guarded(|| drop(item)) {
+                tracing::error!(dispatcher = %self.name, "a destructor: {}", failure.describe());
             }
         }
     }

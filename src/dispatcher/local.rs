@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::cell::Garbage;
+use super::cell::Waste;
 use super::clock::Nanos;
 use super::closure::Failure;
 use super::core::Core;
@@ -49,8 +49,8 @@ pub(crate) struct Local {
     pub(crate) watchdog: RefCell<Option<Registration>>,
     pub(crate) is_watched: Cell<bool>,
 
-    /// Cells to free once no list and no lock is in use.
-    pub(crate) garbage: Cell<Vec<Garbage>>,
+    /// What to drop once no callback of its own and no direct section is under way.
+    waste: Cell<Vec<Waste>>,
     pub(crate) current_destroyed: Cell<bool>,
     pub(crate) wake_on_release: Cell<bool>,
     /// Why the loop stops after the running callback, whatever that returns.
@@ -91,7 +91,7 @@ impl Local {
             signals_due: List::new(),
             watchdog: RefCell::new(None),
             is_watched: Cell::new(false),
-            garbage: Cell::new(Vec::new()),
+            waste: Cell::new(Vec::new()),
             current_destroyed: Cell::new(false),
             wake_on_release: Cell::new(false),
             failure: Cell::new(None),
@@ -102,6 +102,16 @@ impl Local {
             run: Cell::new(0),
             level_once: Cell::new(false),
         }
+    }
+
+    pub(crate) fn discard(&self, waste: impl Into<Waste>) {
+        let mut all = self.waste.take();
+        all.push(waste.into());
+        self.waste.set(all);
+    }
+
+    pub(crate) fn take_waste(&self) -> Vec<Waste> {
+        self.waste.take()
     }
 
     /// Numbers a schedule for the current iteration.

@@ -185,7 +185,7 @@ impl OnLoop<'_> {
 
     /// Steps 1 to 7.
     fn iterate(self, may_wait: bool) -> Result<(), RunError> {
-        self.drop_garbage();
+        self.drop_waste();
         self.poll(may_wait)?;
         self.receive_commands();
         self.stop_if_failed()?;
@@ -333,7 +333,7 @@ impl OnLoop<'_> {
         self.core.end();
         if self.current_destroyed.take() {
             self.collect(cell);
-            self.drop_garbage();
+            self.drop_waste();
         }
         self.after_callback(outcome)
     }
@@ -361,10 +361,8 @@ impl OnLoop<'_> {
     /// Frees a destroyed cell once that is safe; one that a command still points to, when it arrives.
     pub(crate) fn collect<K: Kind>(self, cell: &Cell<K>) {
         if !cell.leave_to_command() {
-            let mut garbage = self.garbage.take();
             // SAFETY: it left all lists, and no command points to it.
-            garbage.push(unsafe { Garbage::detached(cell) });
-            self.garbage.set(garbage);
+            self.discard(unsafe { Garbage::detached(cell) });
         }
     }
 
@@ -389,19 +387,17 @@ impl OnLoop<'_> {
                 Command::Defer(object) => self.defer_here(object),
                 Command::Watchdog(registration) => {
                     if let Some(former) = self.replace_watchdog(registration) {
-                        self.defer_here(deferred::Deferred::new(Box::new(former)));
+                        self.discard(former);
                     }
                 }
                 Command::Reap(garbage) => {
                     garbage.detach(self);
-                    let mut all = self.garbage.take();
-                    all.push(garbage);
-                    self.garbage.set(all);
+                    self.discard(garbage);
                 }
             }
         }
         if self.core.is_running_here() && !self.core.is_in_callback() {
-            self.drop_garbage();
+            self.drop_waste();
         }
     }
 
@@ -416,8 +412,8 @@ impl OnLoop<'_> {
     }
 
     /// Frees cells. Their closures' destructors are user code: outside direct sections only.
-    fn drop_garbage(self) {
-        self.core.destroy_garbage(self.garbage.take());
+    fn drop_waste(self) {
+        self.core.destroy_waste(self.take_waste());
     }
 
     /// An `exit()` on the loop's own thread: what is scheduled from now on is not waited for.

@@ -71,6 +71,7 @@ impl Core {
     /// use, and handles become inert. In one of its own callbacks, `run()` then ends after that callback.
     pub(crate) fn destroy(&self) {
         let running = self.running_here();
+        self.closed.store(true, Ordering::SeqCst);
         self.shut_down();
         if let Some(on_loop) = running {
             on_loop.destroyed.set(true);

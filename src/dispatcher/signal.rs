@@ -79,8 +79,8 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let errno = unsafe { *libc::__errno_location() };
     READERS.fetch_add(1, Ordering::SeqCst);
     let snapshot = SNAPSHOTS[signal as usize].load(Ordering::SeqCst);
-    // SAFETY: not freed while `READERS` counts us.
     let depth = DEPTHS.with(|depths| depths[signal as usize].get());
+    // SAFETY: not freed while `READERS` counts us.
     let former = unsafe { snapshot.as_ref() }.and_then(|snapshot| {
         let mine = snapshot.inboxes.iter().filter(|inbox| inbox.generation == fork::generation());
         for inbox in mine.take_while(|_| depth == 0) {

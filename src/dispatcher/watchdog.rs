@@ -1,6 +1,7 @@
 //! Touching a watchdog: the loop tells it that it lives, before every callback and from a timer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::closure::{Outcome, guarded};
@@ -58,7 +59,11 @@ impl Core {
 }
 
 impl OnLoop<'_> {
+    /// The former one; or the new one, for a dispatcher that is gone: its timer would keep the core for ever.
     pub(crate) fn replace_watchdog(self, registration: Option<Registration>) -> Option<Registration> {
+        if registration.is_some() && self.core.closed.load(Ordering::SeqCst) {
+            return registration;
+        }
         self.is_watched.set(registration.is_some());
         self.watchdog.replace(registration)
     }

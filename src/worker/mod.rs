@@ -120,6 +120,8 @@ impl Worker {
     /// # Errors
     /// [`Error::Os`] when the system has no thread left; what [`Dispatcher::run`] refuses.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
+        // The thread, if there was one, stayed in the parent.
+        self.dispatcher().core().check_fork()?;
         if self.state.is_own_thread() {
             return Ok(());
         }

@@ -73,7 +73,7 @@ impl<T: Clone + Send + 'static> Log<T> {
     }
 
     /// A callback that logs `item`.
-    pub fn note(&self, item: T) -> impl FnMut() + Send + use<T> {
+    pub fn note(&self, item: T) -> impl FnMut() + Clone + Send + use<T> {
         let log = self.clone();
         move || log.add(item.clone())
     }
@@ -148,6 +148,18 @@ impl Background {
         background
     }
 
+    /// Waits until the loop is left, after an `exit()`.
+    pub fn join(mut self) {
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        let result = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            result.unwrap().unwrap();
+        }
+    }
+
     /// Runs `work` on the loop and waits for it.
     pub fn on_loop<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
         let (done, result) = mpsc::channel();
@@ -179,17 +191,11 @@ impl Background {
     }
 }
 
-impl Background {
-    /// Makes the loop leave and waits for it; as dropping does.
-    pub fn join(self) {}
-}
-
 impl Drop for Background {
     fn drop(&mut self) {
-        self.dispatcher.exit();
-        let result = self.thread.take().map(JoinHandle::join);
-        if !thread::panicking() {
-            result.unwrap().unwrap();
+        if self.thread.is_some() {
+            self.dispatcher.exit();
+            self.wait();
         }
     }
 }
@@ -310,6 +316,39 @@ pub fn alone(body: impl FnOnce()) {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && text.contains("1 passed"), "{}\n{text}\n{errors}", output.status);
     }
+}
+
+/// Forks; `child` must succeed in the child.
+#[track_caller]
+pub fn in_forked_child(child: impl FnOnce()) {
+    // SAFETY: the child runs `child` alone, and then ends without returning.
+    match unsafe { libc::fork() } {
+        0 => end_child(child),
+        pid => assert_child_succeeded(pid),
+    }
+}
+
+/// Runs `work` and ends the process, without the parent's clean-up.
+pub fn end_child(work: impl FnOnce()) -> ! {
+    // SAFETY: plain system calls.
+    unsafe {
+        // So that a child that hangs fails the test instead of hanging it.
+        libc::alarm(30);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        libc::_exit(if result.is_ok() { 0 } else { 101 });
+    }
+}
+
+#[track_caller]
+pub fn assert_child_succeeded(pid: i32) {
+    let mut status = 0;
+    // SAFETY: `status` is valid for writing.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert_eq!(
+        (libc::WIFEXITED(status), libc::WEXITSTATUS(status)),
+        (true, 0),
+        "the child failed: {status:#x}"
+    );
 }
 
 /// Asserts on a panic's message.
