@@ -413,9 +413,9 @@ fn f13_rearming_one_redelivers_to_it_alone() {
     let (reader, _writer) = pipe_with(b"x");
     let events = logs.each_ref().map(|log| watch(&dispatcher, &reader, Trigger::Edge, READ, log));
     pump(&dispatcher);
-    for rearmed in 0..3 {
+    for (rearmed, event) in events.iter().enumerate() {
         logs.iter().for_each(|log| drop(log.take()));
-        events[rearmed].set_enabled(READ).unwrap();
+        event.set_enabled(READ).unwrap();
         (0..2).for_each(|_| pump(&dispatcher));
         let told = logs.each_ref().map(|log| log.len());
         assert_eq!(told, std::array::from_fn(|event| usize::from(event == rearmed)));
