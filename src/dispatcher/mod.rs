@@ -241,7 +241,7 @@ impl OnLoop<'_> {
     fn poll(self, may_wait: bool) -> Result<(), Error> {
         self.settle();
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
-        let before = self.start_poll();
+        let before = self.end_loop_duration();
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
         let result = self.core.poller.wait(&mut ready, timeout);
@@ -421,8 +421,8 @@ impl OnLoop<'_> {
         self.exit_schedules.set(Some(self.schedules()));
     }
 
-    /// The loop's duration ends (Q1) and the poll begins.
-    fn start_poll(self) -> Option<Nanos> {
+    /// The loop's duration ends (Q1), with the next poll or with the run. The time, if it is recorded.
+    pub(crate) fn end_loop_duration(self) -> Option<Nanos> {
         self.core.stats.is_recording().then(|| {
             let now = self.core.clock.now();
             if let Some(after_poll) = self.after_poll.take() {
