@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   const auto batches = program.count(1000);
 
   program.run({"batches of 1000",
+               batches * kBatch,
                {{"deferredDelete", "ns", {{1.0 / 2, StockLoop::kName}}}},
                contenders<OurLoop, StockLoop>([batches](auto loop) -> std::vector<double> {
                  return {deferred_delete_ns<typename decltype(loop)::type>(batches)};

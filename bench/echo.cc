@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   const std::vector<Goal> near_floor{{1.02, EpollFloor::kName}};
 
   program.run({"CPU time a message",
+               2 * messages,
                {{"64 connections", "ns", near_floor}, {"4000 connections", "ns", near_floor}},
                contenders<OurLoop, StockLoop, LibeventLoop, EpollFloor>([messages](auto loop) {
                  std::vector<double> costs;

@@ -99,7 +99,9 @@ std::vector<double> bare_registration_ns(std::size_t repeats) {
   return costs;
 }
 
-// A hundred events whose masks change in every iteration; in the end each waits for reading only, as before.
+constexpr std::size_t kToggling = 100;
+
+// As many events whose masks change in every iteration; in the end each waits for reading only, as before.
 template <class Loop>
 class Toggling {
  public:
@@ -138,7 +140,7 @@ class Toggling {
 
   const std::size_t toggles_;
   std::size_t iterations_;
-  const EventFds fds_{100};
+  const EventFds fds_{kToggling};
   Loop loop_;
   std::vector<mcp::event::FileEventPtr> events_;
   mcp::event::SchedulableCallbackPtr next_;
@@ -201,39 +203,42 @@ int main(int argc, char** argv) {
   Program program(argc, argv, "file_events");
   raise_file_limit();
   const auto repeats = program.count(50);
-  const auto toggles = program.count(200'000);
-  const auto readies = program.count(60'000);
+  // With --quick too: beside them, creating the events must not count.
+  constexpr std::size_t kToggles = 100'000;
+  constexpr std::size_t kReadies = 60'000;
   const std::vector<Metric> registration{{"create", "ns", {{1, kBare, 100}}},
                                          {"destroy", "ns", {{1, kBare, 100}}}};
   const std::vector<Contender> bare{{kBare, [repeats] { return bare_registration_ns(repeats); }}};
 
-  program.run(
-      {"in a callback", registration, contenders<OurLoop, StockLoop, LibeventLoop>([repeats](auto loop) {
-                                        return registration_inside_ns<typename decltype(loop)::type>(repeats);
-                                      }) + bare});
-  program.run({"while the loop does not run", registration,
+  program.run({"in a callback", kRegistered * repeats, registration,
+               contenders<OurLoop, StockLoop, LibeventLoop>([repeats](auto loop) {
+                 return registration_inside_ns<typename decltype(loop)::type>(repeats);
+               }) + bare});
+  program.run({"while the loop does not run", kRegistered * repeats, registration,
                contenders<OurLoop, StockLoop, LibeventLoop>([repeats](auto loop) {
                  return registration_outside_ns<typename decltype(loop)::type>(repeats);
                }) + bare});
   program.run({"setEnabled",
+               2 * kToggles,
                {{"2 an event an iteration", "ns"},
                 {"100 an event an iteration", "ns", {{1.0 / 20, StockLoop::kName}}}},
-               contenders<OurLoop, StockLoop>([toggles](auto loop) {
+               contenders<OurLoop, StockLoop>([](auto loop) {
                  std::vector<double> costs;
                  for (const std::size_t each : {2, 100}) {
                    costs.push_back(
-                       Toggling<typename decltype(loop)::type>(each, toggles / each / 100 + 1).run_ns());
+                       Toggling<typename decltype(loop)::type>(each, kToggles / each / kToggling).run_ns());
                  }
                  return costs;
                })});
   const std::vector<Goal> near_floor{{1.05, EpollFloor::kName}};
   program.run(
       {"from a ready fd to the end of its callback",
+       3 * kReadies,
        {{"100 fds", "ns", near_floor}, {"1000 fds", "ns", near_floor}, {"5000 fds", "ns", near_floor}},
-       contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, EpollFloor>([readies](auto loop) {
+       contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, EpollFloor>([](auto loop) {
          std::vector<double> costs;
          for (const std::size_t fds : {100, 1000, 5000}) {
-           costs.push_back(Readiness<typename decltype(loop)::type>(fds, readies / fds + 1).run_ns());
+           costs.push_back(Readiness<typename decltype(loop)::type>(fds, kReadies / fds).run_ns());
          }
          return costs;
        }),

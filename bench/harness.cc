@@ -121,6 +121,44 @@ std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 std::string json_number(double value) { return std::isnan(value) ? "null" : format("%.6g", value); }
 
+std::string json_object(const std::string& area, const Experiment& experiment, const Metric& metric,
+                        const Contender& contender, const std::vector<double>& rounds) {
+  std::ostringstream json;
+  json << "{\"area\": " << quoted(area) << ", \"experiment\": " << quoted(experiment.title)
+       << ", \"metric\": " << quoted(metric.name) << ", \"unit\": " << quoted(metric.unit)
+       << ", \"contender\": " << quoted(contender.name) << ", \"operations\": " << experiment.operations
+       << ", \"median\": " << json_number(median(rounds)) << ", \"rounds\": [";
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    json << (i == 0 ? "" : ", ") << json_number(rounds[i]);
+  }
+  json << "]}";
+  return json.str();
+}
+
+Figures measure(const Experiment& experiment, const std::vector<const Contender*>& running, int rounds) {
+  Figures figures;
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t turn = 0; turn < running.size(); ++turn) {
+      const auto& contender = *running[(static_cast<std::size_t>(round) + turn) % running.size()];
+      const auto measured = contender.measure();
+      for (std::size_t i = 0; i < experiment.metrics.size(); ++i) {
+        figures[contender.name][experiment.metrics[i].name].push_back(i < measured.size() ? measured[i]
+                                                                                          : NAN);
+      }
+    }
+  }
+  return figures;
+}
+
+// A contender's figure, and how many times ours it is.
+std::string cell(const Figures& figures, const Contender& contender, const Metric& metric) {
+  const auto& theirs = figures.at(contender.name).at(metric.name);
+  const auto ours = figures.find(kOurs);
+  const bool compared = contender.name != kOurs && ours != figures.end();
+  const auto ratio = compared ? median_ratio(theirs, ours->second.at(metric.name)) : NAN;
+  return figure(median(theirs)) + (std::isnan(ratio) ? "" : format(" (%.3gx)", ratio));
+}
+
 void usage(const char* program) {
   std::fprintf(stderr,
                "usage: %s [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]\n"
@@ -174,40 +212,18 @@ void Program::run(const Experiment& experiment) {
     return;
   }
 
-  Figures figures;
-  const int rounds = quick_ ? rounds_ : rounds_ * experiment.rounds_factor;
-  for (int round = 0; round < rounds; ++round) {
-    for (std::size_t turn = 0; turn < running.size(); ++turn) {
-      const auto& contender = *running[(static_cast<std::size_t>(round) + turn) % running.size()];
-      const auto measured = contender.measure();
-      for (std::size_t i = 0; i < experiment.metrics.size(); ++i) {
-        figures[contender.name][experiment.metrics[i].name].push_back(i < measured.size() ? measured[i]
-                                                                                          : NAN);
-      }
-    }
-  }
-
+  const auto figures = measure(experiment, running, quick_ ? rounds_ : rounds_ * experiment.rounds_factor);
   std::vector<std::vector<std::string>> table{{experiment.title}};
   for (const auto* contender : running) {
     table.front().push_back(contender->name);
   }
   table.front().push_back("goals");
   for (const auto& metric : experiment.metrics) {
-    std::vector<std::string> row{metric.name + ", " + metric.unit};
-    const auto& ours = figures[kOurs][metric.name];
+    table.push_back({metric.name + ", " + metric.unit});
     for (const auto* contender : running) {
-      const auto& theirs = figures[contender->name][metric.name];
-      const auto ratio = contender->name == kOurs ? NAN : median_ratio(theirs, ours);
-      row.push_back(figure(median(theirs)) + (std::isnan(ratio) ? "" : format(" (%.3gx)", ratio)));
-      json_ += (json_.empty() ? "  {" : ",\n  {") + quoted("area") + ": " + quoted(area_) + ", " +
-               quoted("experiment") + ": " + quoted(experiment.title) + ", " + quoted("metric") + ": " +
-               quoted(metric.name) + ", " + quoted("unit") + ": " + quoted(metric.unit) + ", " +
-               quoted("contender") + ": " + quoted(contender->name) + ", " + quoted("median") + ": " +
-               json_number(median(theirs)) + ", " + quoted("rounds") + ": [";
-      for (std::size_t i = 0; i < theirs.size(); ++i) {
-        json_ += (i == 0 ? "" : ", ") + json_number(theirs[i]);
-      }
-      json_ += "]}";
+      const auto& rounds = figures.at(contender->name).at(metric.name);
+      table.back().push_back(cell(figures, *contender, metric));
+      json_ += (json_.empty() ? "  " : ",\n  ") + json_object(area_, experiment, metric, *contender, rounds);
     }
     std::string verdicts;
     for (const auto& goal : metric.goals) {
@@ -216,8 +232,7 @@ void Program::run(const Experiment& experiment) {
       goals_ += verdict.known ? 1 : 0;
       goals_met_ += verdict.met ? 1 : 0;
     }
-    row.push_back(verdicts);
-    table.push_back(std::move(row));
+    table.back().push_back(verdicts);
   }
   print_table(table);
 }

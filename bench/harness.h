@@ -40,6 +40,8 @@ struct Contender {
 
 struct Experiment {
   std::string title;
+  // How many operations a contender does each time it is measured: for counting instructions.
+  std::size_t operations;
   std::vector<Metric> metrics;
   std::vector<Contender> contenders;
   // So many times the rounds: for short measurements of small differences.

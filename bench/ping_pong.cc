@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
   const auto hops = program.count(10'000);
 
   program.run({"from loop to loop and back",
+               hops,
                {{"hop", "us", {{1, EpollFloor::kName}}}},
                contenders<OurLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [hops](auto loop) -> std::vector<double> {

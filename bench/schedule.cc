@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
 
   program.run(
       {"chained callbacks",
+       2 * total,
        {{"current iteration", "ns", {{1.0 / 40, StockLoop::kName}}},
         {"next iteration", "ns", {{1.0 / 3, StockLoop::kName}}}},
        contenders<OurLoop, StockLoop>([total](auto loop) -> std::vector<double> {

@@ -83,6 +83,7 @@ Experiment timer_lateness(const Program& program) {
   const std::size_t count = program.count(1000);
   const auto longest = std::chrono::milliseconds(program.quick() ? 10 : 200);
   return {"a burst of timers over 200 ms",
+          count,
           {{"fired early", "%", {{0, "", 0}}},
            {"median distance from due", "us"},
            {"p99 distance from due", "us", {{1.2, TimerfdFloor::kName}}}},

@@ -164,6 +164,7 @@ int main(int argc, char** argv) {
   };
 
   program.run({"in a callback",
+               few.size() * repeats + many.size(),
                {{"create, 10k live", "ns", third_of_stock},
                 {"arm, 10k live", "ns", third_of_stock},
                 {"rearm, 10k live", "ns", third_of_stock},
@@ -178,6 +179,7 @@ int main(int argc, char** argv) {
                  return lives_in_callbacks_ns<typename decltype(loop)::type>(few, repeats, many);
                })});
   program.run({"while the loop does not run",
+               few.size() * repeats,
                {{"create, 10k live", "ns"},
                 {"arm, 10k live", "ns"},
                 {"rearm, 10k live", "ns"},
@@ -186,6 +188,7 @@ int main(int argc, char** argv) {
                contenders<OurLoop, StockLoop>(
                    [&](auto loop) { return life_outside_ns<typename decltype(loop)::type>(few, repeats); })});
   program.run({"memory, 1,000,000 armed",
+               many.size(),
                {{"an armed timer", "bytes", {{0, "", 128}}}},
                contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>(
                    [&](auto loop) -> std::vector<double> {

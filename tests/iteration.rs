@@ -269,6 +269,8 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn an_iteration_keeps_its_documented_order(script in script()) {
         let (dispatcher, clock) = simulated();

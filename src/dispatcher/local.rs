@@ -55,6 +55,8 @@ pub(crate) struct Local {
     pub(crate) wake_on_release: Cell<bool>,
     /// Why the loop stops after the running callback, whatever that returns.
     pub(crate) failure: Cell<Option<Box<Failure>>>,
+    /// The posts that had run when the loop last meant to sleep.
+    pub(crate) posts_seen: Cell<u64>,
     /// When the last poll returned, while statistics are recorded.
     pub(crate) after_poll: Cell<Option<Nanos>>,
     /// At the last `exit()` from the loop's thread: schedules older than this still run.
@@ -95,6 +97,7 @@ impl Local {
             current_destroyed: Cell::new(false),
             wake_on_release: Cell::new(false),
             failure: Cell::new(None),
+            posts_seen: Cell::new(0),
             after_poll: Cell::new(None),
             exit_schedules: Cell::new(None),
             outer: Cell::new(std::ptr::null()),

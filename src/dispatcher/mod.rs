@@ -101,6 +101,9 @@ impl From<Box<Failure>> for RunError {
     }
 }
 
+/// How many turns a loop looks out for more posts: about a microsecond.
+const LOOK_OUT: u32 = 32;
+
 /// How many times a non-blocking run goes round while new work keeps coming.
 const PASSES: u32 = 16;
 
@@ -253,7 +256,7 @@ impl OnLoop<'_> {
 
     /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.
     fn fall_asleep(self) -> Option<Nanos> {
-        if self.has_queued_work() {
+        if self.has_queued_work() || self.more_posts_come() {
             return Some(0);
         }
         self.core.sleep.announce();
@@ -263,6 +266,17 @@ impl OnLoop<'_> {
             || core.exit_at.load(Ordering::SeqCst) != 0
             || !core.signals.is_empty();
         if queued { Some(0) } else { self.time_left() }
+    }
+
+    /// After posts, looks out for more a moment before the loop sleeps: each sleep costs the next producer a
+    /// system call, many times what the look costs.
+    fn more_posts_come(self) -> bool {
+        let run = self.core.stats.posts_run.get();
+        run != self.posts_seen.replace(run)
+            && (0..LOOK_OUT).any(|_| {
+                std::hint::spin_loop();
+                !self.core.posts.is_empty()
+            })
     }
 
     /// What a foreign loop may wait for; see [`Handle::next_timeout`].
