@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::env;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -10,6 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
+use std::{env, thread};
 
 use common::*;
 use mcp_event::{Dispatcher, Error, FileEvent, FileReady, Handle, RunType, Trigger};
@@ -263,17 +263,84 @@ fn f7_an_activation_of_nothing_is_refused() {
     );
 }
 
-/// What events with each of these masks are told at once, whatever their trigger.
+/// What events with each of these masks are told at once, whatever their trigger, and whether or not another
+/// event has the fd.
 #[track_caller]
 fn assert_told(fd: &impl AsRawFd, cases: &[(FileReady, FileReady)]) {
-    for trigger in TRIGGERS {
+    for (trigger, others) in TRIGGERS.into_iter().flat_map(|trigger| [(trigger, 0), (trigger, 1)]) {
         for (events, expected) in cases {
-            let (dispatcher, log) = (dispatcher(), Log::new());
+            let (dispatcher, log, other_log) = (dispatcher(), Log::new(), Log::new());
+            let _others: Vec<_> =
+                (0..others).map(|_| watch(&dispatcher, fd, Trigger::Edge, READ, &other_log)).collect();
             let _event = watch(&dispatcher, fd, trigger, *events, &log);
             pump(&dispatcher);
             let expected = if expected.is_empty() { vec![] } else { vec![*expected] };
-            assert_eq!(log.take(), expected, "{trigger:?}, {events:?}");
+            assert_eq!(log.take(), expected, "{trigger:?}, {events:?}, {others} others");
         }
+    }
+}
+
+#[test]
+fn f8_what_is_disabled_in_a_batch_does_not_begin() {
+    for trigger in TRIGGERS {
+        let (dispatcher, log) = (dispatcher(), Log::new());
+        let pipes = [pipe_with(b"x"), pipe_with(b"x")];
+        let events: [Slot<FileEvent>; 2] = [Slot::new(), Slot::new()];
+        for own in 0..2 {
+            let (other, log) = (events[1 - own].clone(), log.clone());
+            let callback = move |ready| {
+                log.add(ready);
+                other.with(|event| event.set_enabled(NONE)).unwrap();
+            };
+            let fd = pipes[own].0.as_raw_fd();
+            events[own].put(dispatcher.create_file_event(fd, trigger, READ, callback).unwrap());
+        }
+        pump(&dispatcher);
+        assert_eq!(log.take(), [READ], "{trigger:?}");
+        events.iter().for_each(Slot::destroy);
+    }
+}
+
+#[test]
+fn f8_disabled_by_another_thread_it_is_told_nothing_more() {
+    let (background, log) = (Background::start(dispatcher()), Log::new());
+    let (reader, _writer) = pipe_with(b"x");
+    let event = watch(&background.dispatcher, &reader, Trigger::Level, READ, &log);
+    for _ in 0..200 {
+        event.set_enabled(READ).unwrap();
+        while log.take().is_empty() {
+            thread::yield_now();
+        }
+        event.set_enabled(NONE).unwrap();
+        // One callback may have been under way.
+        background.on_loop(|| ());
+        log.take();
+        background.settle();
+        assert_eq!(log.take(), []);
+    }
+}
+
+#[test]
+fn f1_more_events_than_a_poll_reports_at_once() {
+    const EVENTS: usize = 400;
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (reader, mut writer) = io::pipe().unwrap();
+    let readers: Vec<_> = (0..EVENTS).map(|_| reader.try_clone().unwrap()).collect();
+    let _events: Vec<_> = readers
+        .iter()
+        .enumerate()
+        .map(|(number, reader)| {
+            let mut note = log.note(number);
+            dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, READ, move |_| note()).unwrap()
+        })
+        .collect();
+    for _ in 0..2 {
+        writer.write_all(b"x").unwrap();
+        (0..2).for_each(|_| pump(&dispatcher));
+        let mut told = log.take();
+        told.sort();
+        assert_eq!(told, (0..EVENTS).collect::<Vec<_>>());
+        assert!(is_quiet(&dispatcher));
     }
 }
 
@@ -533,6 +600,30 @@ fn f15_all_events_of_the_closed_fd_are_silent() {
     pump(&dispatcher);
     // The one on level.
     assert_eq!(new_log.take(), [READ]);
+}
+
+#[test]
+fn f15_the_number_may_go_to_a_descriptor_of_the_pollers_own() {
+    // Alone, so that nobody else takes the number.
+    alone(|| {
+        let (dispatcher, old_log, log) = (dispatcher(), Log::new(), Log::new());
+        let (twice, mut writer) = io::pipe().unwrap();
+        let (old, mut old_writer) = io::pipe().unwrap();
+        let old_event = watch(&dispatcher, &old, Trigger::Level, READ, &old_log);
+        let _duplicate = old.try_clone().unwrap();
+        drop(old);
+        // The second event on one fd needs a descriptor, which gets the lowest free number.
+        let _events = [(); 2].map(|()| watch(&dispatcher, &twice, Trigger::Edge, READ, &log));
+        drop(old_event);
+        for _ in 0..2 {
+            old_writer.write_all(b"x").unwrap();
+            pump(&dispatcher);
+            writer.write_all(b"x").unwrap();
+            pump(&dispatcher);
+            assert_eq!((old_log.take(), log.take()), (vec![], vec![READ; 2]));
+            assert!(is_quiet(&dispatcher));
+        }
+    });
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! blocks of [`BLOCK`] slots that form a linked list; a drained block goes back to the list's end, so a queue
 //! in steady use allocates nothing.
 //!
-//! When may a drained block be used again? A producer first takes its position, then loads `tail_block`, then
-//! walks. A block leaves `tail_block` only when all its slots are filled (so every producer that needs it has
-//! found it), and whoever moves `tail_block` on then notes the tail position in the block it left
-//! (`observed_tail`). A producer that still may stand on that block took its position before the note, so it
-//! is gone once the consumer has passed that position.
+//! A producer finds the block of its position by a walk from `newest`, which others have moved near the end; or,
+//! should that have overtaken it, from `first`, the consumer's block, which cannot pass an unfilled position.
+//!
+//! When may a drained block be used again? A producer first takes its position, then loads one of the two
+//! pointers, then walks. The consumer, leaving a block, first moves both pointers off it, then notes the tail
+//! position in it (`observed_tail`). So a producer that may still stand on that block, or on one behind it,
+//! took its position before the note, and is gone once the consumer has passed the noted position.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -29,8 +31,7 @@ struct Block<T> {
     /// Position of the first slot; written only while the block is not linked.
     start: UnsafeCell<usize>,
     next: AtomicPtr<Block<T>>,
-    /// Set after `observed_tail` is written, by the producer that moved `tail_block` past this block.
-    released: AtomicBool,
+    /// The tail position when the consumer left the block. Consumer only.
     observed_tail: UnsafeCell<usize>,
     slots: [Slot<T>; BLOCK],
 }
@@ -40,7 +41,6 @@ impl<T> Block<T> {
         Box::into_raw(Box::new(Block {
             start: UnsafeCell::new(start),
             next: AtomicPtr::new(ptr::null_mut()),
-            released: AtomicBool::new(false),
             observed_tail: UnsafeCell::new(0),
             slots: std::array::from_fn(|_| Slot {
                 value: UnsafeCell::new(MaybeUninit::uninit()),
@@ -54,23 +54,20 @@ impl<T> Block<T> {
         // reader came through an Acquire of one of them.
         self.start.with(|start| unsafe { *start })
     }
-
-    fn is_full(&self) -> bool {
-        self.slots.iter().all(|slot| slot.ready.load(Ordering::Acquire))
-    }
 }
 
 struct Tail<T> {
     position: AtomicUsize,
-    block: AtomicPtr<Block<T>>,
+    /// A block near the end, never one that the consumer has left.
+    newest: AtomicPtr<Block<T>>,
 }
 
 struct Head<T> {
     /// The next position to pop; other threads read it for [`Queue::len`].
     position: AtomicUsize,
-    /// The block of that position. Consumer only.
-    block: UnsafeCell<*mut Block<T>>,
-    /// The oldest block not yet used again; from here to `block` all are drained. Consumer only.
+    /// The block of that position; only the consumer moves it.
+    first: AtomicPtr<Block<T>>,
+    /// The oldest block not yet used again; from here to `first` all are drained. Consumer only.
     oldest: UnsafeCell<*mut Block<T>>,
 }
 
@@ -88,10 +85,10 @@ impl<T> Queue<T> {
     pub(crate) fn new() -> Queue<T> {
         let first = Block::boxed(0);
         Queue {
-            tail: CachePadded::new(Tail { position: AtomicUsize::new(0), block: AtomicPtr::new(first) }),
+            tail: CachePadded::new(Tail { position: AtomicUsize::new(0), newest: AtomicPtr::new(first) }),
             head: CachePadded::new(Head {
                 position: AtomicUsize::new(0),
-                block: UnsafeCell::new(first),
+                first: AtomicPtr::new(first),
                 oldest: UnsafeCell::new(first),
             }),
         }
@@ -119,28 +116,32 @@ impl<T> Queue<T> {
 
     fn find_block(&self, position: usize) -> *mut Block<T> {
         let start = position - position % BLOCK;
-        let mut block = self.tail.block.load(Ordering::Acquire);
-        // Only a producer early in its block helps to move `tail_block`, so that few compete for it.
-        // SAFETY: see the module's text on when a block may be used again.
-        let distance = (start - unsafe { (*block).start() }) / BLOCK;
-        let mut help = distance > position % BLOCK;
+        let newest = self.tail.newest.load(Ordering::Acquire);
+        // SAFETY: see the module's text on when a block may be used again; so for all blocks below.
+        let overtaken = unsafe { (*newest).start() } > start;
+        let mut block = if overtaken { self.head.first.load(Ordering::Acquire) } else { newest };
         loop {
             // SAFETY: as above.
             let current = unsafe { &*block };
             if current.start() == start {
-                return block;
+                break;
             }
-            let mut next = current.next.load(Ordering::Acquire);
-            if next.is_null() {
-                next = Self::append(current, Block::boxed(0)).unwrap_or_else(|(taken, spare)| {
+            let next = current.next.load(Ordering::Acquire);
+            block = if next.is_null() {
+                Self::append(current, Block::boxed(0)).unwrap_or_else(|(taken, spare)| {
                     // SAFETY: `spare` was never linked.
                     drop(unsafe { Box::from_raw(spare) });
                     taken
-                });
-            }
-            help = help && current.is_full() && self.advance_tail(current, block, next);
-            block = next;
+                })
+            } else {
+                next
+            };
         }
+        if !overtaken && block != newest {
+            // Should it fail, another producer has moved it.
+            let _ = self.tail.newest.compare_exchange(newest, block, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        block
     }
 
     /// Links `new` behind `last`, or gives back the block that is there already, and `new`.
@@ -151,18 +152,6 @@ impl<T> Queue<T> {
             Ok(_) => Ok(new),
             Err(taken) => Err((taken, new)),
         }
-    }
-
-    fn advance_tail(&self, current: &Block<T>, block: *mut Block<T>, next: *mut Block<T>) -> bool {
-        if self.tail.block.compare_exchange(block, next, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-            return false;
-        }
-        // A read-modify-write: a producer whose `fetch_add` comes after it sees the new `tail_block`.
-        let tail = self.tail.position.fetch_add(0, Ordering::SeqCst);
-        // SAFETY: we alone moved `tail_block` off this block; the consumer reads after `released`.
-        current.observed_tail.with_mut(|observed| unsafe { *observed = tail });
-        current.released.store(true, Ordering::Release);
-        true
     }
 
     /// One past the last position given out.
@@ -203,16 +192,14 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) unsafe fn pop_with<R>(&self, take: impl FnOnce(*mut T) -> R) -> Option<R> {
         let position = self.head.position.load(Ordering::Relaxed);
-        // SAFETY: we are the consumer; `block` is linked and not yet given back.
-        let mut block = unsafe { &*self.head.block.with(|block| *block) };
+        // SAFETY: we are the consumer; its block is linked and not yet given back.
+        let mut block = unsafe { &*self.head.first.load(Ordering::Relaxed) };
         if position != block.start() && position.is_multiple_of(BLOCK) {
             let next = block.next.load(Ordering::Acquire);
             if next.is_null() {
                 return None;
             }
-            // SAFETY: we are the consumer.
-            self.head.block.with_mut(|block| unsafe { *block = next });
-            self.reuse_drained();
+            self.leave(block, next);
             // SAFETY: a linked block lives until we give it back.
             block = unsafe { &*next };
         }
@@ -225,30 +212,39 @@ impl<T> Queue<T> {
         Some(slot.value.with_mut(|cell| take(cell.cast())))
     }
 
+    /// Moves the consumer from a drained block to the next.
+    fn leave(&self, block: &Block<T>, next: *mut Block<T>) {
+        let left = std::ptr::from_ref(block).cast_mut();
+        self.head.first.store(next, Ordering::Release);
+        // Should it fail, it is ahead already.
+        let _ = self.tail.newest.compare_exchange(left, next, Ordering::AcqRel, Ordering::Relaxed);
+        // A read-modify-write: a producer whose `fetch_add` comes after it sees both pointers moved.
+        let tail = self.tail.position.fetch_add(0, Ordering::SeqCst);
+        // SAFETY: consumer only.
+        block.observed_tail.with_mut(|observed| unsafe { *observed = tail });
+        self.reuse_drained();
+    }
+
     /// Puts drained blocks that no producer can stand on any more behind the last one.
     fn reuse_drained(&self) {
         let position = self.head.position.load(Ordering::Relaxed);
-        // SAFETY: consumer only, as `pop`.
-        let current = self.head.block.with(|block| unsafe { *block });
+        let current = self.head.first.load(Ordering::Relaxed);
         loop {
-            // SAFETY: as above.
+            // SAFETY: consumer only, as `pop`.
             let oldest = self.head.oldest.with(|block| unsafe { *block });
             if oldest == current {
                 return;
             }
             // SAFETY: not given back yet.
             let block = unsafe { &*oldest };
-            if !block.released.load(Ordering::Acquire)
-                // SAFETY: published by `released`.
-                || block.observed_tail.with(|observed| unsafe { *observed }) > position
-            {
+            // SAFETY: consumer only; written when we left the block.
+            if block.observed_tail.with(|observed| unsafe { *observed }) > position {
                 return;
             }
             let next = block.next.load(Ordering::Relaxed);
             // SAFETY: consumer only.
             self.head.oldest.with_mut(|block| unsafe { *block = next });
             block.next.store(ptr::null_mut(), Ordering::Relaxed);
-            block.released.store(false, Ordering::Relaxed);
             for slot in &block.slots {
                 slot.ready.store(false, Ordering::Relaxed);
             }
@@ -257,7 +253,7 @@ impl<T> Queue<T> {
     }
 
     fn append_or_free(&self, block: *mut Block<T>) {
-        let mut last = self.tail.block.load(Ordering::Acquire);
+        let mut last = self.tail.newest.load(Ordering::Acquire);
         // The end is near: after a few steps a fresh allocation later is cheaper than the walk now.
         for _ in 0..3 {
             // SAFETY: only this thread gives blocks back, so all reachable ones live.

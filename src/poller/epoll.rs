@@ -165,6 +165,8 @@ impl Epoll {
                 registration.interest = interest;
                 registration.nested = Some(instance);
                 registry.nested.insert(number, token);
+                // The instance, too, may have got the number of an fd that was closed before its event.
+                registry.take_over(number, token);
                 self.note_unusual(registry);
                 Ok(())
             }
@@ -182,11 +184,11 @@ impl Epoll {
         let orphaned = std::mem::take(&mut registration.orphaned);
         if let Some(instance) = registration.nested.take() {
             // Closing the instance, the only reference to it, removes all of it.
-            registry.nested.remove(&instance.as_raw_fd());
+            let number = instance.as_raw_fd();
+            registry.nested.remove(&number);
+            registry.disown(number, token);
         } else {
-            if registry.owners.get(fd as usize).copied().flatten() == Some(token) {
-                registry.owners[fd as usize] = None;
-            }
+            registry.disown(fd, token);
             if !orphaned && control(&self.main, libc::EPOLL_CTL_DEL, fd, 0, 0).is_err() {
                 registry.ghosts.insert(token);
             }
@@ -313,6 +315,12 @@ impl Registry {
             } else {
                 self.ghosts.insert(registration.token);
             }
+        }
+    }
+
+    fn disown(&mut self, fd: i32, token: u64) {
+        if let Some(owner) = self.owners.get_mut(fd as usize) {
+            owner.take_if(|owner| *owner == token);
         }
     }
 
