@@ -20,6 +20,7 @@ pub(crate) struct Local {
     pub(crate) wheel: Box<Wheel>,
     /// Timers armed since the last reading of the clock.
     pub(crate) arming: List,
+    pub(crate) arming_count: Cell<u32>,
     /// Timers that are due in this iteration.
     pub(crate) expired: List,
 
@@ -75,6 +76,7 @@ impl Local {
         Local {
             wheel: Wheel::new(now),
             arming: List::new(),
+            arming_count: Cell::new(0),
             expired: List::new(),
             ready: RefCell::new(Vec::new()),
             ready_position: Cell::new(0),

@@ -1,9 +1,9 @@
 //! Timers: one-shot and periodic.
 //!
 //! A timer's truth is its deadline: 0 when disarmed, [`NEVER`] when armed for ever, [`ARMING`] between an
-//! `enable` on the loop and the end of that callback. Timers armed in one callback share one reading of the
-//! clock, taken when it returns: that is late enough never to fire early, and costs a burst of timers next to
-//! nothing.
+//! `enable` on the loop and the end of that callback. Timers armed in one callback share readings of the clock,
+//! taken when it returns and after every [`BATCH`] of them: that is late enough never to fire early, and costs a
+//! burst of timers next to nothing.
 //!
 //! The claim of a one-shot timer's callback leaves zero behind, that of a periodic one's `ARMING`: it arms
 //! itself for the next tick only if it still finds that, so it never undoes another thread's disable.
@@ -23,6 +23,9 @@ use super::wheel::Entry;
 /// A deadline that is armed but does not come.
 pub(crate) const NEVER: Nanos = u64::MAX;
 const ARMING: Nanos = 1;
+
+/// How many timers share a reading of the clock: enough to make it cheap, few enough to be still in the cache.
+const BATCH: u32 = 32;
 
 /// The entry comes first: the wheel's pointers are pointers to the cell. While the truth is [`ARMING`], its
 /// deadline holds the delay that was asked for.
@@ -52,7 +55,10 @@ pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> 
 impl Cell<TimerKind> {
     pub(crate) fn enable(&self, delay: Nanos) {
         match self.core.access() {
-            Access::Running(on_loop) => self.arm_later(&on_loop, delay),
+            Access::Running(on_loop) => {
+                self.arm_later(&on_loop, delay);
+                on_loop.arm_a_full_batch();
+            }
             Access::Direct(direct) => {
                 self.arm_later(&direct.on_loop(), delay);
                 direct.on_loop().wake_on_release.set(true);
@@ -129,7 +135,17 @@ impl OnLoop<'_> {
         }
     }
 
+    /// In a long row of `enable` calls the first must not wait for the last.
+    #[inline]
+    fn arm_a_full_batch(self) {
+        self.arming_count.set(self.arming_count.get() + 1);
+        if self.arming_count.get() >= BATCH {
+            self.arm_all();
+        }
+    }
+
     fn arm_all(self) {
+        self.arming_count.set(0);
         let now = self.core.clock.now();
         while let Some(links) = self.arming.pop_front() {
             // SAFETY: the links are the cell's first field, and a linked cell is alive.
