@@ -16,7 +16,9 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export CARGO_TARGET_DIR="$PWD/target/asan"
 
 # The sanitizer's runtime must be in the program itself, so doc tests (each a program of its own) stay out.
-cargo +nightly test --quiet --locked --target "$target" --lib --tests
+# One test takes all address space away so that no thread can start; the sanitizer itself cannot live so.
+cargo +nightly test --quiet --locked --target "$target" --lib --tests -- \
+  --skip o3_a_start_that_the_system_refuses_stops_those_started
 
 cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMCP_EVENT_SANITIZE=address -DMCP_EVENT_CARGO_PROFILE=dev \
   -DMCP_EVENT_CARGO_TOOLCHAIN=nightly -DMCP_EVENT_RUST_TARGET="$target" -DMCP_EVENT_CARGO_TARGET_DIR="$CARGO_TARGET_DIR"
