@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::*;
-use mcp_event::{Dispatcher, FileReady, Trigger};
+use mcp_event::{Dispatcher, FileReady, RunType, Trigger};
 
 /// Goes round until something was logged.
 fn drive<T: Clone + Send + 'static>(dispatcher: &Dispatcher, log: &Log<T>) -> Vec<T> {
@@ -122,12 +122,13 @@ fn p7_outside_run_everything_wakes() {
 fn p7_work_left_over_by_a_run_shows() {
     let (dispatcher, log) = (dispatcher(), Log::new());
     let (handle, note) = (dispatcher.handle(), log.note("after exit"));
-    let last = move || {
+    // After the poll, which takes the earlier wakes in.
+    let timer = dispatcher.create_timer(move || {
         handle.exit();
-        handle.post(note).unwrap();
-    };
-    dispatcher.post(last).unwrap();
-    dispatcher.run(mcp_event::RunType::Block).unwrap();
+        handle.post(note.clone()).unwrap();
+    });
+    timer.enable(Duration::ZERO);
+    dispatcher.run(RunType::Block).unwrap();
     assert!(is_awake(&dispatcher));
     assert_eq!(dispatcher.next_timeout(), Some(Duration::ZERO));
     assert_eq!(drive(&dispatcher, &log), ["after exit"]);
@@ -173,6 +174,7 @@ fn p7_the_poll_fd_survives_what_a_ghost_makes_necessary() {
     assert_eq!(dispatcher.poll_fd().unwrap(), poll_fd);
     let note = Log::new();
     dispatcher.post(note.note("posted")).unwrap();
+    assert!(is_awake(&dispatcher));
     assert_eq!(drive(&dispatcher, &note), ["posted"]);
 }
 
@@ -193,7 +195,7 @@ fn p7_two_dispatchers_nest_one_in_the_other() {
     };
     thread::scope(|scope| {
         scope.spawn(|| inner.post(post).unwrap());
-        outer.run(mcp_event::RunType::Block).unwrap();
+        outer.run(RunType::Block).unwrap();
     });
     assert_eq!(log.take(), ["inner post"]);
 }

@@ -3,10 +3,10 @@
 mod common;
 
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::*;
 use mcp_event::{Dispatcher, FileReady, Handle, Refusal, RunType, Trigger};
@@ -239,6 +239,41 @@ fn p7_no_wake_is_ever_lost() {
     let (done, result) = mpsc::channel();
     throw(&loops[0].dispatcher, &loops[1].dispatcher, 0, done);
     assert_eq!(soon(&result), ROUNDS);
+}
+
+#[test]
+fn p7_no_wake_is_lost_whenever_it_comes() {
+    const ROUNDS: usize = 2_000;
+    let (background, done) = (Background::start(dispatcher()), Arc::new(AtomicUsize::new(0)));
+    let dispatcher = &background.dispatcher;
+    let count = || {
+        let done = done.clone();
+        move || _ = done.fetch_add(1, Ordering::SeqCst)
+    };
+    let callback = dispatcher.create_schedulable_callback(count());
+    let timer = dispatcher.create_timer(count());
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let told = count();
+    let event = dispatcher
+        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, move |_| told())
+        .unwrap();
+    let wakers: [&dyn Fn(); 5] = [
+        &|| dispatcher.post(count()).unwrap(),
+        &|| callback.schedule_next_iteration(),
+        &|| timer.enable(Duration::ZERO),
+        &|| event.activate(FileReady::READ).unwrap(),
+        &|| dispatcher.deferred_delete(OnDrop::boxed(count())),
+    ];
+    for round in 0..ROUNDS * wakers.len() {
+        // A little later each time, to meet the loop at each step on its way to sleep.
+        (0..round / wakers.len() % 512).for_each(|_| std::hint::spin_loop());
+        wakers[round % wakers.len()]();
+        let limit = Instant::now() + Duration::from_secs(30);
+        while done.load(Ordering::SeqCst) == round {
+            assert!(Instant::now() < limit, "lost in round {round}");
+            thread::yield_now();
+        }
+    }
 }
 
 #[test]
