@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Error, Pool, Refusal, Worker, set_worker_panic_handler};
+use mcp_event::{Error, Pool, Refusal, Watchdog, Worker, set_worker_panic_handler};
 
 /// Runs `work` on the worker's loop and waits for it.
 fn on_worker<R: Send + 'static>(worker: &Worker, work: impl FnOnce() -> R + Send + 'static) -> R {
@@ -198,15 +198,20 @@ fn o3_start_and_stop_all() {
 
 #[test]
 fn o3_stop_signals_all_before_it_waits_for_any() {
+    struct Farewell(mpsc::Sender<()>);
+    impl Watchdog for Farewell {
+        fn touch(&self) {}
+    }
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
     let pool = Pool::new(2).unwrap();
     pool.start(None).unwrap();
-    // The first worker's last callback waits for the second worker's end.
+    // The first worker's last callback waits for the end of the second, which lets its watchdog go.
     let (ended, has_ended) = mpsc::channel();
-    let timer = pool.worker(1).unwrap().dispatcher().handle();
-    let witness = move || {
-        let farewell = OnDrop::boxed(move || ended.send(()).unwrap());
-        timer.deferred_delete(farewell);
-    };
+    pool.worker(1).unwrap().dispatcher().register_watchdog(Arc::new(Farewell(ended)), Duration::ZERO);
     let (waiting, is_waiting) = mpsc::channel();
     let last = move || {
         waiting.send(()).unwrap();
@@ -214,7 +219,6 @@ fn o3_stop_signals_all_before_it_waits_for_any() {
     };
     pool.worker(0).unwrap().dispatcher().post(last).unwrap();
     soon(&is_waiting);
-    pool.worker(1).unwrap().dispatcher().post(witness).unwrap();
     pool.stop();
 }
 
