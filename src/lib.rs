@@ -6,13 +6,17 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 
+pub mod actor;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
 mod poller;
+#[cfg(feature = "servers")]
+pub mod server;
 mod sync;
+pub mod task;
 mod worker;
 
 pub use dispatcher::{
