@@ -379,6 +379,10 @@ impl Handle {
         self.core.next_timeout().map(Duration::from_nanos)
     }
 
+    pub(crate) fn new(core: Arc<Core>) -> Handle {
+        Handle { core }
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }

@@ -12,6 +12,7 @@ use super::closure::Failure;
 use super::core::Core;
 use super::deferred::Deferred;
 use super::list::List;
+use super::post::Task;
 use super::watchdog::Registration;
 use super::wheel::Wheel;
 use crate::poller::Ready;
@@ -38,6 +39,9 @@ pub(crate) struct Local {
     pub(crate) current: List,
     pub(crate) current_due: List,
     schedules: Cell<u64>,
+
+    /// Jobs that the loop's own thread queued for actors and tasks: a post without the atomics.
+    pub(crate) mail: RefCell<VecDeque<Task>>,
 
     pub(crate) deferred: RefCell<VecDeque<Deferred>>,
     /// The batch that is being flushed; not empty between flushes only after a panic.
@@ -88,6 +92,7 @@ impl Local {
             current: List::new(),
             current_due: List::new(),
             schedules: Cell::new(0),
+            mail: RefCell::new(VecDeque::new()),
             deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),
             flushing: Cell::new(false),

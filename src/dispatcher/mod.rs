@@ -10,8 +10,8 @@
 //! 5. Expired timers, by deadline.
 //! 6. Activated file events.
 //! 7. Callbacks scheduled for this iteration in an earlier one.
-//! 8. The tail: deferred deletes, a batch of posts, deferred deletes, callbacks scheduled for "the current
-//!    iteration"; again until nothing is left or the budget is spent.
+//! 8. The tail: deferred deletes, a batch of posts, the actors' mail, deferred deletes, callbacks scheduled for
+//!    "the current iteration"; again until nothing is left or the budget is spent.
 //!
 //! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
 
@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use api::{Builder, Dispatcher, Handle, RunType};
-pub(crate) use clock::Nanos;
+pub(crate) use clock::{Nanos, nanos};
 pub use clock::SimulatedClock;
 pub use file_event::FileEvent;
 pub use schedulable::SchedulableCallback;
@@ -223,6 +223,7 @@ impl OnLoop<'_> {
             self.stop_if_failed()?;
             self.flush_deferred(&mut budget)?;
             self.run_posts(end, &mut budget)?;
+            self.run_mail(&mut budget)?;
             self.flush_deferred(&mut budget)?;
             self.run_current(schedules, &mut budget)?;
             let unfinished = self.core.posts.begin() < end || self.core.commands_begin() < commands_end;
@@ -309,6 +310,7 @@ impl OnLoop<'_> {
 
     fn has_tail_work(self) -> bool {
         !self.core.posts.is_empty()
+            || !self.mail.borrow().is_empty()
             || self.core.has_commands()
             || self.has_deferred()
             || !self.current.is_empty()

@@ -1,7 +1,7 @@
 //! Posts: closures from any thread, run on the loop in the order they were posted.
 
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::atomic::Ordering;
 
 use super::Budget;
@@ -67,6 +67,19 @@ impl Task {
         size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>()
     }
 
+    fn new<T: Job>(job: T) -> Task {
+        let mut task = MaybeUninit::uninit();
+        if Self::fits::<T>() {
+            // SAFETY: valid for writing, and it fits.
+            unsafe { Task::store(task.as_mut_ptr(), job) };
+        } else {
+            // SAFETY: as above; a box fits.
+            unsafe { Task::store(task.as_mut_ptr(), Box::new(job)) };
+        }
+        // SAFETY: `store` wrote both fields.
+        unsafe { task.assume_init() }
+    }
+
     /// Writes a task for `job` to `place`.
     ///
     /// # Safety
@@ -99,10 +112,35 @@ impl Drop for Task {
 impl Core {
     /// Queues a job, or gives it back with the reason.
     pub(crate) fn post<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
-        if let Err(refusal) = self.admit() {
-            self.stats.posts_refused.add(1);
+        match self.admit() {
+            Ok(()) => self.enqueue(job),
+            Err(refusal) => {
+                self.stats.posts_refused.add(1);
+                return Err((refusal, job));
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a job that the bound of the queue is not meant for: what keeps count of its own, as mailboxes do.
+    /// From the loop's own thread it goes to the mail, else to the posts; either way behind all that this
+    /// thread queued before.
+    pub(crate) fn mail<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
+        if let Err(refusal) = self.admit_unbounded() {
             return Err((refusal, job));
         }
+        if let Some(on_loop) = self.running_here() {
+            on_loop.mail.borrow_mut().push_back(Task::new(job));
+            return Ok(());
+        }
+        if self.post_bound.is_some() {
+            self.bounded_posts.fetch_add(1, Ordering::Relaxed);
+        }
+        self.enqueue(job);
+        Ok(())
+    }
+
+    fn enqueue<T: Job>(&self, job: T) {
         if Task::fits::<T>() {
             // SAFETY: the queue gives a place to write to, and it fits.
             self.posts.push_with(|place| unsafe { Task::store(place, job) });
@@ -116,16 +154,20 @@ impl Core {
         if !self.accepting.load(Ordering::SeqCst) {
             self.drop_late_posts();
         }
-        Ok(())
     }
 
-    fn admit(&self) -> Result<(), Refusal> {
+    fn admit_unbounded(&self) -> Result<(), Refusal> {
         if !self.accepting.load(Ordering::SeqCst) {
             return Err(Refusal::Closed);
         }
         if self.is_forked() {
             return Err(Refusal::Forked);
         }
+        Ok(())
+    }
+
+    fn admit(&self) -> Result<(), Refusal> {
+        self.admit_unbounded()?;
         if let Some(bound) = self.post_bound
             && self.bounded_posts.fetch_add(1, Ordering::Relaxed) >= bound
         {
@@ -162,10 +204,38 @@ impl OnLoop<'_> {
         Ok(())
     }
 
-    /// Takes all posts out without running them, for the caller to drop.
+    /// Runs the mail that is there now, or until the budget is spent.
+    pub(crate) fn run_mail(self, budget: &mut Budget) -> Outcome {
+        let count = self.mail.borrow().len();
+        for _ in 0..count {
+            if budget.is_spent() {
+                break;
+            }
+            self.touch_watchdog();
+            let Some(task) = self.mail.borrow_mut().pop_front() else { break };
+            let mut task = ManuallyDrop::new(task);
+            // SAFETY: it is a task, and `ManuallyDrop` lets nobody drop it again.
+            let outcome = unsafe { Task::run(&raw mut *task) };
+            self.after_callback(outcome)?;
+            budget.spend();
+        }
+        Ok(())
+    }
+
+    /// The run ends: its mail joins the posts, so that the next run finds all in the order it was queued.
+    pub(crate) fn mail_to_posts(self) {
+        for task in self.mail.take() {
+            if self.core.post_bound.is_some() {
+                self.core.bounded_posts.fetch_add(1, Ordering::Relaxed);
+            }
+            self.core.posts.push(task);
+        }
+    }
+
+    /// Takes all posts and mail out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
         let end = self.core.posts.end();
-        let mut taken = Vec::new();
+        let mut taken: Vec<_> = self.mail.take().into();
         while self.core.posts.begin() < end {
             // SAFETY: the place holds a task, and is read once.
             match self.next_post(|place| unsafe { place.read() }) {

@@ -1,1 +1,3 @@
 //! Futures on dispatchers.
+
+pub(crate) mod oneshot;

@@ -1,0 +1,569 @@
+//! The children of one actor: who is there, who is started again, in which order they end.
+//!
+//! This is the decision alone. It runs under the lock of its actor, on whichever thread brings the news, calls
+//! nobody, and answers with [`Action`]s that the caller performs after the lock is released. Time and chance
+//! are parameters, so that it can be tested exactly.
+//!
+//! Children are known by numbers that grow in the order of their adoption. A group that is restarted together is first
+//! stopped, the youngest first and one at a time, then started, the eldest first and one at a time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::Reason;
+use super::supervision::{Backoff, Restart, Strategy, Supervision};
+use crate::dispatcher::{Nanos, nanos};
+
+/// How often a child may be started again within a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Intensity {
+    /// None: as often as it takes.
+    pub(crate) max_restarts: Option<u32>,
+    pub(crate) window: Nanos,
+}
+
+/// What a child is to its family.
+pub(crate) trait Child: Clone {
+    fn restart(&self) -> Restart;
+    /// Its own, in the place of the family's.
+    fn backoff(&self) -> Option<Backoff>;
+    /// Its own: when it is passed, the child is given up, and its family goes on.
+    fn intensity(&self) -> Option<Intensity>;
+    fn stop_limit(&self) -> Nanos;
+}
+
+/// How an actor is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// After the messages that are queued.
+    Drain,
+    /// After the one that it handles.
+    Now,
+}
+
+/// A number for something that is waited for.
+pub(crate) type Wait = u64;
+
+/// What is to be done after a decision.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Action<C> {
+    Start(C),
+    /// Ask it to stop; `leaves`: for good.
+    Stop { child: C, how: Stop, leaves: bool },
+    /// Its time to stop is over: end it without waiting.
+    CutOff { child: C, leaves: bool },
+    /// It is down, and is not started again.
+    Retire(C),
+    /// Call [`Family::elapsed`] after the time.
+    Wait(Wait, Nanos),
+    /// No need to.
+    Forget(Wait),
+    /// The actor itself fails, and its own family decides.
+    Fail,
+    /// The last child is gone, as [`Family::stop_all`] asked.
+    AllGone,
+}
+
+/// What becomes of a child that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Restarts,
+    Ends,
+    /// It failed more often than its own intensity allows.
+    GivenUp,
+    /// It is not known any more, or known to be down.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Starting,
+    Running,
+    /// Down, until its backoff has elapsed.
+    Waiting,
+    Stopping {
+        /// It is not to be started again.
+        leaves: bool,
+    },
+    /// Down, until its group is started.
+    Held,
+}
+
+struct Member<C> {
+    child: C,
+    state: State,
+    /// Only those that have ended once need it; most never do.
+    record: Option<Box<Record>>,
+}
+
+/// What is known of a child's former lives.
+#[derive(Default)]
+struct Record {
+    attempt: u32,
+    started: Nanos,
+    restarts: VecDeque<Nanos>,
+    wait: Option<Wait>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    Restart(u64),
+    Group,
+    StopLimit(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Stopping,
+    Waiting(Wait),
+    /// This one's start is awaited, or nobody's.
+    Starting(Option<u64>),
+}
+
+/// Children that are restarted together.
+struct Group {
+    members: BTreeSet<u64>,
+    step: Step,
+    delay: Duration,
+}
+
+pub(crate) struct Family<C> {
+    supervision: Supervision,
+    /// The children are strangers to each other: failures are counted for each by itself.
+    is_root: bool,
+    members: BTreeMap<u64, Member<C>>,
+    restarts: VecDeque<Nanos>,
+    group: Option<Group>,
+    ending: Ending,
+    waits: BTreeMap<Wait, Waited>,
+    next_wait: Wait,
+}
+
+type Actions<C> = Vec<Action<C>>;
+
+impl<C: Child> Family<C> {
+    pub(crate) fn new(supervision: Supervision, is_root: bool) -> Family<C> {
+        Family {
+            supervision,
+            is_root,
+            members: BTreeMap::new(),
+            restarts: VecDeque::new(),
+            group: None,
+            ending: Ending::No,
+            waits: BTreeMap::new(),
+            next_wait: 0,
+        }
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending != Ending::No
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The children, the eldest first.
+    pub(crate) fn children(&self) -> impl Iterator<Item = &C> {
+        self.members.values().map(|member| &member.child)
+    }
+
+    /// Takes in a child that the caller starts.
+    pub(crate) fn adopt(&mut self, number: u64, child: C) {
+        self.members.insert(number, Member { child, state: State::Running, record: None });
+    }
+
+    /// Takes in a child that [`Family::start_in_order`] is to start.
+    pub(crate) fn adopt_held(&mut self, number: u64, child: C) {
+        self.members.insert(number, Member { child, state: State::Held, record: None });
+    }
+
+    /// Starts those that are held, the eldest first, each after the one before has started.
+    pub(crate) fn start_in_order(&mut self) -> Actions<C> {
+        let held = |(number, member): (&u64, &Member<C>)| (member.state == State::Held).then_some(*number);
+        let members: BTreeSet<_> = self.members.iter().filter_map(held).collect();
+        self.group = Some(Group { members, step: Step::Starting(None), delay: Duration::ZERO });
+        let mut actions = Vec::new();
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// A child that was to say so has started.
+    pub(crate) fn started(&mut self, number: u64, now: Nanos) -> Actions<C> {
+        let mut actions = Vec::new();
+        let Some(member) = self.members.get_mut(&number) else { return actions };
+        if member.state == State::Starting {
+            member.state = State::Running;
+        }
+        if let Some(record) = &mut member.record {
+            record.started = now;
+        }
+        if let Some(group) = &mut self.group
+            && group.step == Step::Starting(Some(number))
+        {
+            group.step = Step::Starting(None);
+            self.advance(&mut actions);
+        }
+        actions
+    }
+
+    /// A child ended. `random` is between 0 and 1.
+    pub(crate) fn exited(
+        &mut self,
+        number: u64,
+        reason: &Reason,
+        now: Nanos,
+        random: f64,
+    ) -> (Fate, Actions<C>) {
+        let mut actions = Vec::new();
+        let Some(member) = self.members.get(&number) else { return (Fate::Unknown, actions) };
+        let fate = match member.state {
+            State::Held | State::Waiting => return (Fate::Unknown, actions),
+            State::Stopping { leaves } => self.stopped(number, leaves, &mut actions),
+            State::Starting | State::Running if self.is_ending() => {
+                self.remove(number, &mut actions);
+                Fate::Ends
+            }
+            State::Starting | State::Running => self.ended(number, reason, now, random, &mut actions),
+        };
+        self.advance(&mut actions);
+        (fate, actions)
+    }
+
+    /// A child that was asked to stop has done so.
+    fn stopped(&mut self, number: u64, leaves: bool, actions: &mut Actions<C>) -> Fate {
+        if leaves || self.restart_of(number) == Restart::Temporary {
+            self.remove(number, actions);
+            Fate::Ends
+        } else {
+            self.end_wait(number, actions);
+            self.set(number, State::Held);
+            Fate::Restarts
+        }
+    }
+
+    /// A child ended of itself.
+    fn ended(
+        &mut self,
+        number: u64,
+        reason: &Reason,
+        now: Nanos,
+        random: f64,
+        actions: &mut Actions<C>,
+    ) -> Fate {
+        let again = match self.restart_of(number) {
+            Restart::Permanent => true,
+            Restart::Transient => reason.is_failure(),
+            Restart::Temporary => false,
+        };
+        if !again {
+            self.remove(number, actions);
+            return Fate::Ends;
+        }
+        match self.count_restart(number, now) {
+            Count::Within => {}
+            Count::ChildsPassed => {
+                self.remove(number, actions);
+                return Fate::GivenUp;
+            }
+            Count::FamilysPassed => {
+                self.remove(number, actions);
+                actions.push(Action::Fail);
+                return Fate::Ends;
+            }
+        }
+        let delay = self.next_delay(number, now, random);
+        match self.supervision.strategy {
+            Strategy::OneForOne => self.restart_alone(number, delay, actions),
+            Strategy::OneForAll => self.restart_group(number, 0, delay, actions),
+            Strategy::RestForOne => self.restart_group(number, number, delay, actions),
+        }
+        Fate::Restarts
+    }
+
+    fn restart_alone(&mut self, number: u64, delay: Duration, actions: &mut Actions<C>) {
+        if let Some(group) = &mut self.group
+            && group.members.contains(&number)
+        {
+            // It failed while its family was being started: the rest waits for it as before.
+            group.step = Step::Starting(None);
+            group.members.remove(&number);
+        }
+        if delay.is_zero() {
+            self.start(number, actions);
+        } else {
+            self.set(number, State::Waiting);
+            self.wait_for(number, Waited::Restart(number), nanos(delay), actions);
+        }
+    }
+
+    /// All from `first` on are stopped, and then started; one that waits to be started waits with them.
+    fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
+        self.set(failed, State::Held);
+        let mut members: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        if let Some(former) = self.end_group(actions) {
+            members.extend(former.members.into_iter().filter(|member| self.members.contains_key(member)));
+            delay = delay.max(former.delay);
+        }
+        self.group = Some(Group { members, step: Step::Stopping, delay });
+    }
+
+    /// Asks one child to stop, for good.
+    pub(crate) fn stop(&mut self, number: u64, how: Stop) -> Actions<C> {
+        let mut actions = Vec::new();
+        match self.members.get(&number).map(|member| member.state) {
+            None => {}
+            Some(State::Waiting | State::Held) => self.retire(number, &mut actions),
+            Some(State::Starting | State::Running) => self.ask_to_stop(number, how, true, &mut actions),
+            Some(State::Stopping { .. }) => {
+                self.set(number, State::Stopping { leaves: true });
+                if let (Stop::Now, Some(child)) = (how, self.child(number)) {
+                    actions.push(Action::Stop { child, how, leaves: true });
+                }
+            }
+        }
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// Asks all children to stop, the youngest first; [`Action::AllGone`] when none is left.
+    pub(crate) fn stop_all(&mut self) -> Actions<C> {
+        let mut actions = Vec::new();
+        if self.ending == Ending::No {
+            self.ending = Ending::Yes;
+        }
+        self.end_group(&mut actions);
+        let is_down = |member: &Member<C>| matches!(member.state, State::Waiting | State::Held);
+        let down: Vec<_> = self.members.iter().filter(|(_, m)| is_down(m)).map(|(number, _)| *number).collect();
+        down.into_iter().for_each(|number| self.retire(number, &mut actions));
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// The actor begins a new life: it may have children again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.ending = Ending::No;
+        self.restarts.clear();
+    }
+
+    /// A wait is over.
+    pub(crate) fn elapsed(&mut self, wait: Wait) -> Actions<C> {
+        let mut actions = Vec::new();
+        match self.waits.remove(&wait) {
+            None => return actions,
+            Some(Waited::Restart(number)) => self.start(number, &mut actions),
+            Some(Waited::Group) => {
+                if let Some(group) = &mut self.group {
+                    group.step = Step::Starting(None);
+                }
+            }
+            Some(Waited::StopLimit(number)) => {
+                let Some(member) = self.members.get(&number) else { return actions };
+                let leaves = member.state == State::Stopping { leaves: true };
+                actions.push(Action::CutOff { child: member.child.clone(), leaves });
+                self.stopped(number, leaves, &mut actions);
+            }
+        }
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// Takes the next steps of what goes on one child at a time.
+    fn advance(&mut self, actions: &mut Actions<C>) {
+        if self.is_ending() {
+            return self.advance_ending(actions);
+        }
+        while let Some(group) = &self.group {
+            match group.step {
+                Step::Waiting(_) | Step::Starting(Some(_)) => return,
+                Step::Stopping => {
+                    let youngest = group.members.iter().rev().copied().find_map(|number| {
+                        let state = self.members.get(&number)?.state;
+                        (state != State::Held).then_some((number, state))
+                    });
+                    match youngest {
+                        Some((_, State::Stopping { .. })) => return,
+                        Some((number, State::Waiting)) => {
+                            self.end_wait(number, actions);
+                            self.set(number, State::Held);
+                        }
+                        Some((number, _)) => return self.ask_to_stop(number, Stop::Now, false, actions),
+                        None => self.wait_for_group(actions),
+                    }
+                }
+                Step::Starting(None) => {
+                    let held = |number: &u64| {
+                        self.members.get(number).is_some_and(|member| member.state == State::Held)
+                    };
+                    let eldest = group.members.iter().copied().find(held);
+                    match (eldest, &mut self.group) {
+                        (Some(number), Some(group)) => {
+                            group.step = Step::Starting(Some(number));
+                            self.start(number, actions);
+                        }
+                        _ => self.group = None,
+                    }
+                }
+            }
+        }
+    }
+
+    fn advance_ending(&mut self, actions: &mut Actions<C>) {
+        let Some((number, member)) = self.members.last_key_value() else {
+            if self.ending == Ending::Yes {
+                self.ending = Ending::Done;
+                actions.push(Action::AllGone);
+            }
+            return;
+        };
+        let number = *number;
+        match member.state {
+            State::Stopping { leaves: true } => {}
+            State::Stopping { leaves: false } => self.set(number, State::Stopping { leaves: true }),
+            _ => self.ask_to_stop(number, Stop::Drain, true, actions),
+        }
+    }
+
+    fn wait_for_group(&mut self, actions: &mut Actions<C>) {
+        let delay = self.group.as_ref().map_or(Duration::ZERO, |group| group.delay);
+        let step = if delay.is_zero() {
+            Step::Starting(None)
+        } else {
+            Step::Waiting(self.wait(Waited::Group, nanos(delay), actions))
+        };
+        if let Some(group) = &mut self.group {
+            group.step = step;
+            group.delay = Duration::ZERO;
+        }
+    }
+
+    fn ask_to_stop(&mut self, number: u64, how: Stop, leaves: bool, actions: &mut Actions<C>) {
+        self.set(number, State::Stopping { leaves });
+        let Some(child) = self.child(number) else { return };
+        let limit = child.stop_limit();
+        actions.push(Action::Stop { child, how, leaves });
+        if limit < Nanos::MAX {
+            self.wait_for(number, Waited::StopLimit(number), limit, actions);
+        }
+    }
+
+    fn start(&mut self, number: u64, actions: &mut Actions<C>) {
+        self.end_wait(number, actions);
+        self.set(number, State::Starting);
+        actions.extend(self.child(number).map(Action::Start));
+    }
+
+    /// Whether there may be one more restart; counts it.
+    fn count_restart(&mut self, number: u64, now: Nanos) -> Count {
+        let familys = Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
+        let own = self.child(number).and_then(|child| child.intensity());
+        let own = own.or(self.is_root.then_some(familys));
+        let childs = self.members.get_mut(&number).map(Member::record);
+        let (intensity, restarts, passed) = match (own, childs) {
+            (Some(own), Some(record)) => (own, &mut record.restarts, Count::ChildsPassed),
+            _ => (familys, &mut self.restarts, Count::FamilysPassed),
+        };
+        let Some(max) = intensity.max_restarts else { return Count::Within };
+        restarts.retain(|restart| now.saturating_sub(*restart) <= intensity.window);
+        restarts.push_back(now);
+        if restarts.len() > max as usize { passed } else { Count::Within }
+    }
+
+    fn next_delay(&mut self, number: u64, now: Nanos, random: f64) -> Duration {
+        let own = self.child(number).and_then(|child| child.backoff());
+        let backoff = own.unwrap_or(self.supervision.backoff);
+        let Some(member) = self.members.get_mut(&number) else { return Duration::ZERO };
+        let record = member.record();
+        if now.saturating_sub(record.started) >= nanos(backoff.reset_after) {
+            record.attempt = 0;
+        }
+        let delay = backoff.delay(record.attempt, random);
+        record.attempt = record.attempt.saturating_add(1);
+        // Until it has started again, there is no life of it to measure.
+        record.started = now;
+        delay
+    }
+
+    fn child(&self, number: u64) -> Option<C> {
+        self.members.get(&number).map(|member| member.child.clone())
+    }
+
+    fn restart_of(&self, number: u64) -> Restart {
+        self.members.get(&number).map_or(Restart::Temporary, |member| member.child.restart())
+    }
+
+    fn set(&mut self, number: u64, state: State) {
+        if let Some(member) = self.members.get_mut(&number) {
+            member.state = state;
+        }
+    }
+
+    fn wait(&mut self, what: Waited, delay: Nanos, actions: &mut Actions<C>) -> Wait {
+        let wait = self.next_wait;
+        self.next_wait += 1;
+        self.waits.insert(wait, what);
+        actions.push(Action::Wait(wait, delay));
+        wait
+    }
+
+    /// Waits for something that a child's next step ends.
+    fn wait_for(&mut self, number: u64, what: Waited, delay: Nanos, actions: &mut Actions<C>) {
+        let wait = self.wait(what, delay, actions);
+        if let Some(member) = self.members.get_mut(&number) {
+            member.record().wait = Some(wait);
+        }
+    }
+
+    fn end_group(&mut self, actions: &mut Actions<C>) -> Option<Group> {
+        let group = self.group.take()?;
+        if let Step::Waiting(wait) = group.step {
+            self.waits.remove(&wait);
+            actions.push(Action::Forget(wait));
+        }
+        Some(group)
+    }
+
+    fn end_wait(&mut self, number: u64, actions: &mut Actions<C>) {
+        let record = self.members.get_mut(&number).and_then(|member| member.record.as_mut());
+        if let Some(wait) = record.and_then(|record| record.wait.take()) {
+            self.waits.remove(&wait);
+            actions.push(Action::Forget(wait));
+        }
+    }
+
+    fn remove(&mut self, number: u64, actions: &mut Actions<C>) {
+        self.end_wait(number, actions);
+        self.members.remove(&number);
+        if let Some(group) = &mut self.group {
+            group.members.remove(&number);
+            if group.step == Step::Starting(Some(number)) {
+                group.step = Step::Starting(None);
+            }
+        }
+    }
+
+    fn retire(&mut self, number: u64, actions: &mut Actions<C>) {
+        actions.extend(self.child(number).map(Action::Retire));
+        self.remove(number, actions);
+    }
+}
+
+impl<C> Member<C> {
+    fn record(&mut self) -> &mut Record {
+        self.record.get_or_insert_default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    Yes,
+    /// And all are gone.
+    Done,
+}
+
+enum Count {
+    Within,
+    ChildsPassed,
+    FamilysPassed,
+}

@@ -1,0 +1,401 @@
+//! Actors: messages, life, timers, requests.
+
+mod common;
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mcp_event::actor::{
+    Actor, ActorResult, ActorState, AskError, BoxError, Context, FindError, Function, Placement, Reason,
+    ReplyTo, Spec, SpawnError, Stopping, System, Why,
+};
+use mcp_event::{Dispatcher, RunType, SimulatedClock};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn add(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+/// Tells its log all that it lives through.
+struct Diary {
+    log: Log,
+}
+
+enum Entry {
+    Note(&'static str),
+    Later(Duration, &'static str),
+    Every(Duration, &'static str),
+    Fail(&'static str),
+    Panic(&'static str),
+    Stop,
+    Sum(u32, u32, ReplyTo<u32>),
+    Ignore(ReplyTo<u32>),
+    Spawn(&'static str),
+    Work(Box<dyn FnOnce() + Send>),
+}
+
+impl Diary {
+    fn new(log: &Log) -> Diary {
+        Diary { log: log.clone() }
+    }
+}
+
+impl Actor for Diary {
+    type Message = Entry;
+
+    fn started(&mut self, _: &mut Context<'_, Self>) -> ActorResult {
+        self.log.add("started");
+        Ok(())
+    }
+
+    fn handle(&mut self, entry: Entry, context: &mut Context<'_, Self>) -> ActorResult {
+        match entry {
+            Entry::Note(text) => self.log.add(text),
+            Entry::Later(delay, text) => {
+                context.after(delay, Entry::Note(text));
+            }
+            Entry::Every(delay, text) => {
+                context.every(delay, move || Entry::Note(text));
+            }
+            Entry::Fail(text) => return Err(text.into()),
+            Entry::Panic(text) => panic!("{text}"),
+            Entry::Stop => context.stop(),
+            Entry::Sum(a, b, reply) => reply.send(a + b),
+            Entry::Ignore(reply) => drop(reply),
+            Entry::Spawn(name) => {
+                let log = self.log.clone();
+                context.start(Spec::new(move || Diary::new(&log)).name(name))?;
+            }
+            Entry::Work(work) => work(),
+        }
+        Ok(())
+    }
+
+    fn stopping(&mut self, _: &mut Context<'_, Self>) -> Result<Stopping, BoxError> {
+        self.log.add("stopping");
+        Ok(Stopping::Now)
+    }
+
+    fn stopped(&mut self, reason: &Reason) {
+        self.log.add(format!("stopped: {reason}"));
+    }
+}
+
+impl Drop for Diary {
+    fn drop(&mut self) {
+        self.log.add("dropped");
+    }
+}
+
+/// A system on one loop in simulated time, which the test runs.
+struct Stage {
+    clock: SimulatedClock,
+    dispatcher: Dispatcher,
+    system: System,
+    log: Log,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let clock = SimulatedClock::new();
+        let dispatcher = Dispatcher::builder("stage").clock(&clock).build().unwrap();
+        let system = System::builder().on([dispatcher.handle()]).build().unwrap();
+        Stage { clock, dispatcher, system, log: Log::default() }
+    }
+
+    fn run(&self) -> Vec<String> {
+        self.dispatcher.run(RunType::NonBlock).unwrap();
+        self.log.take()
+    }
+
+    fn advance(&self, by: Duration) -> Vec<String> {
+        self.clock.advance(by);
+        self.run()
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn messages_are_handled_in_order_after_the_start() {
+    let stage = Stage::new();
+    let diary = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    diary.tell(Entry::Note("a")).unwrap();
+    diary.tell(Entry::Note("b")).unwrap();
+    assert_eq!(diary.state(), ActorState::Starting);
+    assert_eq!(diary.queue_depth(), 2);
+    assert_eq!(stage.run(), ["started", "a", "b"]);
+    assert_eq!(diary.state(), ActorState::Running);
+    assert_eq!(diary.queue_depth(), 0);
+}
+
+#[test]
+fn a_stop_drains_and_a_stop_now_does_not() {
+    let stage = Stage::new();
+    let diary = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    diary.tell(Entry::Note("a")).unwrap();
+    diary.stop();
+    let late = diary.tell(Entry::Note("late")).unwrap_err();
+    assert_eq!(late.why, Why::Stopped);
+    assert!(matches!(late.message, Entry::Note("late")));
+    assert_eq!(stage.run(), ["started", "a", "stopping", "stopped: it was stopped", "dropped"]);
+    assert_eq!(diary.state(), ActorState::Stopped);
+
+    let diary = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    stage.run();
+    diary.tell(Entry::Note("unheard")).unwrap();
+    diary.stop_now();
+    assert_eq!(stage.run(), ["stopping", "stopped: it was stopped", "dropped"]);
+    assert_eq!(diary.queue_depth(), 0);
+}
+
+#[test]
+fn a_failure_is_the_actors_alone() {
+    let stage = Stage::new();
+    let broken = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    let other = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    broken.tell(Entry::Panic("oh")).unwrap();
+    other.tell(Entry::Note("fine")).unwrap();
+    assert_eq!(stage.run(), ["started", "started", "dropped", "fine"]);
+    assert_eq!(broken.state(), ActorState::Stopped);
+    assert_eq!(other.state(), ActorState::Running);
+}
+
+#[test]
+fn a_restarted_actor_keeps_its_mail() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let spec = Spec::new(move || Diary::new(&log)).name("diary");
+    let diary = stage.system.start(spec).unwrap();
+    diary.tell(Entry::Fail("oh")).unwrap();
+    diary.tell(Entry::Note("survives")).unwrap();
+    assert_eq!(stage.run(), ["started", "dropped", "started", "survives"]);
+    let tree = stage.system.tree();
+    assert_eq!((tree.actors[0].restarts, tree.actors[0].handled), (1, 2));
+    assert_eq!(tree.actors[0].name.as_deref(), Some("diary"));
+}
+
+#[test]
+fn mail_that_is_not_kept_goes_to_the_hook() {
+    let stage = Stage::new();
+    let (log, dead) = (stage.log.clone(), stage.log.clone());
+    let spec = Spec::new(move || Diary::new(&log)).discard_mail_on_failure().dead_letters(move |entry| {
+        if let Entry::Note(text) = entry {
+            dead.add(format!("dead: {text}"));
+        }
+    });
+    let diary = stage.system.start(spec).unwrap();
+    diary.tell(Entry::Fail("oh")).unwrap();
+    diary.tell(Entry::Note("lost")).unwrap();
+    assert_eq!(stage.run(), ["started", "dropped", "dead: lost", "started"]);
+    diary.tell(Entry::Note("heard")).unwrap();
+    assert_eq!(stage.run(), ["heard"]);
+}
+
+#[test]
+fn a_bounded_mailbox_refuses_and_a_send_waits_for_room() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let diary = stage.system.start(Spec::new(move || Diary::new(&log)).mailbox(2)).unwrap();
+    diary.tell(Entry::Note("1")).unwrap();
+    diary.tell(Entry::Note("2")).unwrap();
+    let full = diary.tell(Entry::Note("3")).unwrap_err();
+    assert_eq!(full.why, Why::Full);
+    let (sent, has_sent) = mpsc::channel();
+    let patient = diary.clone();
+    let sender = std::thread::spawn(move || {
+        for text in ["4", "5", "6"] {
+            patient.send(Entry::Note(text)).wait().unwrap();
+            sent.send(()).unwrap();
+        }
+    });
+    let mut heard = Vec::new();
+    while heard.len() < 6 {
+        heard.extend(stage.run());
+    }
+    assert_eq!(heard, ["started", "1", "2", "4", "5", "6"]);
+    sender.join().unwrap();
+    assert_eq!(has_sent.iter().count(), 3);
+}
+
+#[test]
+fn a_sender_that_waits_is_told_of_the_end() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let diary = stage.system.start(Spec::new(move || Diary::new(&log)).mailbox(0)).unwrap();
+    let waiting = diary.clone();
+    let sender = std::thread::spawn(move || waiting.send(Entry::Note("never")).wait());
+    stage.run();
+    diary.stop();
+    stage.run();
+    assert_eq!(sender.join().unwrap().unwrap_err().why, Why::Stopped);
+}
+
+#[test]
+fn requests_are_answered_or_say_why_not() {
+    let system = System::new(1).unwrap();
+    let log = Log::default();
+    let diary = system.spawn(Diary::new(&log)).unwrap();
+    assert_eq!(diary.ask(|reply| Entry::Sum(40, 2, reply)).wait(), Ok(42));
+    assert_eq!(diary.ask(Entry::Ignore).wait(), Err(AskError::NoReply));
+    let (go, wait_for_it) = mpsc::channel::<()>();
+    diary.tell(Entry::Work(Box::new(move || assert!(wait_for_it.recv().is_err())))).unwrap();
+    let mut slow = diary.ask(|reply| Entry::Sum(1, 1, reply));
+    assert_eq!(slow.wait_timeout(Duration::from_millis(1)), Err(AskError::TimedOut));
+    drop(go);
+    assert_eq!(slow.wait_timeout(Duration::MAX), Ok(2));
+    let ended = diary.ended();
+    diary.stop();
+    assert!(matches!(ended.wait(), Ok(Reason::Stopped)));
+    assert_eq!(diary.ask(Entry::Ignore).wait(), Err(AskError::Refused(Why::Stopped)));
+}
+
+#[test]
+fn a_loop_does_not_wait_for_itself() {
+    let system = System::new(1).unwrap();
+    let diary = system.spawn(Diary::new(&Log::default())).unwrap();
+    let (result, outcome) = mpsc::channel();
+    let asks_itself = diary.clone();
+    let work = move || result.send(asks_itself.ask(|reply| Entry::Sum(1, 1, reply)).wait()).unwrap();
+    diary.tell(Entry::Work(Box::new(work))).unwrap();
+    assert_eq!(outcome.recv().unwrap(), Err(AskError::OnLoop));
+}
+
+#[test]
+fn timers_send_messages_until_the_life_ends() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let diary = stage.system.start(Spec::new(move || Diary::new(&log))).unwrap();
+    diary.tell(Entry::Later(SECOND, "once")).unwrap();
+    diary.tell(Entry::Every(SECOND * 2, "tick")).unwrap();
+    assert_eq!(stage.run(), ["started"]);
+    assert_eq!(stage.advance(SECOND), ["once"]);
+    assert_eq!(stage.advance(SECOND), ["tick"]);
+    assert_eq!(stage.advance(SECOND * 2), ["tick"]);
+    diary.tell(Entry::Fail("oh")).unwrap();
+    assert_eq!(stage.run(), ["dropped", "started"]);
+    assert!(stage.advance(SECOND * 10).is_empty());
+}
+
+#[test]
+fn children_end_before_their_parent_the_youngest_first() {
+    let stage = Stage::new();
+    struct Child(Log, &'static str);
+    impl Actor for Child {
+        type Message = ();
+        fn handle(&mut self, (): (), _: &mut Context<'_, Self>) -> ActorResult {
+            Ok(())
+        }
+        fn stopped(&mut self, _: &Reason) {
+            self.0.add(self.1);
+        }
+    }
+    struct Parent(Log);
+    impl Actor for Parent {
+        type Message = ();
+        fn started(&mut self, context: &mut Context<'_, Self>) -> ActorResult {
+            for name in ["first", "second", "third"] {
+                context.spawn(Child(self.0.clone(), name))?;
+            }
+            Ok(())
+        }
+        fn handle(&mut self, (): (), _: &mut Context<'_, Self>) -> ActorResult {
+            Ok(())
+        }
+        fn stopped(&mut self, _: &Reason) {
+            self.0.add("parent");
+        }
+    }
+    let parent = stage.system.spawn(Parent(stage.log.clone())).unwrap();
+    stage.run();
+    assert_eq!(stage.system.tree().actors[0].children.len(), 3);
+    parent.stop();
+    assert_eq!(stage.run(), ["third", "second", "first", "parent"]);
+    assert!(stage.system.tree().actors.is_empty());
+}
+
+#[test]
+fn names_are_unique_and_typed() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let diary = stage.system.start(Spec::once(Diary::new(&log)).name("diary")).unwrap();
+    let again = stage.system.start(Spec::once(Diary::new(&log)).name("diary"));
+    assert_eq!(again.unwrap_err(), SpawnError::NameTaken("diary".into()));
+    assert_eq!(stage.system.find::<Entry>("diary").unwrap(), diary);
+    assert_eq!(stage.system.find::<Entry>("nobody").unwrap_err(), FindError::Unknown("nobody".into()));
+    assert!(matches!(stage.system.find::<u32>("diary"), Err(FindError::OtherMessages { .. })));
+    diary.stop();
+    stage.run();
+    assert!(stage.system.find::<Entry>("diary").is_err());
+    stage.system.start(Spec::once(Diary::new(&log)).name("diary")).unwrap();
+}
+
+#[test]
+fn placement_is_checked() {
+    let system = System::new(2).unwrap();
+    let nowhere = system.start(Spec::once(Diary::new(&Log::default())).place(Placement::Worker(2)));
+    assert_eq!(nowhere.unwrap_err(), SpawnError::NoWorker { worker: 2, workers: 2 });
+    for worker in 0..2 {
+        let (sender, receiver) = mpsc::channel();
+        let tells_its_thread = Function::new(move |(), _| {
+            sender.send(std::thread::current().name().map(String::from))?;
+            Ok(())
+        });
+        let actor = system.start(Spec::once(tells_its_thread).place(Placement::Worker(worker))).unwrap();
+        actor.tell(()).unwrap();
+        assert_eq!(receiver.recv().unwrap(), Some(format!("worker_{worker}")));
+    }
+}
+
+#[test]
+fn a_system_without_loops_is_refused() {
+    assert!(System::new(0).is_err());
+    assert!(System::builder().on([]).build().is_err());
+}
+
+#[test]
+fn a_stopped_system_starts_nothing() {
+    let system = System::new(1).unwrap();
+    let diary = system.spawn(Diary::new(&Log::default())).unwrap();
+    system.stop().unwrap();
+    system.stop().unwrap();
+    assert_eq!(diary.state(), ActorState::Stopped);
+    assert_eq!(system.spawn(Diary::new(&Log::default())).unwrap_err(), SpawnError::Stopping);
+}
+
+#[test]
+fn many_threads_tell_one_actor() {
+    const EACH: usize = 10_000;
+    let system = System::new(2).unwrap();
+    let mut next = [0; 4];
+    let mut left = 4 * EACH;
+    let (done, is_done) = mpsc::channel();
+    let counter = system
+        .spawn(Function::new(move |(sender, n): (usize, usize), _| {
+            assert_eq!(next[sender], n, "each sender's order is kept");
+            next[sender] += 1;
+            left -= 1;
+            if left == 0 {
+                done.send(())?;
+            }
+            Ok(())
+        }))
+        .unwrap();
+    std::thread::scope(|scope| {
+        for sender in 0..4 {
+            let counter = counter.clone();
+            scope.spawn(move || (0..EACH).for_each(|n| counter.tell((sender, n)).unwrap()));
+        }
+    });
+    is_done.recv().unwrap();
+}
