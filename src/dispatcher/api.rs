@@ -293,7 +293,7 @@ impl Handle {
     }
 
     /// Refuses posts from now on, until the next `run()`, and drops what is queued without running it: posts,
-    /// deferred objects, the watchdog. Handles stay armed. If another thread runs the loop, it is made to leave
+    /// deferred objects, tasks, the watchdog. Handles stay armed. If another thread runs the loop, it is made to leave
     /// first.
     pub fn shutdown(&self) {
         self.core.shut_down();
@@ -377,6 +377,10 @@ impl Handle {
     /// readable; `None`: for ever. Zero while another thread runs the loop.
     pub fn next_timeout(&self) -> Option<Duration> {
         self.core.next_timeout().map(Duration::from_nanos)
+    }
+
+    pub(crate) fn new(core: Arc<Core>) -> Handle {
+        Handle { core }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

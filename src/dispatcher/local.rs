@@ -39,6 +39,9 @@ pub(crate) struct Local {
     pub(crate) current_due: List,
     schedules: Cell<u64>,
 
+    /// The tasks whose work lives, each a reference to it.
+    pub(crate) tasks: List,
+
     pub(crate) deferred: RefCell<VecDeque<Deferred>>,
     /// The batch that is being flushed; not empty between flushes only after a panic.
     pub(crate) deferred_batch: RefCell<VecDeque<Deferred>>,
@@ -88,6 +91,7 @@ impl Local {
             current: List::new(),
             current_due: List::new(),
             schedules: Cell::new(0),
+            tasks: List::new(),
             deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),
             flushing: Cell::new(false),
