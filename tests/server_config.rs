@@ -2,7 +2,6 @@
 
 #![cfg(feature = "servers")]
 
-use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs, process};
 
@@ -60,14 +59,6 @@ fn assert_faults(cases: &[(&str, FaultKind, &str)]) {
 fn assert_server_faults(cases: &[(&str, FaultKind, &str)]) {
     for (members, kind, message) in cases {
         assert_faults(&[(&text_of(members), *kind, &format!("$.mcpServers.a{message}"))]);
-    }
-}
-
-#[track_caller]
-fn stdio(members: &str) -> (String, Vec<String>, Vec<(String, String)>, Option<PathBuf>) {
-    match server(members).transport {
-        Transport::Stdio { command, args, env, cwd } => (command, args, env, cwd),
-        other => panic!("{other:?}"),
     }
 }
 
@@ -142,10 +133,11 @@ fn defaults_are_overlaid_key_by_key() {
 
 #[test]
 fn variables_are_replaced_everywhere_but_in_keys() {
-    let (command, args, env, cwd) = stdio(
+    let stdio = server(
         r#""command": "${HOME}/bin/x", "args": ["--token=${TOKEN}", "${NONE:-none}", "$$HOME"],
            "env": {"${HOME}": "${TOKEN}"}, "cwd": "${HOME}""#,
     );
+    let Transport::Stdio { command, args, env, cwd } = stdio.transport else { panic!() };
     assert_eq!((command.as_str(), cwd), ("/home/ada/bin/x", Some("/home/ada".into())));
     assert_eq!(args, ["--token=s3cret", "none", "$HOME"]);
     assert_eq!(env, [pair("${HOME}", "s3cret")]);
@@ -229,11 +221,7 @@ fn a_document_of_another_shape_is_refused() {
     assert_faults(&[
         ("[]", WrongType, "$: expected an object, found an array"),
         ("{}", Missing, "$: \"mcpServers\" is missing"),
-        (
-            r#"{"mcpservers": {}}"#,
-            Missing,
-            "$: \"mcpServers\" is missing; did you mean it by \"mcpservers\"?",
-        ),
+        (r#"{"mcpservers": {}}"#, Missing, "$: \"mcpServers\" is missing; is \"mcpservers\" meant to be it?"),
         (r#"{"mcpServers": []}"#, WrongType, "$.mcpServers: expected an object, found an array"),
         (r#"{"mcpServers": {"a": "x"}}"#, WrongType, "$.mcpServers.a: expected an object, found a string"),
         (r#"{"mcpServers": {}, "state": true}"#, WrongType, "$.state: expected an object, found a boolean"),

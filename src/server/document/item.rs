@@ -121,7 +121,7 @@ impl<'a> Object<'a> {
     pub(crate) fn required(&mut self, key: &'static str) -> Result<Item<'a>, Fault> {
         self.optional(key).ok_or_else(|| {
             let similar = nearest(key, self.members.keys().map(String::as_str));
-            let hint = similar.map(|found| format!("; did you mean it by \"{found}\"?")).unwrap_or_default();
+            let hint = similar.map(|found| format!("; is \"{found}\" meant to be it?")).unwrap_or_default();
             self.fault(FaultKind::Missing, format!("\"{key}\" is missing{hint}"))
         })
     }

@@ -4,7 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::{Desired, Event, EventKind, LATEST, ProcessRecord, ProcessStamp, ServerState, State};
+use super::{
+    Desired, Event, EventKind, LATEST, ProcessRecord, ProcessStamp, ServerState, State, unix_millis,
+};
 use crate::server::document::{self, Fault, Item};
 
 /// The version that is written, and the only one that is read.
@@ -32,7 +34,7 @@ pub(super) fn encode(state: &State) -> String {
 }
 
 fn encode_server(server: &ServerState) -> Value {
-    let event = |event: &Event| json!({"atMs": event.unix_millis(), "event": word(&EVENTS, &event.kind), "reason": event.reason});
+    let event = |event: &Event| json!({"atMs": unix_millis(event.at), "event": word(&EVENTS, &event.kind), "reason": event.reason});
     let process = |process: &ProcessRecord| {
         json!({
             "server": encode_stamp(process.server),

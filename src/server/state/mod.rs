@@ -119,13 +119,15 @@ impl Event {
     /// An event. The time loses what is below a millisecond, the reason what is beyond
     /// [`REASON_BYTES`](Self::REASON_BYTES).
     pub fn new(at: SystemTime, kind: EventKind, reason: impl Into<String>) -> Event {
-        let millis = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().min(LATEST.into()));
         let mut reason = reason.into();
-        reason.truncate(reason.floor_char_boundary(Self::REASON_BYTES));
-        Event { at: UNIX_EPOCH + Duration::from_millis(millis as u64), kind, reason }
+        let whole = |end: &usize| reason.is_char_boundary(*end);
+        let end = (0..=Self::REASON_BYTES.min(reason.len())).rev().find(whole).unwrap_or(0);
+        reason.truncate(end);
+        Event { at: UNIX_EPOCH + Duration::from_millis(unix_millis(at)), kind, reason }
     }
+}
 
-    fn unix_millis(&self) -> u64 {
-        self.at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().min(LATEST.into()) as u64)
-    }
+/// The milliseconds since 1970, brought into the range that a file may hold.
+fn unix_millis(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().min(LATEST.into()) as u64)
 }
