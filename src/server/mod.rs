@@ -2,13 +2,14 @@
 
 mod config;
 mod document;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the actor of a server"))]
+#[allow(dead_code)]
 mod json_rpc;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the actor of a server"))]
+mod launch;
+#[allow(dead_code)]
 mod line_reader;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the actor of a server"))]
+#[allow(dead_code)]
 mod log_ring;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the actor of a server"))]
+#[allow(dead_code)]
 mod metrics;
 mod state;
 
@@ -18,6 +19,10 @@ pub use config::{
 };
 pub use document::{Fault, FaultKind};
 pub use json_rpc::{Id, RpcError};
+pub use launch::{
+    Launch, LaunchError, Launched, Launcher, Leftover, LocalLauncher, Process, ProcessEvent, ProcessId,
+    ProcessIdentity,
+};
 pub use log_ring::LogLine;
 pub use metrics::{
     LatencyHistogram, MethodMetrics, MetricsSnapshot, RequestOutcome, ServerCounts, ServerMetrics,
