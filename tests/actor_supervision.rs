@@ -1,6 +1,5 @@
 //! Supervision, through the public API: restarts, backoff, escalation, order, time limits, links, names.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use mcp_event::actor::{
     Restart, Signal, SpawnError, Spec, Stopping, Strategy, Supervision, Supervisor, System, SystemHandle,
     Why,
 };
-use mcp_event::{Dispatcher, Handle, RunType, SimulatedClock};
+use mcp_event::{Dispatcher, RunType, SimulatedClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -100,6 +99,7 @@ impl Stage {
 }
 
 /// An actor that does as it is told, and logs the turns of its life under its name.
+#[derive(Clone)]
 struct Part {
     log: Log,
     name: String,
@@ -114,42 +114,25 @@ enum Act {
     Fail,
     Panic,
     Stop,
-    Do(Box<dyn FnOnce(&mut Context<'_, Part>) + Send>),
+    Do(Work),
 }
 
+type Work = Box<dyn FnOnce(&mut Context<'_, Part>) + Send>;
+
 fn part(log: &Log, name: &str) -> Spec<Part> {
-    let (log, own_name) = (log.clone(), name.to_string());
-    let make = move || Part {
-        log: log.clone(),
-        name: own_name.clone(),
-        bad_starts: Arc::default(),
-        is_stubborn: false,
-    };
-    Spec::new(make).name(name)
+    clumsy(log, name, &Arc::default())
 }
 
 /// Fails to start for the first few times.
-fn clumsy(log: &Log, name: &str, bad_starts: usize) -> Spec<Part> {
-    let (log, own_name) = (log.clone(), name.to_string());
-    let bad_starts = Arc::new(AtomicUsize::new(bad_starts));
-    let make = move || Part {
-        log: log.clone(),
-        name: own_name.clone(),
-        bad_starts: bad_starts.clone(),
-        is_stubborn: false,
-    };
-    Spec::new(make).name(name)
+fn clumsy(log: &Log, name: &str, bad_starts: &Arc<AtomicUsize>) -> Spec<Part> {
+    let part =
+        Part { log: log.clone(), name: name.into(), bad_starts: bad_starts.clone(), is_stubborn: false };
+    Spec::new(move || part.clone()).name(name)
 }
 
 fn stubborn(log: &Log, name: &str) -> Spec<Part> {
-    let (log, own_name) = (log.clone(), name.to_string());
-    let make = move || Part {
-        log: log.clone(),
-        name: own_name.clone(),
-        bad_starts: Arc::default(),
-        is_stubborn: true,
-    };
-    Spec::new(make).name(name)
+    let part = Part { log: log.clone(), name: name.into(), bad_starts: Arc::default(), is_stubborn: true };
+    Spec::new(move || part.clone()).name(name)
 }
 
 impl Actor for Part {
@@ -314,7 +297,7 @@ fn who_has_no_parent_is_given_up_by_itself() {
 fn a_backoff_grows_while_it_fails_and_begins_anew_after_a_long_life() {
     let backoff = Backoff { jitter: 0.0, ..Backoff::exponential(SECOND, SECOND * 4) };
     let stage = Stage::with(Supervision::default().unlimited());
-    stage.system.start(clumsy(&stage.log, "clumsy", 4).backoff(backoff)).unwrap();
+    stage.system.start(clumsy(&stage.log, "clumsy", &Arc::new(4.into())).backoff(backoff)).unwrap();
     let failed = "clumsy restarts: it failed: cannot start";
     assert_eq!(stage.run(), [failed]);
     assert_eq!(stage.find("clumsy").state(), ActorState::Restarting);
@@ -333,7 +316,7 @@ fn a_backoff_grows_while_it_fails_and_begins_anew_after_a_long_life() {
 fn jitter_keeps_within_its_share() {
     let stage = Stage::with(Supervision::default().backoff(Backoff::exponential(SECOND * 4, SECOND * 100)));
     for i in 0..50 {
-        stage.system.start(clumsy(&stage.log, &format!("{i}"), 1)).unwrap();
+        stage.system.start(clumsy(&stage.log, &format!("{i}"), &Arc::new(1.into()))).unwrap();
     }
     stage.run();
     assert!(stage.advance(SECOND * 3 - Duration::from_nanos(1)).is_empty());
@@ -390,16 +373,7 @@ fn the_rest_of_a_team_waits_for_one_that_fails_to_start() {
     let (first, second) = (stage.log.clone(), stage.log.clone());
     let backoff = Backoff { jitter: 0.0, ..Backoff::exponential(SECOND, SECOND) };
     let bad_starts = Arc::new(AtomicUsize::new(2));
-    let base = move || {
-        let (log, bad_starts) = (first.clone(), bad_starts.clone());
-        let make = move || Part {
-            log: log.clone(),
-            name: "base".into(),
-            bad_starts: bad_starts.clone(),
-            is_stubborn: false,
-        };
-        Spec::new(make).name("base").backoff(backoff)
-    };
+    let base = move || clumsy(&first, "base", &bad_starts).backoff(backoff);
     let team = Supervisor::new().child(base).child(move || part(&second, "top"));
     stage.system.start(team.spec(Supervision::default())).unwrap();
     let failed = "base restarts: it failed: cannot start";
@@ -842,11 +816,11 @@ impl Actor for Chaos {
 
 #[test]
 fn chaos_on_four_workers_ends_in_order() {
-    let counts: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
-    let cut_off = counts.clone();
+    let cut_off = Log::default();
+    let events = cut_off.clone();
     let hook = move |event: &Event<'_>| {
         if let Event::CutOff { actor } = event {
-            *cut_off.lock().unwrap().entry(actor.to_string()).or_default() += 1;
+            events.add(actor.to_string());
         }
     };
     let system = System::builder().workers(4).supervise(Supervision::default().unlimited()).on_event(hook);
@@ -885,7 +859,7 @@ fn chaos_on_four_workers_ends_in_order() {
     for name in 0..8 {
         assert!(system.find::<u32>(&format!("{name}")).is_err());
     }
-    assert!(counts.lock().unwrap().is_empty(), "nobody was slow, so nobody is cut off");
+    assert!(cut_off.take().is_empty(), "nobody was slow, so nobody is cut off");
 }
 
 #[test]
@@ -913,11 +887,6 @@ fn senders_that_wait_for_room_all_get_in() {
     assert_eq!(handled.load(Ordering::SeqCst), 4 * EACH);
 }
 
-/// A handle that is shut down again and again, while actors come and go on it.
-fn shut_down(handle: &Handle) {
-    handle.shutdown();
-}
-
 #[test]
 fn loops_that_go_under_working_actors_leave_nobody_waiting() {
     let system = System::builder().workers(3).supervise(Supervision::default().unlimited()).build().unwrap();
@@ -941,7 +910,7 @@ fn loops_that_go_under_working_actors_leave_nobody_waiting() {
             refs.push(actor);
         }
         if i == 100 {
-            shut_down(&loops[1]);
+            loops[1].shutdown();
         }
     }
     system.stop().unwrap();
