@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_event::actor::{
     Actor, ActorResult, ActorState, AskError, BoxError, Context, FindError, Function, Placement, Reason,
-    ReplyTo, Spec, SpawnError, Stopping, System, Why,
+    ReplyTo, SpawnError, Spec, Stopping, System, Why,
 };
 use mcp_event::{Dispatcher, RunType, SimulatedClock};
 

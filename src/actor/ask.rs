@@ -31,9 +31,9 @@ impl fmt::Display for AskError {
             AskError::Refused(why) => why.fmt(f),
             AskError::NoReply => f.write_str("the request was dropped without a reply"),
             AskError::TimedOut => f.write_str("no reply came in time"),
-            AskError::OnLoop => {
-                f.write_str("a loop's own thread cannot wait for a reply: await it, or have it sent as a message")
-            }
+            AskError::OnLoop => f.write_str(
+                "a loop's own thread cannot wait for a reply: await it, or have it sent as a message",
+            ),
         }
     }
 }

@@ -9,8 +9,8 @@ use std::any::{Any, type_name};
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
@@ -137,19 +137,18 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    /// What the actor sends itself with a timer: never refused for want of room.
-    fn tell_itself(&self, message: A::Message) {
-        if !self.base.status.is_closed() {
-            self.base.count_sent_unbounded();
-            drop(self.queue(message));
-        }
+    /// What the actor sends itself: never refused for want of room, and handled also while it stops.
+    pub(crate) fn tell_itself(&self, message: A::Message) {
+        self.base.count_sent_unbounded();
+        // Should its loop be gone, so is the actor.
+        drop(self.queue(message, true));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket(Some(self.shared())), message };
+    fn queue(&self, message: A::Message, is_own: bool) -> Result<(), TellError<A::Message>> {
+        let delivery = Delivery { ticket: Ticket(Some(self.shared())), is_own, message };
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message } = delivery;
+            let Delivery { ticket, message, .. } = delivery;
             ticket.into_cell();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
@@ -157,18 +156,22 @@ impl<A: Actor> Cell<A> {
     }
 
     #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
+    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message, is_own: bool) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
-        self.deliver_slowly(on_loop, message);
+        self.deliver_slowly(on_loop, message, is_own);
     }
 
-    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
+    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message, is_own: bool) {
         let own = self.own(on_loop);
+        if is_own && own.life.get() == Life::Finishing {
+            self.base.count_taken();
+            return self.handle(on_loop, message);
+        }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
         let handles = is_alive && !self.base.status.is_halted();
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
@@ -435,7 +438,8 @@ impl<A: Actor> Cell<A> {
     }
 
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
-        let parked = self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
+        let parked =
+            self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
         for message in parked.into_iter().flatten() {
             self.base.count_taken();
             self.bury(on_loop, message);
@@ -573,6 +577,8 @@ impl<A: Actor> Node for Cell<A> {
 /// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
 struct Delivery<A: Actor> {
     ticket: Ticket<A>,
+    /// The actor sent it to itself.
+    is_own: bool,
     message: A::Message,
 }
 
@@ -596,11 +602,11 @@ impl<A: Actor> Drop for Ticket<A> {
 
 impl<A: Actor> Job for Delivery<A> {
     fn run(self) -> Outcome {
-        let Delivery { ticket, message } = self;
+        let Delivery { ticket, is_own, message } = self;
         if let Some(cell) = ticket.into_cell()
             && let Some(on_loop) = cell.base.core.running_here()
         {
-            cell.deliver(on_loop, message);
+            cell.deliver(on_loop, message, is_own);
         }
         Ok(())
     }
@@ -618,7 +624,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = counted {
             return Err(TellError { why: Why::Full, message });
         }
-        self.queue(message)
+        self.queue(message, false)
     }
 }
 

@@ -49,9 +49,16 @@ pub(crate) type Wait = u64;
 pub(crate) enum Action<C> {
     Start(C),
     /// Ask it to stop; `leaves`: for good.
-    Stop { child: C, how: Stop, leaves: bool },
+    Stop {
+        child: C,
+        how: Stop,
+        leaves: bool,
+    },
     /// Its time to stop is over: end it without waiting.
-    CutOff { child: C, leaves: bool },
+    CutOff {
+        child: C,
+        leaves: bool,
+    },
     /// It is down, and is not started again.
     Retire(C),
     /// Call [`Family::elapsed`] after the time.
@@ -334,7 +341,8 @@ impl<C: Child> Family<C> {
         }
         self.end_group(&mut actions);
         let is_down = |member: &Member<C>| matches!(member.state, State::Waiting | State::Held);
-        let down: Vec<_> = self.members.iter().filter(|(_, m)| is_down(m)).map(|(number, _)| *number).collect();
+        let down: Vec<_> =
+            self.members.iter().filter(|(_, m)| is_down(m)).map(|(number, _)| *number).collect();
         down.into_iter().for_each(|number| self.retire(number, &mut actions));
         self.advance(&mut actions);
         actions
@@ -455,7 +463,8 @@ impl<C: Child> Family<C> {
 
     /// Whether there may be one more restart; counts it.
     fn count_restart(&mut self, number: u64, now: Nanos) -> Count {
-        let familys = Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
+        let familys =
+            Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
         let childs = self.members.get_mut(&number).map(Member::record);

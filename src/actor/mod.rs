@@ -55,7 +55,7 @@ mod watch;
 
 pub use ask::{AskError, Reply, ReplyTo};
 pub use base::{ActorId, ActorState};
-pub use context::{Context, TimerKey};
+pub use context::{Context, Loopback, TimerKey};
 pub use error::{FindError, SpawnError, TellError, Why};
 pub use function::Function;
 pub use reason::{ActorResult, BoxError, Reason};

@@ -12,7 +12,9 @@ use super::base::{Base, Control, Node, Settings, Traits, lock};
 use super::kin::{self, Begin};
 use super::spec::Placement;
 use super::tree::{self, Tree};
-use super::{Actor, ActorId, ActorRef, ActorState, FindError, Reason, Restart, SpawnError, Spec, Supervision};
+use super::{
+    Actor, ActorId, ActorRef, ActorState, FindError, Reason, Restart, SpawnError, Spec, Supervision,
+};
 use crate::dispatcher::core::{Core, inside_callback};
 use crate::dispatcher::{Dispatcher, Handle};
 use crate::error::{Error, Refusal};
@@ -340,12 +342,8 @@ impl Builder {
             on_event: self.on_event,
         });
         let settings = Settings { supervision: Some(self.supervision), ..Settings::default() };
-        let traits = Traits {
-            name: None,
-            bound: 0,
-            restart: Restart::Temporary,
-            settings: Some(Box::new(settings)),
-        };
+        let traits =
+            Traits { name: None, bound: 0, restart: Restart::Temporary, settings: Some(Box::new(settings)) };
         let base = shared.base(keeper_loop.core().clone(), None, traits);
         let root = Root { base, is_stopped: Mutex::new(false), has_stopped: Condvar::new() };
         // It is new, so it has none.
