@@ -44,7 +44,6 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
-        ServerConfiguration = "../docs/server-configuration.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
         Tasks = "../docs/tasks.md",
