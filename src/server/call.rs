@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::actor::ServerMessage;
 use super::json_rpc::RpcError;
-use super::server::ServerMessage;
 use super::status::ServerStatus;
 use crate::actor::{ActorRef, AskError, Reply, ReplyTo};
 

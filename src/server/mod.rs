@@ -3,6 +3,7 @@
 //! [`Servers`] starts what a [`Config`] says, as processes of which nothing is ever left behind, keeps them well,
 //! and carries requests to them.
 
+mod actor;
 mod board;
 mod call;
 mod client;
@@ -20,7 +21,7 @@ mod manager;
 mod memory;
 mod metrics;
 mod open_link;
-mod server;
+
 mod servers;
 mod state;
 mod state_keeper;

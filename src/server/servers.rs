@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::actor::ServerMessage;
 use super::board::{Board, Place};
 use super::call::{Call, CallError, CallOptions};
 use super::collector::{CollectorMessage, MetricsCollector};
@@ -19,7 +20,6 @@ use super::log_ring::LogLine;
 use super::manager::{Manager, ManagerMessage, NoSuchServer};
 use super::memory::{ChangeHook, Memory};
 use super::metrics::{Metrics, MetricsSnapshot};
-use super::server::ServerMessage;
 use super::state::{Desired, State, StateError, StateFile};
 use super::state_keeper::StateKeeper;
 use super::status::{ServerInfo, status_text};
