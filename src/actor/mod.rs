@@ -54,7 +54,7 @@ mod system;
 mod tree;
 mod watch;
 
-pub use ask::{AskError, Reply, ReplyTo};
+pub use ask::{AskError, Reply, ReplyTo, TimedReply};
 pub use asynchronous::{Async, AsyncActor, Inbox, Received};
 pub use base::{ActorId, ActorState};
 pub use context::{Context, Loopback, TimerKey};
