@@ -3,6 +3,7 @@
 //! that cargo uses; flags for the library (sanitizers, instrumentation) are not its own.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, exit};
 
@@ -37,11 +38,9 @@ fn build_guardian() -> Result<(), String> {
         .arg(Path::new(&variable("OUT_DIR")).join("mcp-guardian"))
         .arg("guardian/main.rs");
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
-        compiler.arg("-C").arg({
-            let mut option = std::ffi::OsString::from("linker=");
-            option.push(linker);
-            option
-        });
+        let mut option = OsString::from("-Clinker=");
+        option.push(linker);
+        compiler.arg(option);
     }
     let status = compiler.status().map_err(|error| format!("{compiler:?}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{compiler:?}: {status}")) }

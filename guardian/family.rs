@@ -31,7 +31,7 @@ impl Stat {
     }
 }
 
-/// More generations than any server has; a line of parents that is longer was torn while it was read.
+/// More generations than any server has.
 const GENERATIONS: usize = 1024;
 
 /// All processes of the system, to find the descendants among them.
@@ -60,14 +60,16 @@ impl Family {
     }
 
     fn contains(&self, pid: i32) -> bool {
-        let mut pid = pid;
+        let mut ancestor = pid;
         for _ in 0..GENERATIONS {
-            match Stat::of(pid) {
+            match Stat::of(ancestor) {
                 Some(stat) if stat.parent == self.own_pid => return true,
                 // Process 1, a thread of the kernel, or a process whose parent we cannot see.
                 Some(stat) if stat.parent <= 1 => return false,
-                Some(stat) => pid = stat.parent,
-                None => return false,
+                Some(stat) => ancestor = stat.parent,
+                None if ancestor == pid => return false,
+                // It has ended since its child was looked at, and that has another parent now.
+                None => ancestor = pid,
             }
         }
         false

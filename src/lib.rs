@@ -28,7 +28,7 @@ pub use poller::{FileReady, Trigger};
 pub use worker::{Pool, Worker, set_worker_panic_handler};
 
 /// The programs in the documentation, as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "servers"))]
 mod documentation {
     macro_rules! pages {
         ($($name:ident = $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] struct $name;)* };
@@ -44,9 +44,9 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
-        ServerConfiguration = "../docs/server-configuration.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        ServerConfiguration = "../docs/server-configuration.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -14,7 +14,7 @@ use std::{env, process};
 
 use common::alone;
 use mcp_event::server::{
-    Desired, Event, EventKind, FaultKind, ProcessRecord, ProcessStamp, ServerState, State, StateError,
+    Desired, Event, EventKind, FaultKind, ProcessId, ProcessIdentity, ServerState, State, StateError,
     StateFile,
 };
 
@@ -63,11 +63,12 @@ fn state(number: u64) -> State {
         let server = state.server(&format!("server \"{index}\"\n"));
         server.desired = [None, Some(Desired::Running), Some(Desired::Stopped)][index % 3];
         server.restarts = number;
-        let stamp = ProcessStamp { pid: 1 + index as i32, start_ticks: u64::MAX - number };
-        server.process = (index % 2 == 0).then(|| ProcessRecord {
-            server: stamp,
-            guardian: (index % 4 == 0).then_some(stamp),
-            boot_id: "3b0b7ea4".into(),
+        let process = ProcessId { pid: 1 + index as u32, start: u64::MAX - number };
+        server.process = (index % 2 == 0).then(|| ProcessIdentity {
+            server: process,
+            guardian: process,
+            boot: "3b0b7ea4".into(),
+            launch: format!("launch {number}"),
         });
         for kind in [EventKind::Started, EventKind::Stopped, EventKind::Failed] {
             server.record(Event::new(at(number), kind, format!("because of {number}")));
@@ -149,6 +150,26 @@ fn a_file_has_one_user_at_a_time() {
     assert!(second.to_string().contains("in use"), "{second}");
     drop(file);
     directory.open();
+}
+
+#[test]
+fn a_forked_child_does_not_keep_the_lock() {
+    let directory = Directory::new("forked");
+    let file = directory.open();
+    let (end, keep) = std::io::pipe().unwrap();
+    // SAFETY: the child only waits, and ends without returning.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(keep);
+        let _ = (&end).read(&mut [0]);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    drop(file);
+    directory.open();
+    drop(keep);
+    // SAFETY: waits for the child made above.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
 }
 
 #[test]

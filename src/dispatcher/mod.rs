@@ -41,8 +41,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use api::{Builder, Dispatcher, Handle, RunType};
-pub(crate) use clock::{Nanos, nanos};
 pub use clock::SimulatedClock;
+pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;

@@ -98,15 +98,6 @@ impl LineReader {
         }
     }
 
-    /// Whether the stream is inside a line.
-    pub(crate) fn is_inside_line(&self) -> bool {
-        match self.state {
-            State::Reading => !self.partial.is_empty(),
-            State::HandedOut => false,
-            State::Skipping => true,
-        }
-    }
-
     fn skip(&mut self, more: usize) -> Line<'static> {
         let length = self.partial.len() + more;
         self.partial = Vec::new();
@@ -225,11 +216,9 @@ mod tests {
         for mut chunk in [&b"67890"[..]; 1_000] {
             assert_eq!(reader.next(&mut chunk), None);
             assert_eq!(reader.partial.capacity(), 0);
-            assert!(reader.is_inside_line());
         }
         let mut chunk = &b"\nnext\n"[..];
         assert_eq!(reader.next(&mut chunk), Some(Line::Complete(b"next")));
-        assert!(!reader.is_inside_line());
         assert_eq!(reader.end(), None);
     }
 

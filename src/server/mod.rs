@@ -1,18 +1,35 @@
 //! MCP servers as supervised actors.
+//!
+//! [`Servers`] starts what a [`Config`] says, as processes of which nothing is ever left behind, keeps them well,
+//! and carries requests to them.
 
+mod actor;
+mod board;
+mod call;
+mod client;
+mod collector;
 mod config;
 mod document;
-#[allow(dead_code)]
+mod handshake;
+mod health;
 mod json_rpc;
 mod launch;
-#[allow(dead_code)]
 mod line_reader;
-#[allow(dead_code)]
+mod link;
 mod log_ring;
-#[allow(dead_code)]
+mod manager;
+mod memory;
 mod metrics;
-mod state;
+mod open_link;
 
+mod servers;
+mod state;
+mod state_keeper;
+mod status;
+mod stdio;
+mod working_set;
+
+pub use call::{Call, CallError, CallOptions, Progress, WhenDown};
 pub use config::{
     Backoff, Change, Config, ConfigError, RestartPolicy, RestartSettings, ServerConfig, Settings,
     StateSettings, Transport, Warning,
@@ -27,6 +44,6 @@ pub use log_ring::LogLine;
 pub use metrics::{
     LatencyHistogram, MethodMetrics, MetricsSnapshot, RequestOutcome, ServerCounts, ServerMetrics,
 };
-pub use state::{
-    Desired, Event, EventKind, ProcessRecord, ProcessStamp, ServerState, State, StateError, StateFile,
-};
+pub use servers::{Builder, ServerError, Servers, StartError};
+pub use state::{Desired, Event, EventKind, ServerState, State, StateError, StateFile};
+pub use status::{Peer, ServerInfo, ServerStatus};

@@ -183,6 +183,16 @@ impl Snapshot {
                 processes.insert(pid, stat);
             }
         }
+        // Of some the parent ended since they were looked at, so they have another now.
+        let is_torn = |stat: &Stat| stat.parent != 0 && !processes.contains_key(&stat.parent);
+        let torn: Vec<u32> =
+            processes.iter().filter(|(_, stat)| is_torn(stat)).map(|(&pid, _)| pid).collect();
+        for pid in torn {
+            match Stat::of(pid) {
+                Ok(stat) => processes.insert(pid, stat),
+                Err(_) => processes.remove(&pid),
+            };
+        }
         Ok(Snapshot(processes))
     }
 

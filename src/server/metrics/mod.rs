@@ -45,8 +45,8 @@ impl Metrics {
 }
 
 /// Something that a server did, or that was done to it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Measured<'a> {
+#[derive(Debug, Clone)]
+pub(crate) enum Measured {
     /// It is ready, so long after its process began.
     Started(Duration),
     /// It did not get ready.
@@ -60,7 +60,7 @@ pub(crate) enum Measured<'a> {
     /// It did not.
     Unhealthy,
     /// A request came to its end, after so long.
-    Request(&'a str, RequestOutcome, Duration),
+    Request(String, RequestOutcome, Duration),
     /// It sent a notification.
     Notification,
     /// It sent a line that is no message.
@@ -84,10 +84,10 @@ struct Figures {
 }
 
 impl ServerFigures {
-    pub(crate) fn record(&self, measured: Measured<'_>) {
+    pub(crate) fn record(&self, measured: &Measured) {
         let figures = &mut *lock(&self.0);
         let counts = &mut figures.counts;
-        match measured {
+        match *measured {
             Measured::Started(duration) => {
                 counts.starts += 1;
                 figures.start.record(duration);
@@ -100,7 +100,9 @@ impl ServerFigures {
                 figures.ping.record(latency);
             }
             Measured::Unhealthy => counts.health_checks_failed += 1,
-            Measured::Request(method, outcome, latency) => figures.methods.record(method, outcome, latency),
+            Measured::Request(ref method, outcome, latency) => {
+                figures.methods.record(method, outcome, latency)
+            }
             Measured::Notification => counts.notifications += 1,
             Measured::Malformed => counts.malformed += 1,
             Measured::Oversized => counts.oversized += 1,
@@ -182,9 +184,9 @@ mod tests {
     #[test]
     fn figures_of_servers_are_apart_and_shown_by_name() {
         let metrics = Metrics::default();
-        metrics.server("b").record(Measured::Restarted);
-        metrics.server("a").record(Measured::Stopped);
-        metrics.server("a").record(Measured::Stopped);
+        metrics.server("b").record(&Measured::Restarted);
+        metrics.server("a").record(&Measured::Stopped);
+        metrics.server("a").record(&Measured::Stopped);
         let servers = metrics.snapshot().servers;
         let stops: Vec<_> =
             servers.iter().map(|server| (server.name.as_str(), server.counts.stops)).collect();
@@ -209,7 +211,7 @@ mod tests {
             Measured::Oversized,
             Measured::Unsolicited,
         ];
-        measured.into_iter().for_each(|measured| server.record(measured));
+        measured.into_iter().for_each(|measured| server.record(&measured));
         let snapshot = metrics.snapshot().servers.remove(0);
         let once = ServerCounts {
             starts: 1,
@@ -236,7 +238,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let record = |_| metrics.server("a").record(Measured::Notification);
+                    let record = |_| metrics.server("a").record(&Measured::Notification);
                     (0..1_000).for_each(record);
                 });
             }

@@ -4,10 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Desired, Event, EventKind, LATEST, ProcessRecord, ProcessStamp, ServerState, State, unix_millis,
-};
+use super::{Desired, Event, EventKind, LATEST, ServerState, State, unix_millis};
 use crate::server::document::{self, Fault, Item};
+use crate::server::launch::{ProcessId, ProcessIdentity};
 
 /// The version that is written, and the only one that is read.
 const VERSION: u64 = 1;
@@ -35,11 +34,12 @@ pub(super) fn encode(state: &State) -> String {
 
 fn encode_server(server: &ServerState) -> Value {
     let event = |event: &Event| json!({"atMs": unix_millis(event.at), "event": word(&EVENTS, &event.kind), "reason": event.reason});
-    let process = |process: &ProcessRecord| {
+    let process = |process: &ProcessIdentity| {
         json!({
-            "server": encode_stamp(process.server),
-            "guardian": process.guardian.map(encode_stamp),
-            "bootId": process.boot_id,
+            "server": encode_id(process.server),
+            "guardian": encode_id(process.guardian),
+            "boot": process.boot,
+            "launch": process.launch,
         })
     };
     json!({
@@ -50,8 +50,8 @@ fn encode_server(server: &ServerState) -> Value {
     })
 }
 
-fn encode_stamp(stamp: ProcessStamp) -> Value {
-    json!({"pid": stamp.pid, "startTicks": stamp.start_ticks})
+fn encode_id(process: ProcessId) -> Value {
+    json!({"pid": process.pid, "startTicks": process.start})
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
@@ -86,20 +86,21 @@ fn decode_event(item: &Item<'_>) -> Result<Event, Fault> {
     Ok(Event::new(at, object.required("event")?.word(&EVENTS)?, object.required("reason")?.string()?))
 }
 
-fn decode_process(item: &Item<'_>) -> Result<ProcessRecord, Fault> {
+fn decode_process(item: &Item<'_>) -> Result<ProcessIdentity, Fault> {
     let mut object = item.object()?;
-    Ok(ProcessRecord {
-        server: decode_stamp(&object.required("server")?)?,
-        guardian: object.required("guardian")?.or_null(decode_stamp)?,
-        boot_id: object.required("bootId")?.string()?.to_owned(),
+    Ok(ProcessIdentity {
+        server: decode_id(&object.required("server")?)?,
+        guardian: decode_id(&object.required("guardian")?)?,
+        boot: object.required("boot")?.string()?.to_owned(),
+        launch: object.required("launch")?.string()?.to_owned(),
     })
 }
 
 /// Process numbers that mean something else to `kill` do not get in: a damaged file must not end everything.
-fn decode_stamp(item: &Item<'_>) -> Result<ProcessStamp, Fault> {
+fn decode_id(item: &Item<'_>) -> Result<ProcessId, Fault> {
     let mut object = item.object()?;
-    Ok(ProcessStamp {
-        pid: object.required("pid")?.integer(1..=i32::MAX as u64)? as i32,
-        start_ticks: object.required("startTicks")?.integer(0..=u64::MAX)?,
+    Ok(ProcessId {
+        pid: object.required("pid")?.integer(1..=i32::MAX as u64)? as u32,
+        start: object.required("startTicks")?.integer(0..=u64::MAX)?,
     })
 }

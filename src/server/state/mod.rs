@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use error::StateError;
 pub use file::StateFile;
 
+use super::launch::ProcessIdentity;
+
 /// All that is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
@@ -27,7 +29,7 @@ pub struct ServerState {
     /// How often it was restarted, ever.
     pub restarts: u64,
     /// The process that runs, or ran when the manager died.
-    pub process: Option<ProcessRecord>,
+    pub process: Option<ProcessIdentity>,
     history: VecDeque<Event>,
 }
 
@@ -62,26 +64,6 @@ pub enum EventKind {
     Stopped,
     /// It did not start, ended by itself, or had to be ended.
     Failed,
-}
-
-/// What tells a process from another that got its number later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessRecord {
-    /// The server's process.
-    pub server: ProcessStamp,
-    /// The process that watches over it, if there is one.
-    pub guardian: Option<ProcessStamp>,
-    /// The system's boot, as in `/proc/sys/kernel/random/boot_id`.
-    pub boot_id: String,
-}
-
-/// A process number and the time when it was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProcessStamp {
-    /// The process; positive.
-    pub pid: i32,
-    /// Its start in clock ticks since the boot: field 22 of `/proc/<pid>/stat`.
-    pub start_ticks: u64,
 }
 
 impl State {
