@@ -318,8 +318,8 @@ impl<A: Actor> Cell<A> {
         }
         let own = self.own(on_loop);
         let reason = match own.life.get() {
-            Life::Running => Reason::Normal,
-            Life::Draining | Life::Finishing => Reason::Stopped,
+            Life::Running if !self.base.status.is_halted() => Reason::Normal,
+            Life::Running | Life::Draining | Life::Finishing => Reason::Stopped,
             Life::Down | Life::LosingChildren | Life::Ended => return,
         };
         if let Err(reason) = outcome {

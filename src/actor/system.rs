@@ -94,16 +94,13 @@ impl Event<'_> {
 
 type EventHook = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Who has a name.
-type Holder = (ActorId, Weak<dyn Node>);
-
 /// What the actors of a system share.
 pub(crate) struct Shared {
     /// The loops that actors live on; never none.
     loops: Vec<Handle>,
-    /// It knows the system too, so it is kept alive by the [`System`], and by its children.
     /// Counts the time for those that have no loop to count it for them.
     timekeeper: Handle,
+    /// It knows the system too, so it is kept alive by the [`System`], and by its children.
     root: OnceLock<Weak<Root>>,
     names: Mutex<HashMap<Arc<str>, Holder>>,
     next_loop: AtomicUsize,
