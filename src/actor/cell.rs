@@ -15,13 +15,13 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
+use super::delivery::{Delivery, Instruction, Pump, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
-use crate::dispatcher::closure::{Outcome, guarded};
+use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::post::Job;
 use crate::dispatcher::{PeriodicTimer, Timer};
 use crate::error::Refusal;
 
@@ -149,17 +149,16 @@ impl<A: Actor> Cell<A> {
 
     #[inline]
     fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket(Some(self.shared())), sender, message };
+        let delivery = Delivery::new(self.shared(), sender, message);
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message, .. } = delivery;
-            ticket.into_cell();
+            let message = delivery.take_back();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
     #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
+    pub(crate) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
@@ -331,7 +330,7 @@ impl<A: Actor> Cell<A> {
         self.end_children(on_loop);
     }
 
-    fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
+    pub(crate) fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
         let life = own.life.get();
         if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
@@ -526,7 +525,7 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+    pub(crate) fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
         let own = self.own(on_loop);
         let (life, state) = (self.base.life(), own.life.get());
         match control {
@@ -559,7 +558,7 @@ impl<A: Actor> Cell<A> {
     fn recall(self: &Arc<Self>, own: &Own<A>) {
         let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
         for control in early.into_iter().flatten() {
-            drop(self.base.core.mail(Instruction { cell: Some(self.clone()), control: Some(control) }));
+            drop(self.base.core.mail(Instruction::new(self.clone(), control)));
         }
     }
 
@@ -656,10 +655,8 @@ impl<A: Actor> Node for Cell<A> {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         let core = self.base.core.clone();
-        let instruction = Instruction { cell: Some(self), control: Some(control) };
-        core.mail(instruction).map_err(|(refusal, mut instruction)| {
-            // The sender knows, and sees to it.
-            instruction.cell = None;
+        core.mail(Instruction::new(self, control)).map_err(|(refusal, instruction)| {
+            instruction.take_back();
             refusal
         })
     }
@@ -676,49 +673,6 @@ fn wake_reader<A: Actor>(own: &Own<A>) {
     }
 }
 
-/// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
-struct Delivery<A: Actor> {
-    ticket: Ticket<A>,
-    sender: Sender,
-    message: A::Message,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Anybody,
-    Itself,
-}
-
-struct Ticket<A: Actor>(Option<Arc<Cell<A>>>);
-
-impl<A: Actor> Ticket<A> {
-    /// The cell, to count by itself what becomes of the message.
-    #[inline]
-    fn into_cell(mut self) -> Option<Arc<Cell<A>>> {
-        self.0.take()
-    }
-}
-
-impl<A: Actor> Drop for Ticket<A> {
-    fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
-            cell.base.count_taken();
-        }
-    }
-}
-
-impl<A: Actor> Job for Delivery<A> {
-    fn run(self) -> Outcome {
-        let Delivery { ticket, sender, message } = self;
-        if let Some(cell) = ticket.into_cell()
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.deliver(on_loop, sender, message);
-        }
-        Ok(())
-    }
-}
-
 impl<A: Actor> Recipient<A::Message> for Cell<A> {
     #[inline]
     fn tell(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
@@ -732,43 +686,5 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
             return Err(TellError { why: Why::Full, message });
         }
         self.queue(message, Sender::Anybody)
-    }
-}
-
-/// Should the loop be shut down before it arrives, the actor is lost. What is told is told once, so it is gone
-/// when that has been done.
-struct Instruction<A: Actor> {
-    cell: Option<Arc<Cell<A>>>,
-    control: Option<Control>,
-}
-
-impl<A: Actor> Job for Instruction<A> {
-    fn run(mut self) -> Outcome {
-        if let (Some(cell), Some(control)) = (self.cell.take(), self.control.take())
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.obey(on_loop, control);
-        }
-        Ok(())
-    }
-}
-
-impl<A: Actor> Drop for Instruction<A> {
-    fn drop(&mut self) {
-        let is_news = !matches!(self.control, Some(Control::Signal(_)));
-        if let Some(cell) = self.cell.take().filter(|_| is_news) {
-            kin::lost(&cell.node());
-        }
-    }
-}
-
-struct Pump<A: Actor>(Arc<Cell<A>>);
-
-impl<A: Actor> Job for Pump<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.0.base.core.running_here() {
-            self.0.pump(on_loop);
-        }
-        Ok(())
     }
 }
