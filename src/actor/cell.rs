@@ -15,7 +15,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::delivery::{Delivery, Instruction, Pump, Sender};
+use super::delivery::{Delivery, Instruction, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
@@ -285,7 +285,7 @@ impl<A: Actor> Cell<A> {
         if A::PULLS {
             wake_reader(own);
         } else if pumps {
-            drop(self.base.core.mail(Pump(self.clone())));
+            drop(self.base.core.mail(Instruction::new(self.clone(), Control::Pump)));
         }
     }
 
@@ -330,7 +330,7 @@ impl<A: Actor> Cell<A> {
         self.end_children(on_loop);
     }
 
-    pub(crate) fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
+    fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
         let life = own.life.get();
         if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
@@ -543,6 +543,7 @@ impl<A: Actor> Cell<A> {
                     own.rest.borrow_mut().get_or_insert_default().early.push(early);
                 }
             }
+            Control::Pump => self.pump(on_loop),
             Control::Fail(reason) => self.fail(on_loop, reason),
             Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {

@@ -66,7 +66,8 @@ impl<A: Actor> Job for Delivery<A> {
     }
 }
 
-/// What an actor is told by its kin, once. Should the loop be shut down before it arrives, the actor is lost.
+/// What an actor is told by its kin, or by itself, once. Should the loop be shut down before it arrives, the actor
+/// is lost.
 pub(crate) struct Instruction<A: Actor> {
     cell: Option<Arc<Cell<A>>>,
     control: Option<Control>,
@@ -101,17 +102,5 @@ impl<A: Actor> Drop for Instruction<A> {
             let node: Arc<dyn Node> = cell;
             kin::lost(&node);
         }
-    }
-}
-
-/// A turn for what is parked.
-pub(crate) struct Pump<A: Actor>(pub(crate) Arc<Cell<A>>);
-
-impl<A: Actor> Job for Pump<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.0.base().core.running_here() {
-            self.0.pump(on_loop);
-        }
-        Ok(())
     }
 }

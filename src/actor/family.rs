@@ -388,6 +388,21 @@ impl<C: Child> Family<C> {
         actions
     }
 
+    /// The actor is lost, and cannot wait for its children any more: they are asked to stop, and forgotten.
+    pub(crate) fn abandon(&mut self) -> Actions<C> {
+        self.ending = Ending::Done;
+        self.group = None;
+        let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
+        let orphans = std::mem::take(&mut self.members).into_values().rev();
+        actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
+            child: orphan.child,
+            life: orphan.life,
+            how: Stop::Drain,
+            leaves: true,
+        }));
+        actions
+    }
+
     /// The actor begins a new life: it may have children again.
     pub(crate) fn begin_anew(&mut self) {
         self.ending = Ending::No;

@@ -382,6 +382,17 @@ fn who_does_not_stop_in_time_is_cut_off_and_the_rest_goes_on() {
 }
 
 #[test]
+fn children_of_one_that_is_lost_are_stopped_and_forgotten() {
+    let mut scene = Scene::of(Strategy::OneForAll, 1..=3);
+    assert_eq!(scene.fail(2), ["stop 3", "wait 5s"]);
+    let actions = scene.family.abandon();
+    assert_eq!(scene.tell(actions), ["forget", "drain 3 for good", "drain 2 for good", "drain 1 for good"]);
+    assert!(scene.family.is_empty() && scene.waits.is_empty());
+    assert_eq!(scene.exit(1, &Reason::Normal), (Fate::Ends, vec![]));
+    assert!(scene.stop_all().is_empty());
+}
+
+#[test]
 fn the_late_end_of_one_that_was_cut_off_says_nothing_of_its_next_life() {
     let mut scene = Scene::of(Strategy::OneForAll, 1..=2);
     assert_eq!(scene.fail(1), ["stop 2", "wait 5s"]);
