@@ -92,6 +92,8 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl error::Error for Refusal {}
+
 /// A post that was refused, with the closure that did not run.
 pub struct PostError<F> {
     /// Why.

@@ -46,6 +46,7 @@ mod documentation {
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",

@@ -293,7 +293,7 @@ impl Handle {
     }
 
     /// Refuses posts from now on, until the next `run()`, and drops what is queued without running it: posts,
-    /// deferred objects, the watchdog. Handles stay armed. If another thread runs the loop, it is made to leave
+    /// deferred objects, tasks, the watchdog. Handles stay armed. If another thread runs the loop, it is made to leave
     /// first.
     pub fn shutdown(&self) {
         self.core.shut_down();

@@ -21,15 +21,19 @@ impl Failure {
     pub(crate) fn describe(&self) -> String {
         match self {
             Failure::Panic(payload) => {
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                format!("a callback panicked: {}", text.unwrap_or("(no message)"))
+                format!("a callback panicked: {}", panic_message(&**payload))
             }
             Failure::Foreign(exception) => format!("a callback threw: {}", exception.describe()),
             Failure::Destroyed => "a callback destroyed its dispatcher".into(),
             Failure::Forked => "a callback forked, and this is the child".into(),
         }
     }
+}
+
+/// The message that a panic was given.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }
 
 /// Runs `f`; a panic becomes a [`Failure`].

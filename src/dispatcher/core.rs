@@ -11,7 +11,7 @@ use std::cell::Cell as LocalCell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use super::cell::{Cell, Garbage, Kind, Waste};
@@ -81,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
     fork_generation: u32,
+    /// For those who find the core by the loop that their thread runs.
+    me: Weak<Core>,
     local: Local,
 }
 
@@ -127,6 +129,12 @@ pub(crate) fn thread_number() -> u64 {
 /// Whether this thread is inside any dispatcher's `run()`, so that what called us is a callback.
 pub(crate) fn inside_callback() -> bool {
     !INNERMOST.get().is_null()
+}
+
+/// The core of the loop that this thread runs; with nested runs of several dispatchers, the innermost.
+pub(crate) fn current() -> Option<Arc<Core>> {
+    // SAFETY: a loop that this thread runs lives until it leaves it.
+    unsafe { INNERMOST.get().as_ref() }?.me.upgrade()
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
@@ -251,7 +259,7 @@ pub(crate) struct CoreOptions {
 impl Core {
     pub(crate) fn new(options: CoreOptions) -> Arc<Core> {
         let now = options.clock.now();
-        let core = Arc::new(Core {
+        let core = Arc::new_cyclic(|me| Core {
             name: options.name,
             clock: options.clock,
             signals: Inbox::new(options.poller.waker()),
@@ -276,6 +284,7 @@ impl Core {
             tracked: TrackedStack::new(),
             stats: Stats::new(),
             fork_generation: fork::generation(),
+            me: me.clone(),
             local: Local::new(now),
         });
         core.clock.attach(&core);

@@ -42,6 +42,8 @@ pub(crate) struct Local {
 
     /// Jobs that the loop's own thread queued for actors and tasks: a post without the atomics.
     pub(crate) mail: RefCell<VecDeque<Task>>,
+    /// The tasks whose work lives, each a reference to it.
+    pub(crate) tasks: List,
 
     pub(crate) deferred: RefCell<VecDeque<Deferred>>,
     /// The batch that is being flushed; not empty between flushes only after a panic.
@@ -93,6 +95,7 @@ impl Local {
             current_due: List::new(),
             schedules: Cell::new(0),
             mail: RefCell::new(VecDeque::new()),
+            tasks: List::new(),
             deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),
             flushing: Cell::new(false),

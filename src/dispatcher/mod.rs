@@ -22,7 +22,7 @@ pub(crate) mod closure;
 pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
-mod list;
+pub(crate) mod list;
 mod local;
 pub(crate) mod post;
 mod queue;

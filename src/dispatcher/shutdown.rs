@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Budget;
 use super::closure::{Failure, guarded};
 use super::core::{Core, Entered, OnLoop, Purpose};
+use crate::task::Evicted;
 
 /// Destructors may post and defer anew; this many rounds of that are followed.
 const ROUNDS: usize = 1000;
@@ -85,15 +86,17 @@ pub(crate) struct Doomed {
     posts: Vec<super::post::Task>,
     deferred: Vec<super::deferred::Deferred>,
     watchdog: Option<super::watchdog::Registration>,
+    tasks: Vec<Evicted>,
 }
 
 impl Doomed {
     fn is_empty(&self) -> bool {
-        self.posts.is_empty() && self.deferred.is_empty() && self.watchdog.is_none()
+        self.posts.is_empty() && self.deferred.is_empty() && self.watchdog.is_none() && self.tasks.is_empty()
     }
 
-    /// Each destructor by itself, so that one that panics costs only itself.
-    fn destroy(self, dispatcher: &str) {
+    /// Each destructor by itself, so that one that panics costs only itself. `on_loop` is where it was taken.
+    fn destroy(self, on_loop: OnLoop<'_>) {
+        let dispatcher = on_loop.core.name.as_str();
         let report = |outcome: super::closure::Outcome| {
             if let Err(failure) = outcome {
                 tracing::error!(dispatcher, "during shutdown: {}", failure.describe());
@@ -101,6 +104,8 @@ impl Doomed {
         };
         self.deferred.into_iter().for_each(|object| report(object.destroy()));
         self.posts.into_iter().for_each(|post| report(guarded(|| drop(post))));
+        // SAFETY: `on_loop` proves it.
+        self.tasks.into_iter().for_each(|task| unsafe { task.destroy() });
         report(guarded(|| drop(self.watchdog)));
     }
 
@@ -122,7 +127,12 @@ impl OnLoop<'_> {
         self.receive_commands();
         let mut deferred: Vec<_> = self.deferred_batch.take().into();
         deferred.extend(self.deferred.take());
-        Doomed { posts: self.take_posts(), deferred, watchdog: self.replace_watchdog(None) }
+        Doomed {
+            posts: self.take_posts(),
+            deferred,
+            watchdog: self.replace_watchdog(None),
+            tasks: self.take_tasks(),
+        }
     }
 
     fn drop_everything(self) {
@@ -131,7 +141,7 @@ impl OnLoop<'_> {
             if doomed.is_empty() {
                 return;
             }
-            doomed.destroy(&self.core.name);
+            doomed.destroy(self);
         }
         self.take_everything().leak(&self.core.name);
     }

@@ -91,8 +91,8 @@ impl<T> Sender<T> {
         let this = ManuallyDrop::new(self);
         // SAFETY: we have not left, so it lives.
         let shared = unsafe { this.0.as_ref() };
-        // SAFETY: until the step to `FULL` the value is ours.
         shared.value.with_mut(|place| {
+            // SAFETY: until the step to `FULL` the value is ours.
             unsafe { (*place).write(value) };
         });
         if this.leave(FULL) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 pub use pool::Pool;
 
+use crate::dispatcher::closure::panic_message;
 use crate::dispatcher::{Dispatcher, RunType, Watchdog};
 use crate::error::Error;
 
@@ -41,9 +42,7 @@ fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
             }
         }
         None => {
-            let text = payload.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            let text = text.unwrap_or("(no message)");
+            let text = panic_message(&*payload);
             terminate(worker, &format!("a callback panicked, and no handler is set: {text}"));
         }
     }

@@ -1,0 +1,242 @@
+//! Waiting for a file descriptor.
+//!
+//! A wait tries first, and registers only when it would block. One edge event stands for the whole life of the
+//! fd. What an edge meets between the try and the registration is found by counting edges: who sees that one has
+//! come since before the try, tries again.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use crate::dispatcher::{FileEvent, Handle};
+use crate::error::Error;
+use crate::poller::{FileReady, Trigger};
+
+/// A file descriptor whose readiness may be awaited; made by [`Handle::watch`]. Dropping it ends the watch, then
+/// drops the fd.
+///
+/// Any number of tasks may wait, on any thread, each for either direction. They wait for ever if nobody runs the
+/// dispatcher. The end of a stream and errors count as ready: the read or write that follows reports them.
+pub struct AsyncFd<T> {
+    // Before `io`: an event ends before its fd is closed.
+    _event: FileEvent,
+    waiters: Arc<Waiters>,
+    io: T,
+}
+
+#[derive(Default)]
+struct Waiters {
+    read: Mutex<Side>,
+    write: Mutex<Side>,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Side {
+    edges: u64,
+    wakers: Vec<Waker>,
+}
+
+fn lock(side: &Mutex<Side>) -> MutexGuard<'_, Side> {
+    side.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Waiters {
+    fn tell(&self, ready: FileReady) {
+        if ready.intersects(FileReady::READ | FileReady::CLOSED | FileReady::ERROR) {
+            count_edge(&self.read);
+        }
+        if ready.intersects(FileReady::WRITE | FileReady::CLOSED | FileReady::ERROR) {
+            count_edge(&self.write);
+        }
+    }
+}
+
+fn count_edge(side: &Mutex<Side>) {
+    let wakers = {
+        let mut side = lock(side);
+        side.edges = side.edges.wrapping_add(1);
+        std::mem::take(&mut side.wakers)
+    };
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+/// Tries until it does not block; else has the next edge wake the task.
+fn poll_side<R>(
+    side: &Mutex<Side>,
+    cx: &mut Context<'_>,
+    mut attempt: impl FnMut() -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    loop {
+        let seen = lock(side).edges;
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => return Poll::Ready(result),
+        }
+        // It is user code: cloned, and dropped, outside the lock.
+        let waker = cx.waker().clone();
+        let mut side = lock(side);
+        if side.edges == seen {
+            if !side.wakers.iter().any(|known| known.will_wake(&waker)) {
+                side.wakers.push(waker);
+            }
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Whether `fd` is ready for one of the `events` of `poll(2)` now; "would block", if it is not.
+fn probe(fd: BorrowedFd<'_>, events: libc::c_short) -> io::Result<()> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    // SAFETY: one entry, valid for the call.
+    match unsafe { libc::poll(&mut entry, 1, 0) } {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        1 if entry.revents & libc::POLLNVAL != 0 => Err(io::Error::from_raw_os_error(libc::EBADF)),
+        1 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The length that a read or write returned, or its error.
+fn transferred(length: isize) -> io::Result<usize> {
+    usize::try_from(length).map_err(|_negative| io::Error::last_os_error())
+}
+
+fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: plain system calls on an open fd.
+    unsafe {
+        let flags = libc::fcntl(fd.as_raw_fd(), libc::F_GETFL);
+        let is_set = flags & libc::O_NONBLOCK != 0;
+        if flags == -1
+            || !is_set && libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) == -1
+        {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+impl<T: AsFd> AsyncFd<T> {
+    /// What it was made with.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// Ends the watch and gives back what it was made with, still non-blocking.
+    pub fn into_inner(self) -> T {
+        self.io
+    }
+
+    /// Waits until a read would not block.
+    ///
+    /// # Errors
+    /// The system's, when the fd is not valid any more.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_read_ready(cx)).await
+    }
+
+    /// Waits until a write would not block.
+    ///
+    /// # Errors
+    /// As for [`readable`](AsyncFd::readable).
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_write_ready(cx)).await
+    }
+
+    /// Whether a read would not block now; if it would, the task is woken when that changes.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_side(&self.waiters.read, cx, || probe(self.io.as_fd(), libc::POLLIN))
+    }
+
+    /// Whether a write would not block now; if it would, the task is woken when that changes.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_side(&self.waiters.write, cx, || probe(self.io.as_fd(), libc::POLLOUT))
+    }
+
+    /// Reads by `attempt` as soon as that does not fail with "would block": for `accept`, `recvmsg` and the like.
+    ///
+    /// # Errors
+    /// What else `attempt` fails with, but for an interruption, after which it is called again.
+    pub async fn read_with<R>(&self, mut attempt: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|cx| poll_side(&self.waiters.read, cx, || attempt(&self.io))).await
+    }
+
+    /// As [`read_with`](AsyncFd::read_with), for what waits until a write would not block.
+    ///
+    /// # Errors
+    /// As for `read_with`.
+    pub async fn write_with<R>(&self, mut attempt: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|cx| poll_side(&self.waiters.write, cx, || attempt(&self.io))).await
+    }
+
+    /// Reads what is there, up to the buffer's length, as soon as there is something; 0 at the end of the stream.
+    /// A wait that is dropped has read nothing.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|io| {
+            // SAFETY: the buffer is valid for writing, for its length.
+            transferred(unsafe {
+                libc::read(io.as_fd().as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len())
+            })
+        })
+        .await
+    }
+
+    /// Writes what there is room for, as soon as there is some; gives how much that was. A wait that is dropped
+    /// has written nothing.
+    ///
+    /// # Errors
+    /// The system's. Whether writing to a closed pipe or socket also raises SIGPIPE is up to the program; Rust
+    /// programs ignore that signal.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(|io| {
+            // SAFETY: the bytes are valid for reading, for their length.
+            transferred(unsafe { libc::write(io.as_fd().as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) })
+        })
+        .await
+    }
+
+    /// Writes all, in as many parts as it takes. One that is dropped has written a part.
+    ///
+    /// # Errors
+    /// As for [`write`](AsyncFd::write); [`io::ErrorKind::WriteZero`] when the fd takes no more.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write(bytes).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => bytes = &bytes[written..],
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: AsFd> fmt::Debug for AsyncFd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncFd").field("fd", &self.io.as_fd().as_raw_fd()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Watches a pipe, a socket or the like: the fd of `io`, for as long as the result lives. The fd is made
+    /// non-blocking, for all who share its open file.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the fd cannot be watched: it is closed, a regular file, or there are too many.
+    pub fn watch<T: AsFd>(&self, io: T) -> Result<AsyncFd<T>, Error> {
+        let fd = io.as_fd().as_raw_fd();
+        set_nonblocking(io.as_fd())
+            .map_err(|source| Error::os(format!("making fd {fd} non-blocking"), source))?;
+        let waiters = Arc::new(Waiters::default());
+        let all = FileReady::READ | FileReady::WRITE | FileReady::CLOSED | FileReady::ERROR;
+        let told = waiters.clone();
+        let event = self.create_file_event(fd, Trigger::Edge, all, move |ready| told.tell(ready))?;
+        Ok(AsyncFd { _event: event, waiters, io })
+    }
+}

@@ -1,0 +1,191 @@
+//! Waiting for a process to exit: by a pidfd, and where there is none, by a thread that waits for the child.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::process::{Child, ExitStatus};
+use std::task::{Context, Poll, ready};
+use std::{fmt, thread};
+
+use super::AsyncFd;
+use super::oneshot::{self, Receiver};
+use crate::dispatcher::Handle;
+use crate::error::Error;
+
+/// A future that is done when a process has exited; made by [`Handle::process_exit`]. It does not reap it, and may
+/// be awaited on any thread.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct ProcessExit(Source);
+
+enum Source {
+    /// Readable once the process has exited.
+    Pidfd(AsyncFd<OwnedFd>),
+    /// Cancelled once it was awaited to its end.
+    Thread(Receiver<()>),
+}
+
+impl Future for ProcessExit {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Source::Pidfd(pidfd) => pidfd.poll_read_ready(cx),
+            Source::Thread(exited) => Pin::new(exited).poll(cx).map(|_exited| Ok(())),
+        }
+    }
+}
+
+impl fmt::Debug for ProcessExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessExit").finish_non_exhaustive()
+    }
+}
+
+/// A future of a child's status; made by [`Handle::child_exit`]. It reaps the child.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct ChildExit<'a> {
+    child: &'a mut Child,
+    /// `None` when it was reaped before.
+    exit: Option<ProcessExit>,
+}
+
+impl Future for ChildExit<'_> {
+    type Output = io::Result<ExitStatus>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        if let Some(exit) = &mut self.exit {
+            ready!(Pin::new(exit).poll(cx))?;
+            self.exit = None;
+        }
+        // It has exited: this does not block.
+        Poll::Ready(self.child.wait())
+    }
+}
+
+impl Handle {
+    /// Waits for the process `pid` to exit; one that has exited and is not reaped counts. Without pidfds (Linux
+    /// before 5.3), only for children of this process.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a number that is no pid; [`Error::Os`] when there is no such process, or too
+    /// many fds.
+    pub fn process_exit(&self, pid: u32) -> Result<ProcessExit, Error> {
+        self.core().check_fork()?;
+        let number = match libc::pid_t::try_from(pid) {
+            Ok(number) if number > 0 => number,
+            _ => {
+                let text = format!("{pid} is no pid: those are from 1 to {}", libc::pid_t::MAX);
+                return Err(Error::InvalidArgument(text));
+            }
+        };
+        match pidfd_open(number) {
+            Ok(pidfd) => Ok(ProcessExit(Source::Pidfd(self.watch(pidfd)?))),
+            // An older system, or a sandbox that knows only that.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                wait_on_thread(number).map_err(|source| failed(pid, source))
+            }
+            Err(source) => Err(failed(pid, source)),
+        }
+    }
+
+    /// Waits for `child` to exit, and gives its status; at once, if it was reaped by its own functions before.
+    ///
+    /// # Errors
+    /// As for [`process_exit`](Handle::process_exit).
+    pub fn child_exit<'a>(&self, child: &'a mut Child) -> Result<ChildExit<'a>, Error> {
+        // Its pid may be another's, if it was reaped.
+        let reaped = child.try_wait().map_err(|source| failed(child.id(), source))?.is_some();
+        let exit = if reaped { None } else { Some(self.process_exit(child.id())?) };
+        Ok(ChildExit { child, exit })
+    }
+}
+
+fn failed(pid: u32, source: io::Error) -> Error {
+    Error::os(format!("watching process {pid}"), source)
+}
+
+#[cfg(target_os = "linux")]
+fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+
+    // SAFETY: plain system call.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    match libc::c_int::try_from(fd) {
+        // SAFETY: a new fd, which nobody else owns.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pidfd_open(_: libc::pid_t) -> io::Result<OwnedFd> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
+/// Waits for a child in a thread of its own, which lives as long as the child.
+fn wait_on_thread(pid: libc::pid_t) -> io::Result<ProcessExit> {
+    // Who is no child is told at once.
+    wait_for_exit(pid, libc::WNOHANG)?;
+    let (sender, exited) = oneshot::channel();
+    let work = move || {
+        // An error means that somebody reaped it: it has exited, too.
+        let _ = wait_for_exit(pid, 0);
+        // Nobody may wait any more.
+        let _ = sender.send(());
+    };
+    thread::Builder::new().name(format!("exit of {pid}")).spawn(work)?;
+    Ok(ProcessExit(Source::Thread(exited)))
+}
+
+/// Waits until the child has exited, and leaves it to be reaped.
+fn wait_for_exit(pid: libc::pid_t, options: libc::c_int) -> io::Result<()> {
+    loop {
+        // SAFETY: all zeros are a value of this type.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let options = libc::WEXITED | libc::WNOWAIT | options;
+        // SAFETY: `info` is valid for writing.
+        if unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, options) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatcher::{Dispatcher, RunType};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn without_pidfds_a_thread_waits() {
+        let dispatcher = Dispatcher::new("test").unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let exit = wait_on_thread(child.id() as libc::pid_t).unwrap();
+        let handle = dispatcher.handle();
+        let mut task = dispatcher
+            .spawn(async move {
+                exit.await.unwrap();
+                handle.exit();
+            })
+            .unwrap();
+        dispatcher.run(RunType::NonBlock).unwrap();
+        assert!(!task.is_finished());
+        drop(child.stdin.take());
+        dispatcher.run(RunType::Block).unwrap();
+        task.wait().unwrap();
+        assert!(child.wait().unwrap().success(), "reaped by somebody else");
+    }
+
+    #[test]
+    fn without_pidfds_only_children_are_watched() {
+        for pid in [1, std::process::id() as libc::pid_t, libc::pid_t::MAX] {
+            assert_eq!(wait_on_thread(pid).unwrap_err().raw_os_error(), Some(libc::ECHILD));
+        }
+    }
+}
