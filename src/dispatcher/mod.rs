@@ -26,6 +26,7 @@ pub(crate) mod list;
 mod local;
 pub(crate) mod post;
 mod queue;
+mod ring;
 pub(crate) mod schedulable;
 mod shutdown;
 pub(crate) mod signal;
@@ -41,8 +42,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use api::{Builder, Dispatcher, Handle, RunType};
-pub(crate) use clock::{Nanos, nanos};
 pub use clock::SimulatedClock;
+pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
@@ -310,7 +311,7 @@ impl OnLoop<'_> {
 
     fn has_tail_work(self) -> bool {
         !self.core.posts.is_empty()
-            || !self.mail.borrow().is_empty()
+            || !self.mail.is_empty()
             || self.core.has_commands()
             || self.has_deferred()
             || !self.current.is_empty()
