@@ -6,11 +6,14 @@
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
 use std::any::{Any, type_name};
+use std::borrow::Borrow;
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
@@ -37,6 +40,8 @@ pub(crate) struct Cell<A: Actor> {
 
 /// The loop's part of an actor.
 struct Own<A: Actor> {
+    /// How many [`Lease`]s there are.
+    leases: LocalCell<usize>,
     actor: RefCell<Option<A>>,
     life: LocalCell<Life>,
     /// What the running user code asked for.
@@ -111,6 +116,7 @@ impl<A: Actor> Cell<A> {
         let rest = (factory.is_some() || dead_letters.is_some())
             .then(|| Box::new(Rest { factory, dead_letters, ..Rest::default() }));
         let own = Own {
+            leases: LocalCell::new(0),
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
@@ -147,10 +153,10 @@ impl<A: Actor> Cell<A> {
 
     #[inline]
     fn queue(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket(Some(self.shared())), message };
+        let delivery = Delivery { ticket: Ticket::new(self.shared()), message };
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
             let Delivery { ticket, message } = delivery;
-            ticket.into_cell();
+            ticket.into_hold();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
@@ -167,6 +173,7 @@ impl<A: Actor> Cell<A> {
         self.deliver_slowly(on_loop, message);
     }
 
+    #[cold]
     fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         let own = self.own(on_loop);
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
@@ -191,6 +198,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
+    #[inline]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -435,7 +443,8 @@ impl<A: Actor> Cell<A> {
     }
 
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
-        let parked = self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
+        let parked =
+            self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
         for message in parked.into_iter().flatten() {
             self.base.count_taken();
             self.bury(on_loop, message);
@@ -570,39 +579,91 @@ impl<A: Actor> Node for Cell<A> {
     }
 }
 
-/// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
-struct Delivery<A: Actor> {
-    ticket: Ticket<A>,
+/// A message on its way, with what keeps the actor's cell alive meanwhile: a reference, or, on the cell's own
+/// loop, a lease.
+///
+/// Should the loop be shut down before it arrives, it is dropped, and counted.
+struct Delivery<A: Actor, H: Borrow<Arc<Cell<A>>>> {
+    ticket: Ticket<A, H>,
     message: A::Message,
 }
 
-struct Ticket<A: Actor>(Option<Arc<Cell<A>>>);
+struct Ticket<A: Actor, H: Borrow<Arc<Cell<A>>>> {
+    hold: H,
+    of: PhantomData<Arc<Cell<A>>>,
+}
 
-impl<A: Actor> Ticket<A> {
-    /// The cell, to count by itself what becomes of the message.
+impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Ticket<A, H> {
     #[inline]
-    fn into_cell(mut self) -> Option<Arc<Cell<A>>> {
-        self.0.take()
+    fn new(hold: H) -> Ticket<A, H> {
+        Ticket { hold, of: PhantomData }
+    }
+
+    /// What holds the cell, to count by itself what becomes of the message.
+    #[inline]
+    fn into_hold(self) -> H {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: read once, since `drop` does not run.
+        unsafe { std::ptr::read(&this.hold) }
     }
 }
 
-impl<A: Actor> Drop for Ticket<A> {
+impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Ticket<A, H> {
     fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
-            cell.base.count_taken();
-        }
+        self.hold.borrow().base.count_taken();
     }
 }
 
-impl<A: Actor> Job for Delivery<A> {
+impl<A: Actor, H: Borrow<Arc<Cell<A>>> + Send + 'static> Job for Delivery<A, H> {
     fn run(self) -> Outcome {
         let Delivery { ticket, message } = self;
-        if let Some(cell) = ticket.into_cell()
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
+        let hold = ticket.into_hold();
+        let cell = hold.borrow();
+        if let Some(on_loop) = cell.base.core.running_here() {
             cell.deliver(on_loop, message);
         }
         Ok(())
+    }
+}
+
+/// A share in one reference to a cell, which all leases of it have in common: what the loop's own thread sends
+/// touches no counter that other threads touch.
+///
+/// Made and dropped by the loop's owner alone: it stays among what is queued on the loop.
+struct Lease<A: Actor>(ManuallyDrop<Arc<Cell<A>>>);
+
+// SAFETY: it goes to another thread with the ownership of the loop alone, and stands for an `Arc` that is `Send`.
+unsafe impl<A: Actor> Send for Lease<A> {}
+
+impl<A: Actor> Lease<A> {
+    #[inline]
+    fn new(cell: &Cell<A>, on_loop: OnLoop<'_>) -> Lease<A> {
+        let leases = &cell.own(on_loop).leases;
+        if leases.replace(leases.get() + 1) == 0 {
+            // The reference that this lease and those to come share.
+            std::mem::forget(cell.shared());
+        }
+        // SAFETY: made from an `Arc`, as all cells; the shared reference is dropped with the last lease.
+        Lease(ManuallyDrop::new(unsafe { Arc::from_raw(cell) }))
+    }
+}
+
+impl<A: Actor> Borrow<Arc<Cell<A>>> for Lease<A> {
+    #[inline]
+    fn borrow(&self) -> &Arc<Cell<A>> {
+        &self.0
+    }
+}
+
+impl<A: Actor> Drop for Lease<A> {
+    #[inline]
+    fn drop(&mut self) {
+        let leases = &self.0.own.leases;
+        leases.set(leases.get() - 1);
+        if leases.get() == 0 {
+            // SAFETY: the shared reference, which no lease needs any more; dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
     }
 }
 
@@ -613,12 +674,20 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if base.status.is_closed() {
             return Err(TellError { why: Why::Stopped, message });
         }
-        let here = base.core.is_running_here();
-        let counted = if here { base.count_sent_here() } else { base.count_sent() };
-        if let Err(Full) = counted {
+        let Some(on_loop) = base.core.running_here() else {
+            return match base.count_sent() {
+                Ok(()) => self.queue(message),
+                Err(Full) => Err(TellError { why: Why::Full, message }),
+            };
+        };
+        if base.core.check_open().is_err() {
+            return Err(TellError { why: Why::Stopped, message });
+        }
+        if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        self.queue(message)
+        on_loop.queue_mail(Delivery { ticket: Ticket::new(Lease::new(self, on_loop)), message });
+        Ok(())
     }
 }
 
