@@ -28,7 +28,7 @@ pub use poller::{FileReady, Trigger};
 pub use worker::{Pool, Worker, set_worker_panic_handler};
 
 /// The programs in the documentation, as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "servers"))]
 mod documentation {
     macro_rules! pages {
         ($($name:ident = $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] struct $name;)* };
@@ -46,6 +46,7 @@ mod documentation {
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        ServerConfiguration = "../docs/server-configuration.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 
-use super::family::{Child, Family, Intensity, Stop, Wait};
+use super::family::{Child, Family, Intensity, LifeNumber, Stop, Wait};
 use super::system::Shared;
 use super::watch::Watchers;
 use super::{Backoff, Reason, Restart, Signal, Supervision};
@@ -71,11 +71,15 @@ pub(crate) struct Status(AtomicU8);
 const CLOSED: u8 = 0x80;
 /// Some sender waits for room in the mailbox.
 const AWAITED: u8 = 0x40;
+/// Its present life, or the next, is to stop without handling another message.
+const HALTED: u8 = 0x20;
 const STATE: u8 = 0x0f;
 
 impl Status {
     pub(crate) fn state(&self) -> ActorState {
-        match self.0.load(Ordering::Acquire) & STATE {
+        let bits = self.0.load(Ordering::Acquire);
+        match bits & STATE {
+            0..=2 if bits & HALTED != 0 => ActorState::Stopping,
             0 => ActorState::Starting,
             1 => ActorState::Running,
             2 => ActorState::Draining,
@@ -85,7 +89,7 @@ impl Status {
         }
     }
 
-    /// Nothing special: running, open, and nobody waits.
+    /// Nothing special: running, open, not halted, and nobody waits.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.0.load(Ordering::Relaxed) == ActorState::Running as u8
@@ -106,16 +110,25 @@ impl Status {
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
     }
 
-    /// It stops now: what is still queued is not handled any more. Not undone by what comes after the end.
-    pub(crate) fn halt(&self) {
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |bits| {
-            (bits & STATE <= ActorState::Draining as u8).then_some(bits & !STATE | ActorState::Stopping as u8)
-        });
+    /// It ended for good. False if it had.
+    pub(crate) fn end(&self) -> bool {
+        let update = |bits: u8| Some(bits & !STATE | ActorState::Stopped as u8 | CLOSED);
+        let former = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
+        former.is_ok_and(|bits| bits & STATE != ActorState::Stopped as u8)
     }
 
-    /// Whether it was told to stop now, or does so of itself.
+    /// It is to stop now: what is still queued is not handled any more in this life.
+    pub(crate) fn halt(&self) {
+        self.0.fetch_or(HALTED, Ordering::AcqRel);
+    }
+
+    /// It has another life.
+    pub(crate) fn end_halt(&self) {
+        self.0.fetch_and(!HALTED, Ordering::AcqRel);
+    }
+
     pub(crate) fn is_halted(&self) -> bool {
-        self.0.load(Ordering::Acquire) & STATE > ActorState::Draining as u8
+        self.0.load(Ordering::Acquire) & HALTED != 0
     }
 
     pub(crate) fn expect_room(&self) {
@@ -175,7 +188,8 @@ pub(crate) struct Base {
     sent_here: AtomicU64,
     taken: AtomicU64,
     pub(crate) handled: AtomicU64,
-    pub(crate) restarts: AtomicU32,
+    /// The number of its present life, or its last; 0 before the first. The loop alone changes it.
+    pub(crate) life: AtomicU32,
     /// How many messages may wait; `u32::MAX`: any number.
     pub(crate) bound: u32,
     pub(crate) restart: Restart,
@@ -204,7 +218,7 @@ impl Base {
             sent_here: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             handled: AtomicU64::new(0),
-            restarts: AtomicU32::new(0),
+            life: AtomicU32::new(0),
             bound: traits.bound,
             restart: traits.restart,
             status: Status::default(),
@@ -255,6 +269,10 @@ impl Base {
         Some(lock(&self.extra.get()?.watchers))
     }
 
+    pub(crate) fn life(&self) -> LifeNumber {
+        self.life.load(Ordering::Relaxed)
+    }
+
     /// Messages that wait.
     pub(crate) fn depth(&self) -> u64 {
         // First what was taken: read in this order, the difference is never negative.
@@ -263,15 +281,11 @@ impl Base {
         sent.saturating_sub(taken)
     }
 
-    fn has_room(&self) -> bool {
-        self.bound == u32::MAX || self.depth() < u64::from(self.bound)
-    }
-
     /// Counts a message that the loop's own thread sends.
     #[inline]
     pub(crate) fn count_sent_here(&self) -> Result<(), Full> {
-        if !self.has_room() {
-            return Err(Full);
+        if self.bound != u32::MAX {
+            return self.count_bounded();
         }
         add_alone(&self.sent_here);
         Ok(())
@@ -280,12 +294,22 @@ impl Base {
     /// Counts a message that another thread sends.
     #[inline]
     pub(crate) fn count_sent(&self) -> Result<(), Full> {
-        self.sent.fetch_add(1, Ordering::AcqRel);
-        if self.bound != u32::MAX && self.depth() > u64::from(self.bound) {
-            self.uncount_sent();
-            return Err(Full);
+        if self.bound != u32::MAX {
+            return self.count_bounded();
         }
+        self.count_sent_unbounded();
         Ok(())
+    }
+
+    /// Never counts more than the bound, not even for a moment: a sender that saw that would wait for room that
+    /// nobody is going to make.
+    fn count_bounded(&self) -> Result<(), Full> {
+        let add = |sent: u64| {
+            let all = sent.wrapping_add(self.sent_here.load(Ordering::Acquire));
+            let depth = all.saturating_sub(self.taken.load(Ordering::Acquire));
+            (depth < u64::from(self.bound)).then_some(sent.wrapping_add(1))
+        };
+        self.sent.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).map_or(Err(Full), |_| Ok(()))
     }
 
     /// Counts a message that is sent whether there is room or not.
@@ -293,8 +317,10 @@ impl Base {
         self.sent.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// It was refused after all.
     pub(crate) fn uncount_sent(&self) {
         self.sent.fetch_sub(1, Ordering::AcqRel);
+        self.wake_senders();
     }
 
     /// Counts a message that was taken out, by the loop.
@@ -318,7 +344,11 @@ impl Base {
 
     /// Has `waker` woken when there may be room, or the actor ended.
     pub(crate) fn wait_for_room(&self, waker: &Waker) {
-        lock(&self.extra_with(None).room).push(waker.clone());
+        let mut room = lock(&self.extra_with(None).room);
+        if !room.iter().any(|known| known.will_wake(waker)) {
+            room.push(waker.clone());
+        }
+        drop(room);
         self.status.expect_room();
         fence(Ordering::SeqCst);
     }
@@ -346,16 +376,27 @@ pub(crate) struct Traits {
 /// What one actor, or its family, tells another.
 pub(crate) enum Control {
     Start {
+        life: LifeNumber,
         /// Whether the family waits for it.
         awaited: bool,
     },
-    Stop(Stop),
+    Stop {
+        life: LifeNumber,
+        how: Stop,
+        /// For good: who is down stays so.
+        leaves: bool,
+    },
     /// Its time to stop is over.
-    CutOff,
-    /// It is down, and stays so.
-    Retire,
+    CutOff {
+        life: LifeNumber,
+    },
     /// It is to fail.
     Fail(Reason),
+    /// What runs in the life of this number came to its end; of an actor that takes its messages itself.
+    StoryEnded {
+        life: LifeNumber,
+        outcome: Result<(), Reason>,
+    },
     /// Its last child is gone.
     ChildrenGone,
     Signal(Signal),
@@ -368,7 +409,7 @@ pub(crate) trait Node: Send + Sync {
     fn kind(&self) -> &'static str;
     /// Queues `control` behind all that this thread sent before.
     ///
-    /// An error when its loop is gone.
+    /// An error when its loop is gone; should that go before `control` is run, see [`lost`](super::kin::lost).
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal>;
     /// An `ActorRef` of its kind of messages.
     fn reference(self: Arc<Self>) -> Box<dyn Any>;

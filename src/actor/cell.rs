@@ -14,10 +14,11 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::family::{Fate, Stop};
+use super::family::{Fate, LifeNumber, Stop};
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
@@ -58,8 +59,10 @@ struct Rest<A: Actor> {
     parked: VecDeque<A::Message>,
     timers: HashMap<u64, OwnTimer>,
     next_timer: u64,
-    /// A start came before the former life had ended.
-    start: Option<bool>,
+    /// Of an actor that takes its messages itself: who waits for one.
+    reader: Option<Waker>,
+    /// What its family said of a life that has not begun yet.
+    early: Vec<Control>,
 }
 
 /// A timer of the actor's own, which ends with its life.
@@ -76,7 +79,8 @@ impl<A: Actor> Default for Rest<A> {
             parked: VecDeque::new(),
             timers: HashMap::new(),
             next_timer: 0,
-            start: None,
+            reader: None,
+            early: Vec::new(),
         }
     }
 }
@@ -143,19 +147,17 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    /// What the actor sends itself with a timer: never refused for want of room.
-    fn tell_itself(&self, message: A::Message) {
-        if !self.base.status.is_closed() {
-            self.base.count_sent_unbounded();
-            drop(self.queue(message));
-        }
+    /// What the actor sends itself with a timer: never refused, neither for want of room nor while it stops.
+    pub(crate) fn tell_itself(&self, message: A::Message) {
+        self.base.count_sent_unbounded();
+        drop(self.queue(message, Sender::Itself));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket::new(self.shared()), message };
+    fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
+        let delivery = Delivery { ticket: Ticket::new(self.shared()), sender, message };
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message } = delivery;
+            let Delivery { ticket, message, .. } = delivery;
             ticket.into_hold();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
@@ -163,28 +165,32 @@ impl<A: Actor> Cell<A> {
     }
 
     #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
+    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
-        if is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
+        if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
-        self.deliver_slowly(on_loop, message);
+        self.deliver_slowly(on_loop, sender, message);
     }
 
-    #[cold]
-    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
+    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
+        if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
+            self.base.count_taken();
+            return self.handle(on_loop, message);
+        }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
         let handles = is_alive && !self.base.status.is_halted();
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
-        if handles && !has_parked {
+        if handles && !has_parked && !A::PULLS {
             self.base.count_taken();
             self.handle(on_loop, message);
         } else if handles || self.keeps_mail(own) {
             // Counted as taken when it leaves there.
             own.rest.borrow_mut().get_or_insert_default().parked.push_back(message);
+            wake_reader(own);
         } else {
             self.base.count_taken();
             self.bury(on_loop, message);
@@ -235,34 +241,30 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn start(self: &Arc<Self>, on_loop: OnLoop<'_>, awaited: bool) {
+    fn start(self: &Arc<Self>, on_loop: OnLoop<'_>, life: LifeNumber, awaited: bool) {
         let own = self.own(on_loop);
-        match own.life.get() {
-            Life::Down => {}
-            Life::Ended => return,
-            _ => {
-                own.rest.borrow_mut().get_or_insert_default().start = Some(awaited);
-                return;
-            }
-        }
         if let Some(mut family) = self.base.known_family() {
             family.begin_anew();
         }
-        if self.base.status.state() != ActorState::Starting {
-            self.base.restarts.fetch_add(1, Ordering::Relaxed);
-        }
-        own.life.set(Life::Running);
-        self.base.status.set(ActorState::Running);
-        if let Err(reason) = self.make(own) {
-            return self.fail(on_loop, reason);
-        }
-        let outcome = self.call(on_loop, |actor, context| actor.started(context));
-        let has_started = outcome.is_ok();
-        self.after(on_loop, outcome);
-        if has_started && awaited {
-            kin::child_started(&self.node());
+        self.base.life.store(life, Ordering::Relaxed);
+        if self.base.status.is_halted() {
+            self.end_unlived(on_loop);
+        } else {
+            own.life.set(Life::Running);
+            self.base.status.set(ActorState::Running);
+            match self.make(own) {
+                Err(reason) => self.fail(on_loop, reason),
+                Ok(()) => {
+                    let outcome = self.call(on_loop, |actor, context| actor.started(context));
+                    if outcome.is_ok() && awaited {
+                        kin::child_started(&self.node(), life);
+                    }
+                    self.after(on_loop, outcome);
+                }
+            }
         }
         self.pump_later(own);
+        self.recall(own);
     }
 
     /// Makes the actor of this life, if the first was not given.
@@ -280,41 +282,92 @@ impl<A: Actor> Cell<A> {
         Ok(())
     }
 
-    /// Has the parked messages handled, one a turn.
+    /// Has the parked messages handled, one a turn; and, if it drains, has it stop after the last.
     fn pump_later(self: &Arc<Self>, own: &Own<A>) {
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
-        if has_parked && matches!(own.life.get(), Life::Running | Life::Draining) {
+        let pumps = match own.life.get() {
+            Life::Running => has_parked,
+            Life::Draining => true,
+            _ => false,
+        };
+        if A::PULLS {
+            wake_reader(own);
+        } else if pumps {
             drop(self.base.core.mail(Pump(self.clone())));
-        } else if own.life.get() == Life::Draining {
-            drop(self.base.core.mail(Instruction { cell: self.clone(), control: Control::Stop(Stop::Now) }));
         }
+    }
+
+    /// The next message of an actor that takes them itself; `None` when it is to stop.
+    pub(crate) fn poll_message(&self, on_loop: OnLoop<'_>, waker: &Waker) -> Poll<Option<A::Message>> {
+        let own = self.own(on_loop);
+        let life = own.life.get();
+        if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
+            return Poll::Ready(None);
+        }
+        let mut rest = own.rest.borrow_mut();
+        let rest = rest.get_or_insert_default();
+        if let Some(message) = rest.parked.pop_front() {
+            self.base.count_taken();
+            self.base.count_handled();
+            return Poll::Ready(Some(message));
+        }
+        if life == Life::Draining {
+            return Poll::Ready(None);
+        }
+        rest.reader = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// What runs for an actor that takes its messages itself has come to its end.
+    fn story_ended(self: &Arc<Self>, on_loop: OnLoop<'_>, life: LifeNumber, outcome: Result<(), Reason>) {
+        if life != self.base.life.load(Ordering::Relaxed) {
+            return;
+        }
+        let own = self.own(on_loop);
+        let reason = match own.life.get() {
+            Life::Running => Reason::Normal,
+            Life::Draining | Life::Finishing => Reason::Stopped,
+            Life::Down | Life::LosingChildren | Life::Ended => return,
+        };
+        if let Err(reason) = outcome {
+            return self.fail(on_loop, reason);
+        }
+        self.base.status.set(ActorState::Stopping);
+        own.reason.borrow_mut().get_or_insert(reason);
+        self.clear_timers(own);
+        self.end_children(on_loop);
     }
 
     fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        if !matches!(own.life.get(), Life::Running | Life::Draining) {
+        let life = own.life.get();
+        if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
             return;
         }
         let message = own.rest.borrow_mut().as_mut().and_then(|rest| rest.parked.pop_front());
-        if let Some(message) = message {
-            self.base.count_taken();
-            self.handle(on_loop, message);
+        match message {
+            Some(message) => {
+                self.base.count_taken();
+                self.handle(on_loop, message);
+            }
+            None if life == Life::Draining => self.begin_stop(on_loop, Reason::Stopped),
+            None => {}
         }
         self.pump_later(own);
     }
 
-    fn ask_to_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, how: Stop) {
+    fn ask_to_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, how: Stop, leaves: bool) {
         let own = self.own(on_loop);
         match own.life.get() {
-            // Its start is behind us no more, so it never lived.
-            Life::Down => self.retire(on_loop),
+            Life::Down if leaves => self.end_unlived(on_loop),
             Life::Running if how == Stop::Drain => {
                 self.base.status.set(ActorState::Draining);
                 own.life.set(Life::Draining);
                 self.pump_later(own);
             }
             Life::Running | Life::Draining => self.begin_stop(on_loop, Reason::Stopped),
-            Life::Finishing | Life::LosingChildren | Life::Ended => {}
+            // A life that ended before it heard that it should.
+            Life::Down | Life::Finishing | Life::LosingChildren | Life::Ended => {}
         }
     }
 
@@ -327,7 +380,10 @@ impl<A: Actor> Cell<A> {
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
         match outcome {
             Err(reason) => self.fail(on_loop, reason),
-            Ok(Some(Stopping::Later)) => self.after(on_loop, Ok(())),
+            Ok(Some(Stopping::Later)) => {
+                wake_reader(own);
+                self.after(on_loop, Ok(()));
+            }
             Ok(Some(Stopping::Now) | None) => {
                 own.wish.set(Wish::Nothing);
                 self.end_children(on_loop);
@@ -352,11 +408,11 @@ impl<A: Actor> Cell<A> {
     fn end_children(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
         own.life.set(Life::LosingChildren);
-        let actions = match self.base.known_family() {
-            Some(mut family) if !family.is_empty() => family.stop_all(),
-            _ => return self.end_life(on_loop),
-        };
-        kin::perform(&self.node(), actions);
+        if self.base.known_family().is_some_and(|family| !family.is_empty()) {
+            kin::stop_children(&self.node());
+        } else {
+            self.end_life(on_loop);
+        }
     }
 
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
@@ -372,58 +428,64 @@ impl<A: Actor> Cell<A> {
         self.clear_timers(own);
         self.drop_actor(own);
         own.wish.set(Wish::Nothing);
-        own.life.set(Life::Down);
-        let decision = kin::child_exited(&self.node(), &reason);
-        let start = own.rest.borrow_mut().as_mut().and_then(|rest| rest.start.take());
-        let restarts = decision.fate == Fate::Restarts || start.is_some();
+        self.report_end(on_loop, &reason);
+        self.recall(own);
+    }
+
+    /// Its turn to live is over before it lived: it was stopped, or is down, and stays so.
+    fn end_unlived(self: &Arc<Self>, on_loop: OnLoop<'_>) {
+        self.drop_actor(self.own(on_loop));
+        self.report_end(on_loop, &Reason::Stopped);
+    }
+
+    /// It is down: its family decides what comes next.
+    fn report_end(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: &Reason) {
+        self.own(on_loop).life.set(Life::Down);
+        let node = self.node();
+        let decision = kin::child_exited(&node, self.base.life(), reason);
+        let restarts = decision.fate == Fate::Restarts;
         if restarts {
             self.base.status.set(ActorState::Restarting);
-            self.base.system.report(&Event::Failed { actor: &self.base, reason: &reason, restarts });
+        }
+        // Who is stopped and started with its siblings did not fail.
+        if reason.is_failure() || restarts && matches!(reason, Reason::Normal) {
+            self.base.system.report(&Event::Failed { actor: &self.base, reason, restarts });
+        }
+        if restarts {
             if self.base.discards_mail() {
                 self.bury_parked(on_loop);
             }
-            watch::tell_watchers(&**self, &reason, true);
+            watch::tell_watchers(&node, reason, true);
         } else {
-            if reason.is_failure() {
-                let event = Event::Failed { actor: &self.base, reason: &reason, restarts };
-                self.base.system.report(&event);
-            }
-            self.end_for_good(on_loop, &reason);
+            self.end_for_good(on_loop, reason);
         }
-        decision.carry_out(&self.node(), &reason);
-        if let Some(awaited) = start {
-            self.start(on_loop, awaited);
-        }
+        decision.carry_out(&node, reason);
     }
 
     fn end_for_good(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: &Reason) {
-        self.base.status.close();
-        self.base.status.set(ActorState::Stopped);
-        self.own(on_loop).life.set(Life::Ended);
-        self.base.system.forget_name(&self.base);
-        self.bury_parked(on_loop);
-        self.base.wake_senders();
-        watch::tell_watchers(&**self, reason, false);
-    }
-
-    /// It is down, and stays so.
-    fn retire(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        if own.life.get() == Life::Down {
-            self.drop_actor(own);
-            self.end_for_good(on_loop, &Reason::Stopped);
-            // News to its family only if it was stopped before it had started.
-            kin::child_exited(&self.node(), &Reason::Stopped).carry_out(&self.node(), &Reason::Stopped);
+        own.life.set(Life::Ended);
+        self.base.status.close();
+        self.bury_parked(on_loop);
+        // It may hold on to much, and those who know the actor hold on to its cell.
+        let factory = own.rest.borrow_mut().as_mut().and_then(|rest| rest.factory.take());
+        if let Err(failure) = guarded(|| drop(factory)) {
+            tracing::error!(actor = %self.base, "its factory's destructor: {}", failure.describe());
         }
+        kin::end(&self.node(), reason);
     }
 
     fn cut_off(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let limit = super::family::Child::stop_limit(&self.node());
-        self.fail(on_loop, Reason::CutOff(Duration::from_nanos(limit)));
+        let (own, reason) = (self.own(on_loop), Reason::CutOff(Duration::from_nanos(limit)));
+        match own.life.get() {
+            Life::LosingChildren => drop(own.reason.replace(Some(reason))),
+            _ => self.fail(on_loop, reason),
+        }
     }
 
     fn signal(self: &Arc<Self>, on_loop: OnLoop<'_>, signal: super::Signal) {
-        if matches!(self.own(on_loop).life.get(), Life::Running | Life::Draining) {
+        if matches!(self.own(on_loop).life.get(), Life::Running | Life::Draining | Life::Finishing) {
             let outcome = self.call(on_loop, |actor, context| actor.signal(signal, context));
             self.after(on_loop, outcome);
         }
@@ -472,18 +534,39 @@ impl<A: Actor> Cell<A> {
     }
 
     fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+        let own = self.own(on_loop);
+        let (life, state) = (self.base.life(), own.life.get());
         match control {
-            Control::Start { awaited } => self.start(on_loop, awaited),
-            Control::Stop(how) => self.ask_to_stop(on_loop, how),
-            Control::CutOff => self.cut_off(on_loop),
-            Control::Retire => self.retire(on_loop),
+            Control::Start { life: next, .. } if next <= life || state == Life::Ended => {}
+            Control::Start { life: next, awaited } if state == Life::Down => {
+                self.start(on_loop, next, awaited)
+            }
+            Control::Stop { life: meant, .. } | Control::CutOff { life: meant } if meant < life => {}
+            Control::Stop { life: meant, how, leaves } if meant == life => {
+                self.ask_to_stop(on_loop, how, leaves)
+            }
+            Control::CutOff { life: meant } if meant == life => self.cut_off(on_loop),
+            early @ (Control::Start { .. } | Control::Stop { .. } | Control::CutOff { .. }) => {
+                if state != Life::Ended {
+                    own.rest.borrow_mut().get_or_insert_default().early.push(early);
+                }
+            }
             Control::Fail(reason) => self.fail(on_loop, reason),
+            Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {
-                if self.own(on_loop).life.get() == Life::LosingChildren {
+                if state == Life::LosingChildren {
                     self.end_life(on_loop);
                 }
             }
             Control::Signal(signal) => self.signal(on_loop, signal),
+        }
+    }
+
+    /// What came early is said again.
+    fn recall(self: &Arc<Self>, own: &Own<A>) {
+        let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
+        for control in early.into_iter().flatten() {
+            drop(self.base.core.mail(Instruction { cell: Some(self.clone()), control: Some(control) }));
         }
     }
 
@@ -497,7 +580,10 @@ impl<A: Actor> Cell<A> {
     }
 
     pub(crate) fn wish_to_finish(&self, on_loop: OnLoop<'_>) {
-        self.own(on_loop).wish.set(Wish::Finish);
+        let own = self.own(on_loop);
+        if own.life.get() == Life::Finishing {
+            own.wish.set(Wish::Finish);
+        }
     }
 
     /// Sends the actor what `message` gives, after `delay`.
@@ -533,8 +619,14 @@ impl<A: Actor> Cell<A> {
         let key = self.next_timer_key(on_loop);
         let cell = Arc::downgrade(&self.shared());
         let timer = PeriodicTimer::new(&self.base.core, move || {
-            if let Some(cell) = cell.upgrade() {
-                cell.tell_itself(message());
+            let Some(cell) = cell.upgrade() else { return };
+            match catch_unwind(AssertUnwindSafe(&mut message)) {
+                Ok(message) => cell.tell_itself(message),
+                Err(payload) => {
+                    if let Some(on_loop) = cell.base.core.running_here() {
+                        cell.fail(on_loop, Reason::from_panic(&*payload));
+                    }
+                }
             }
         });
         timer.enable(interval);
@@ -571,11 +663,23 @@ impl<A: Actor> Node for Cell<A> {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         let core = self.base.core.clone();
-        core.mail(Instruction { cell: self, control }).map_err(|(refusal, _)| refusal)
+        let instruction = Instruction { cell: Some(self), control: Some(control) };
+        core.mail(instruction).map_err(|(refusal, mut instruction)| {
+            // The sender knows, and sees to it.
+            instruction.cell = None;
+            refusal
+        })
     }
 
     fn reference(self: Arc<Self>) -> Box<dyn Any> {
         Box::new(ActorRef::<A::Message>::new(self))
+    }
+}
+
+fn wake_reader<A: Actor>(own: &Own<A>) {
+    let reader = own.rest.borrow_mut().as_mut().and_then(|rest| rest.reader.take());
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 
@@ -585,7 +689,14 @@ impl<A: Actor> Node for Cell<A> {
 /// Should the loop be shut down before it arrives, it is dropped, and counted.
 struct Delivery<A: Actor, H: Borrow<Arc<Cell<A>>>> {
     ticket: Ticket<A, H>,
+    sender: Sender,
     message: A::Message,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    Anybody,
+    Itself,
 }
 
 struct Ticket<A: Actor, H: Borrow<Arc<Cell<A>>>> {
@@ -616,11 +727,11 @@ impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Ticket<A, H> {
 
 impl<A: Actor, H: Borrow<Arc<Cell<A>>> + Send + 'static> Job for Delivery<A, H> {
     fn run(self) -> Outcome {
-        let Delivery { ticket, message } = self;
+        let Delivery { ticket, sender, message } = self;
         let hold = ticket.into_hold();
         let cell = hold.borrow();
         if let Some(on_loop) = cell.base.core.running_here() {
-            cell.deliver(on_loop, message);
+            cell.deliver(on_loop, sender, message);
         }
         Ok(())
     }
@@ -676,7 +787,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         }
         let Some(on_loop) = base.core.running_here() else {
             return match base.count_sent() {
-                Ok(()) => self.queue(message),
+                Ok(()) => self.queue(message, Sender::Anybody),
                 Err(Full) => Err(TellError { why: Why::Full, message }),
             };
         };
@@ -686,22 +797,36 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        on_loop.queue_mail(Delivery { ticket: Ticket::new(Lease::new(self, on_loop)), message });
+        let ticket = Ticket::new(Lease::new(self, on_loop));
+        on_loop.queue_mail(Delivery { ticket, sender: Sender::Anybody, message });
         Ok(())
     }
 }
 
+/// Should the loop be shut down before it arrives, the actor is lost. What is told is told once, so it is gone
+/// when that has been done.
 struct Instruction<A: Actor> {
-    cell: Arc<Cell<A>>,
-    control: Control,
+    cell: Option<Arc<Cell<A>>>,
+    control: Option<Control>,
 }
 
 impl<A: Actor> Job for Instruction<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.cell.base.core.running_here() {
-            self.cell.obey(on_loop, self.control);
+    fn run(mut self) -> Outcome {
+        if let (Some(cell), Some(control)) = (self.cell.take(), self.control.take())
+            && let Some(on_loop) = cell.base.core.running_here()
+        {
+            cell.obey(on_loop, control);
         }
         Ok(())
+    }
+}
+
+impl<A: Actor> Drop for Instruction<A> {
+    fn drop(&mut self) {
+        let is_news = !matches!(self.control, Some(Control::Signal(_)));
+        if let Some(cell) = self.cell.take().filter(|_| is_news) {
+            kin::lost(&cell.node());
+        }
     }
 }
 

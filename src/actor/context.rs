@@ -1,19 +1,50 @@
 //! What an actor may do while it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::base::Node;
 use super::cell::Cell;
 use super::kin::{self, Begin};
 use super::system::SystemHandle;
-use super::{Actor, ActorId, ActorRef, Spec, SpawnError, watch};
-use crate::dispatcher::Handle;
+use super::{Actor, ActorId, ActorRef, SpawnError, Spec, watch};
 use crate::dispatcher::core::OnLoop;
+use crate::dispatcher::{Handle, Nanos};
 
 /// Names one of an actor's own timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerKey(u64);
+
+/// Sends an actor messages from its own callbacks. They count for no bound, and are handled also while it is
+/// [stopping later](super::Stopping::Later). It does not keep the actor's memory.
+pub struct Loopback<M> {
+    actor: Weak<dyn Itself<M>>,
+}
+
+impl<M> Clone for Loopback<M> {
+    fn clone(&self) -> Self {
+        Loopback { actor: self.actor.clone() }
+    }
+}
+
+impl<M> Loopback<M> {
+    /// Queues `message`; nothing, if the actor has ended.
+    pub fn tell(&self, message: M) {
+        if let Some(actor) = self.actor.upgrade() {
+            actor.tell_itself(message);
+        }
+    }
+}
+
+trait Itself<M>: Send + Sync {
+    fn tell_itself(&self, message: M);
+}
+
+impl<A: Actor> Itself<A::Message> for Cell<A> {
+    fn tell_itself(&self, message: A::Message) {
+        Cell::tell_itself(self, message);
+    }
+}
 
 /// What an actor may do while its code runs: about itself, its children and its timers.
 pub struct Context<'a, A: Actor> {
@@ -24,6 +55,10 @@ pub struct Context<'a, A: Actor> {
 impl<'a, A: Actor> Context<'a, A> {
     pub(crate) fn new(cell: &'a Arc<Cell<A>>, on_loop: OnLoop<'a>) -> Context<'a, A> {
         Context { cell, on_loop }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<A>> {
+        self.cell
     }
 
     fn node(&self) -> Arc<dyn Node> {
@@ -38,6 +73,22 @@ impl<'a, A: Actor> Context<'a, A> {
     /// The actor, for others to reach it.
     pub fn myself(&self) -> ActorRef<A::Message> {
         ActorRef::new(self.cell.clone())
+    }
+
+    /// For the actor's own callbacks (file events, timers of its dispatcher, replies that it asked for) to send it
+    /// messages.
+    pub fn loopback(&self) -> Loopback<A::Message> {
+        Loopback { actor: Arc::downgrade(self.cell) as Weak<dyn Itself<A::Message>> }
+    }
+
+    /// The time, on the clock of its dispatcher.
+    pub(crate) fn now(&self) -> Nanos {
+        self.cell.base().core.clock.now()
+    }
+
+    /// Between 0 and 1.
+    pub(crate) fn random(&self) -> f64 {
+        self.cell.base().system.random()
     }
 
     /// The system it belongs to.

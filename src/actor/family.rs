@@ -4,10 +4,15 @@
 //! nobody, and answers with [`Action`]s that the caller performs after the lock is released. Time and chance
 //! are parameters, so that it can be tested exactly.
 //!
-//! Children are known by numbers that grow in the order of their adoption. A group that is restarted together is first
-//! stopped, the youngest first and one at a time, then started, the eldest first and one at a time.
+//! Children are known by numbers that grow in the order of their adoption. A group that is restarted together is
+//! first stopped, the youngest first and one at a time, then started, the eldest first and one at a time.
+//!
+//! The lives of a child are numbered too, from 1. Decisions are carried out, and news arrive, on several threads,
+//! so what a child is told names the life that is meant, and so does what is told of it. A child that was cut off
+//! may still live when its next life is decided; the end of the former is no news then.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Reason;
@@ -44,22 +49,35 @@ pub(crate) enum Stop {
 /// A number for something that is waited for.
 pub(crate) type Wait = u64;
 
-/// What is to be done after a decision.
-#[derive(Debug, PartialEq)]
+/// The number of one life of a child; 0 before the first.
+pub(crate) type LifeNumber = u32;
+
+/// What is to be done after a decision, in this order.
+#[derive(Debug)]
 pub(crate) enum Action<C> {
-    Start(C),
-    /// Ask it to stop; `leaves`: for good.
-    Stop { child: C, how: Stop, leaves: bool },
+    Start {
+        child: C,
+        life: LifeNumber,
+    },
+    /// Ask it to stop, or, if it is down and `leaves`, to say that it will stay so. `leaves`: for good.
+    Stop {
+        child: C,
+        life: LifeNumber,
+        how: Stop,
+        leaves: bool,
+    },
     /// Its time to stop is over: end it without waiting.
-    CutOff { child: C, leaves: bool },
-    /// It is down, and is not started again.
-    Retire(C),
+    CutOff {
+        child: C,
+        life: LifeNumber,
+        leaves: bool,
+    },
     /// Call [`Family::elapsed`] after the time.
     Wait(Wait, Nanos),
     /// No need to.
     Forget(Wait),
     /// The actor itself fails, and its own family decides.
-    Fail,
+    Fail(Reason),
     /// The last child is gone, as [`Family::stop_all`] asked.
     AllGone,
 }
@@ -67,12 +85,11 @@ pub(crate) enum Action<C> {
 /// What becomes of a child that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
+    /// It is started again, or told to leave, later.
     Restarts,
     Ends,
-    /// It failed more often than its own intensity allows.
+    /// It ends: it failed more often than its own intensity allows.
     GivenUp,
-    /// It is not known any more, or known to be down.
-    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +104,14 @@ enum State {
     },
     /// Down, until its group is started.
     Held,
+    /// It ended for good, and is about to say that this was its last: see [`Family::left`].
+    Leaving,
 }
 
 struct Member<C> {
     child: C,
     state: State,
+    life: LifeNumber,
     /// Only those that have ended once need it; most never do.
     record: Option<Box<Record>>,
 }
@@ -100,7 +120,8 @@ struct Member<C> {
 #[derive(Default)]
 struct Record {
     attempt: u32,
-    started: Nanos,
+    /// When its present life began; none, until it has said so.
+    started: Option<Nanos>,
     restarts: VecDeque<Nanos>,
     wait: Option<Wait>,
 }
@@ -168,14 +189,14 @@ impl<C: Child> Family<C> {
         self.members.values().map(|member| &member.child)
     }
 
-    /// Takes in a child that the caller starts.
+    /// Takes in a child whose first life the caller starts.
     pub(crate) fn adopt(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Running, record: None });
+        self.members.insert(number, Member { child, state: State::Running, life: 1, record: None });
     }
 
     /// Takes in a child that [`Family::start_in_order`] is to start.
     pub(crate) fn adopt_held(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Held, record: None });
+        self.members.insert(number, Member { child, state: State::Held, life: 0, record: None });
     }
 
     /// Starts those that are held, the eldest first, each after the one before has started.
@@ -189,14 +210,16 @@ impl<C: Child> Family<C> {
     }
 
     /// A child that was to say so has started.
-    pub(crate) fn started(&mut self, number: u64, now: Nanos) -> Actions<C> {
+    pub(crate) fn started(&mut self, number: u64, life: LifeNumber, now: Nanos) -> Actions<C> {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get_mut(&number) else { return actions };
+        let Some(member) = self.members.get_mut(&number).filter(|member| member.life == life) else {
+            return actions;
+        };
         if member.state == State::Starting {
             member.state = State::Running;
         }
         if let Some(record) = &mut member.record {
-            record.started = now;
+            record.started = Some(now);
         }
         if let Some(group) = &mut self.group
             && group.step == Step::Starting(Some(number))
@@ -207,39 +230,53 @@ impl<C: Child> Family<C> {
         actions
     }
 
-    /// A child ended. `random` is between 0 and 1.
+    /// A life of a child ended; `random` is between 0 and 1. If it does not restart, it is still waited for, until
+    /// [`Family::left`].
     pub(crate) fn exited(
         &mut self,
         number: u64,
+        life: LifeNumber,
         reason: &Reason,
         now: Nanos,
         random: f64,
     ) -> (Fate, Actions<C>) {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get(&number) else { return (Fate::Unknown, actions) };
+        let Some(member) = self.members.get(&number) else { return (Fate::Ends, actions) };
+        if member.life != life {
+            return (Fate::Restarts, actions);
+        }
         let fate = match member.state {
-            State::Held | State::Waiting => return (Fate::Unknown, actions),
+            // It was cut off, and is down as far as its family cares.
+            State::Held | State::Waiting => return (Fate::Restarts, actions),
             State::Stopping { leaves } => self.stopped(number, leaves, &mut actions),
-            State::Starting | State::Running if self.is_ending() => {
-                self.remove(number, &mut actions);
-                Fate::Ends
-            }
+            State::Starting | State::Running if self.is_ending() => Fate::Ends,
             State::Starting | State::Running => self.ended(number, reason, now, random, &mut actions),
+            State::Leaving => Fate::Ends,
         };
+        if fate != Fate::Restarts {
+            self.end_wait(number, &mut actions);
+            self.set(number, State::Leaving);
+        }
         self.advance(&mut actions);
         (fate, actions)
     }
 
-    /// A child that was asked to stop has done so.
+    /// A child is done with its end; or it is lost, with its loop.
+    pub(crate) fn left(&mut self, number: u64) -> Actions<C> {
+        let mut actions = Vec::new();
+        self.remove(number, &mut actions);
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// A child that was asked to stop has done so, or is waited for no longer.
     fn stopped(&mut self, number: u64, leaves: bool, actions: &mut Actions<C>) -> Fate {
-        if leaves || self.restart_of(number) == Restart::Temporary {
-            self.remove(number, actions);
-            Fate::Ends
-        } else {
-            self.end_wait(number, actions);
-            self.set(number, State::Held);
-            Fate::Restarts
+        if leaves || self.is_ending() {
+            return Fate::Ends;
         }
+        self.end_wait(number, actions);
+        self.set(number, State::Held);
+        Fate::Restarts
     }
 
     /// A child ended of itself.
@@ -257,18 +294,15 @@ impl<C: Child> Family<C> {
             Restart::Temporary => false,
         };
         if !again {
-            self.remove(number, actions);
             return Fate::Ends;
         }
         match self.count_restart(number, now) {
             Count::Within => {}
-            Count::ChildsPassed => {
-                self.remove(number, actions);
-                return Fate::GivenUp;
-            }
+            Count::ChildsPassed => return Fate::GivenUp,
             Count::FamilysPassed => {
-                self.remove(number, actions);
-                actions.push(Action::Fail);
+                // What was about to be started would only be stopped again.
+                self.end_group(actions);
+                actions.push(Action::Fail(Reason::TooManyRestarts(Arc::new(reason.clone()))));
                 return Fate::Ends;
             }
         }
@@ -281,14 +315,8 @@ impl<C: Child> Family<C> {
         Fate::Restarts
     }
 
+    /// If its family is being started and waits for it, that goes on waiting.
     fn restart_alone(&mut self, number: u64, delay: Duration, actions: &mut Actions<C>) {
-        if let Some(group) = &mut self.group
-            && group.members.contains(&number)
-        {
-            // It failed while its family was being started: the rest waits for it as before.
-            group.step = Step::Starting(None);
-            group.members.remove(&number);
-        }
         if delay.is_zero() {
             self.start(number, actions);
         } else {
@@ -297,12 +325,16 @@ impl<C: Child> Family<C> {
         }
     }
 
-    /// All from `first` on are stopped, and then started; one that waits to be started waits with them.
+    /// All from `first` on are stopped, and then started, with those that a former failure had stopped.
     fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
         self.set(failed, State::Held);
         let mut members: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
         if let Some(former) = self.end_group(actions) {
-            members.extend(former.members.into_iter().filter(|member| self.members.contains_key(member)));
+            let were_all_stopped = !matches!(former.step, Step::Starting(_));
+            members.extend(former.members.into_iter().filter(|number| {
+                let is_running = |member: &Member<C>| member.state == State::Running;
+                were_all_stopped || !self.members.get(number).is_none_or(is_running)
+            }));
             delay = delay.max(former.delay);
         }
         self.group = Some(Group { members, step: Step::Stopping, delay });
@@ -311,31 +343,35 @@ impl<C: Child> Family<C> {
     /// Asks one child to stop, for good.
     pub(crate) fn stop(&mut self, number: u64, how: Stop) -> Actions<C> {
         let mut actions = Vec::new();
-        match self.members.get(&number).map(|member| member.state) {
+        match self.members.get_mut(&number) {
             None => {}
-            Some(State::Waiting | State::Held) => self.retire(number, &mut actions),
-            Some(State::Starting | State::Running) => self.ask_to_stop(number, how, true, &mut actions),
-            Some(State::Stopping { .. }) => {
-                self.set(number, State::Stopping { leaves: true });
-                if let (Stop::Now, Some(child)) = (how, self.child(number)) {
-                    actions.push(Action::Stop { child, how, leaves: true });
+            Some(Member { child, state: state @ State::Stopping { .. }, life, .. }) => {
+                *state = State::Stopping { leaves: true };
+                if how == Stop::Now {
+                    actions.push(Action::Stop { child: child.clone(), life: *life, how, leaves: true });
                 }
             }
+            Some(Member { state: State::Leaving, .. }) => {}
+            Some(_) => self.ask_to_stop(number, how, true, &mut actions),
         }
         self.advance(&mut actions);
         actions
     }
 
-    /// Asks all children to stop, the youngest first; [`Action::AllGone`] when none is left.
+    /// Asks all children to stop, the youngest first and one at a time; [`Action::AllGone`] when none is left.
     pub(crate) fn stop_all(&mut self) -> Actions<C> {
         let mut actions = Vec::new();
         if self.ending == Ending::No {
             self.ending = Ending::Yes;
         }
         self.end_group(&mut actions);
-        let is_down = |member: &Member<C>| matches!(member.state, State::Waiting | State::Held);
-        let down: Vec<_> = self.members.iter().filter(|(_, m)| is_down(m)).map(|(number, _)| *number).collect();
-        down.into_iter().for_each(|number| self.retire(number, &mut actions));
+        let waits =
+            |(number, member): (&u64, &Member<C>)| (member.state == State::Waiting).then_some(*number);
+        let waiting: Vec<_> = self.members.iter().filter_map(waits).collect();
+        for number in waiting {
+            self.end_wait(number, &mut actions);
+            self.set(number, State::Held);
+        }
         self.advance(&mut actions);
         actions
     }
@@ -344,6 +380,11 @@ impl<C: Child> Family<C> {
     pub(crate) fn begin_anew(&mut self) {
         self.ending = Ending::No;
         self.restarts.clear();
+    }
+
+    /// Whether [`Family::elapsed`] is still to be called.
+    pub(crate) fn awaits(&self, wait: Wait) -> bool {
+        self.waits.contains_key(&wait)
     }
 
     /// A wait is over.
@@ -359,9 +400,13 @@ impl<C: Child> Family<C> {
             }
             Some(Waited::StopLimit(number)) => {
                 let Some(member) = self.members.get(&number) else { return actions };
+                let (child, life) = (member.child.clone(), member.life);
                 let leaves = member.state == State::Stopping { leaves: true };
-                actions.push(Action::CutOff { child: member.child.clone(), leaves });
-                self.stopped(number, leaves, &mut actions);
+                let leaves = self.stopped(number, leaves, &mut actions) == Fate::Ends;
+                actions.push(Action::CutOff { child, life, leaves });
+                if leaves {
+                    self.remove(number, &mut actions);
+                }
             }
         }
         self.advance(&mut actions);
@@ -382,12 +427,15 @@ impl<C: Child> Family<C> {
                         (state != State::Held).then_some((number, state))
                     });
                     match youngest {
-                        Some((_, State::Stopping { .. })) => return,
+                        Some((_, State::Stopping { .. } | State::Leaving)) => return,
                         Some((number, State::Waiting)) => {
                             self.end_wait(number, actions);
                             self.set(number, State::Held);
                         }
-                        Some((number, _)) => return self.ask_to_stop(number, Stop::Now, false, actions),
+                        Some((number, _)) => {
+                            let leaves = self.restart_of(number) == Restart::Temporary;
+                            return self.ask_to_stop(number, Stop::Now, leaves, actions);
+                        }
                         None => self.wait_for_group(actions),
                     }
                 }
@@ -418,7 +466,7 @@ impl<C: Child> Family<C> {
         };
         let number = *number;
         match member.state {
-            State::Stopping { leaves: true } => {}
+            State::Stopping { leaves: true } | State::Leaving => {}
             State::Stopping { leaves: false } => self.set(number, State::Stopping { leaves: true }),
             _ => self.ask_to_stop(number, Stop::Drain, true, actions),
         }
@@ -438,10 +486,12 @@ impl<C: Child> Family<C> {
     }
 
     fn ask_to_stop(&mut self, number: u64, how: Stop, leaves: bool, actions: &mut Actions<C>) {
-        self.set(number, State::Stopping { leaves });
-        let Some(child) = self.child(number) else { return };
+        self.end_wait(number, actions);
+        let Some(member) = self.members.get_mut(&number) else { return };
+        member.state = State::Stopping { leaves };
+        let (child, life) = (member.child.clone(), member.life);
         let limit = child.stop_limit();
-        actions.push(Action::Stop { child, how, leaves });
+        actions.push(Action::Stop { child, life, how, leaves });
         if limit < Nanos::MAX {
             self.wait_for(number, Waited::StopLimit(number), limit, actions);
         }
@@ -449,13 +499,16 @@ impl<C: Child> Family<C> {
 
     fn start(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
-        self.set(number, State::Starting);
-        actions.extend(self.child(number).map(Action::Start));
+        let Some(member) = self.members.get_mut(&number) else { return };
+        member.state = State::Starting;
+        member.life = member.life.wrapping_add(1);
+        actions.push(Action::Start { child: member.child.clone(), life: member.life });
     }
 
     /// Whether there may be one more restart; counts it.
     fn count_restart(&mut self, number: u64, now: Nanos) -> Count {
-        let familys = Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
+        let familys =
+            Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
         let childs = self.members.get_mut(&number).map(Member::record);
@@ -474,13 +527,12 @@ impl<C: Child> Family<C> {
         let backoff = own.unwrap_or(self.supervision.backoff);
         let Some(member) = self.members.get_mut(&number) else { return Duration::ZERO };
         let record = member.record();
-        if now.saturating_sub(record.started) >= nanos(backoff.reset_after) {
+        let lived = record.started.take().map(|started| now.saturating_sub(started));
+        if lived.is_some_and(|lived| lived >= nanos(backoff.reset_after)) {
             record.attempt = 0;
         }
         let delay = backoff.delay(record.attempt, random);
         record.attempt = record.attempt.saturating_add(1);
-        // Until it has started again, there is no life of it to measure.
-        record.started = now;
         delay
     }
 
@@ -540,11 +592,6 @@ impl<C: Child> Family<C> {
                 group.step = Step::Starting(None);
             }
         }
-    }
-
-    fn retire(&mut self, number: u64, actions: &mut Actions<C>) {
-        actions.extend(self.child(number).map(Action::Retire));
-        self.remove(number, actions);
     }
 }
 

@@ -160,7 +160,11 @@ mod tests {
             reset_after: Duration::ZERO,
         };
         assert!(odd.delay(7, 1.0) <= Duration::MAX);
-        let backwards = Backoff { factor: -3.0, jitter: f64::NAN, ..Backoff::exponential(Duration::from_secs(1), Duration::from_secs(9)) };
+        let backwards = Backoff {
+            factor: -3.0,
+            jitter: f64::NAN,
+            ..Backoff::exponential(Duration::from_secs(1), Duration::from_secs(9))
+        };
         assert_eq!(backwards.delay(3, 0.9), Duration::from_secs(1));
         assert_eq!(Backoff::NONE.delay(5, 0.5), Duration::ZERO);
     }

@@ -41,7 +41,7 @@ pub(crate) struct Local {
     pub(crate) current_due: List,
     schedules: Cell<u64>,
 
-    /// Jobs that the loop's own thread queued for actors and tasks: a post without the atomics.
+    /// Jobs that the loop's own thread queued for actors: a post without the atomics.
     pub(crate) mail: Ring<Task>,
     /// The tasks whose work lives, each a reference to it.
     pub(crate) tasks: List,

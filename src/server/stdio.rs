@@ -1,0 +1,177 @@
+//! A server on this machine, over its stdin and stdout.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Write};
+use std::os::fd::AsRawFd;
+
+use super::launch::{Launched, Process, ProcessEvent};
+use super::line_reader::{Line, LineReader};
+use super::link::{Link, Read, Ready};
+use crate::dispatcher::{FileEvent, Handle};
+use crate::error::Error;
+use crate::poller::{FileReady, Trigger};
+
+/// How much is read from a stream before others have their turn.
+const TURN: usize = 1 << 20;
+
+const CHUNK: usize = 64 << 10;
+
+/// How much may wait for a server that does not read, beside one message.
+const OUTPUT_LIMIT: usize = 16 << 20;
+
+/// The streams of one life of a server, and its process.
+///
+/// The file events come before what they watch: they are dropped first.
+pub(crate) struct StdioLink {
+    _events: Vec<FileEvent>,
+    output_event: Option<FileEvent>,
+    stdin: Option<File>,
+    stdout: File,
+    stderr: File,
+    process: Box<dyn Process>,
+    lines: LineReader,
+    /// Lines that wait; of the first, `written` bytes are gone.
+    output: VecDeque<String>,
+    written: usize,
+    waiting: usize,
+    buffer: Box<[u8]>,
+}
+
+impl StdioLink {
+    /// Watches what was launched. `notify` is called on the loop, and must not wait.
+    pub(crate) fn new(
+        dispatcher: &Handle,
+        launched: Launched,
+        max_message_bytes: usize,
+        notify: impl Fn(Ready) + Clone + Send + 'static,
+    ) -> Result<StdioLink, Error> {
+        let Launched { stdin, stdout, stderr, process } = launched;
+        let watch = |fd, trigger, events, ready: Ready| {
+            let notify = notify.clone();
+            dispatcher.create_file_event(fd, trigger, events, move |_| notify(ready))
+        };
+        let input = FileReady::READ | FileReady::CLOSED;
+        let events = vec![
+            watch(stdout.as_raw_fd(), Trigger::Edge, input, Ready::Input)?,
+            watch(stderr.as_raw_fd(), Trigger::Edge, input, Ready::Log)?,
+            watch(process.event_fd().as_raw_fd(), Trigger::Edge, input, Ready::Process)?,
+        ];
+        let output = watch(stdin.as_raw_fd(), Trigger::Edge, FileReady::WRITE, Ready::Output)?;
+        Ok(StdioLink {
+            _events: events,
+            output_event: Some(output),
+            stdin: Some(stdin.into()),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            process,
+            lines: LineReader::new(max_message_bytes),
+            output: VecDeque::new(),
+            written: 0,
+            waiting: 0,
+            buffer: vec![0; CHUNK].into_boxed_slice(),
+        })
+    }
+}
+
+impl Link for StdioLink {
+    fn send(&mut self, line: String) -> Result<(), usize> {
+        if self.waiting > OUTPUT_LIMIT {
+            return Err(self.waiting);
+        }
+        self.waiting += line.len();
+        self.output.push_back(line);
+        // A stream that is lost shows on the input, and on the process.
+        let _ = self.flush();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        while let Some(line) = self.output.front() {
+            match stdin.write(&line.as_bytes()[self.written..]) {
+                Ok(count) => {
+                    self.written += count;
+                    self.waiting -= count;
+                    if self.written == line.len() {
+                        self.output.pop_front();
+                        self.written = 0;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => {
+                    self.close_input();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, on_line: &mut dyn FnMut(Line<'_>)) -> io::Result<Read> {
+        let mut left = TURN;
+        while left > 0 {
+            match self.stdout.read(&mut self.buffer) {
+                Ok(0) => {
+                    if let Some(line) = self.lines.end() {
+                        on_line(line);
+                    }
+                    return Ok(Read::Ended);
+                }
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    let mut chunk = &self.buffer[..count];
+                    while let Some(line) = self.lines.next(&mut chunk) {
+                        on_line(line);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Read::Empty),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Read::More)
+    }
+
+    fn read_log(&mut self, on_chunk: &mut dyn FnMut(&[u8])) -> Read {
+        let mut left = TURN;
+        while left > 0 {
+            match self.stderr.read(&mut self.buffer) {
+                Ok(0) => return Read::Ended,
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    on_chunk(&self.buffer[..count]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Read::Empty,
+                Err(_) => return Read::Ended,
+            }
+        }
+        Read::More
+    }
+
+    fn next_event(&mut self) -> io::Result<Option<ProcessEvent>> {
+        self.process.next_event()
+    }
+
+    fn close_input(&mut self) {
+        // The event first: it watches the descriptor.
+        self.output_event = None;
+        self.stdin = None;
+        self.output.clear();
+        (self.written, self.waiting) = (0, 0);
+    }
+
+    fn terminate(&mut self) {
+        if let Err(error) = self.process.terminate() {
+            tracing::warn!(%error, "asking a server's processes to end");
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Err(error) = self.process.kill() {
+            tracing::warn!(%error, "ending a server's processes");
+        }
+    }
+}
