@@ -6,11 +6,8 @@
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
 use std::any::{Any, type_name};
-use std::borrow::Borrow;
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +15,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
+use super::delivery::{Delivery, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
@@ -41,7 +39,7 @@ pub(crate) struct Cell<A: Actor> {
 
 /// The loop's part of an actor.
 struct Own<A: Actor> {
-    /// How many [`Lease`]s there are.
+    /// How many [`Lease`]s of it there are.
     leases: LocalCell<usize>,
     actor: RefCell<Option<A>>,
     life: LocalCell<Life>,
@@ -106,7 +104,7 @@ enum Wish {
     Finish,
 }
 
-// SAFETY: `own` is reached through `Cell::own` alone, by whoever owns the loop, one thread at a time; or by the
+// SAFETY: `own` is reached through `Cell::own` and `Cell::leases` alone, by whoever owns the loop, one thread at a time; or by the
 // one that drops the cell. What is in it is `Send`.
 unsafe impl<A: Actor> Sync for Cell<A> {}
 
@@ -130,6 +128,12 @@ impl<A: Actor> Cell<A> {
         Arc::new(Cell { base, own })
     }
 
+    /// How many leases of it there are: for its loop's owner alone.
+    #[inline]
+    pub(super) fn leases(&self) -> &LocalCell<usize> {
+        &self.own.leases
+    }
+
     fn own(&self, on_loop: OnLoop<'_>) -> &Own<A> {
         assert!(std::ptr::eq(on_loop.core, &*self.base.core), "an actor belongs to its own loop");
         &self.own
@@ -139,7 +143,7 @@ impl<A: Actor> Cell<A> {
         self.clone()
     }
 
-    fn shared(&self) -> Arc<Self> {
+    pub(super) fn shared(&self) -> Arc<Self> {
         // SAFETY: `new` alone makes cells, and makes them in an `Arc`, of which `&self` keeps one alive.
         unsafe {
             Arc::increment_strong_count(self);
@@ -155,17 +159,17 @@ impl<A: Actor> Cell<A> {
 
     #[inline]
     fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket::new(self.shared()), sender, message };
+        let delivery = Delivery::new(self.shared(), sender, message);
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message, .. } = delivery;
-            ticket.into_hold();
+            let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
+    /// A message arrives.
     #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
+    pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
@@ -683,101 +687,6 @@ fn wake_reader<A: Actor>(own: &Own<A>) {
     }
 }
 
-/// A message on its way, with what keeps the actor's cell alive meanwhile: a reference, or, on the cell's own
-/// loop, a lease.
-///
-/// Should the loop be shut down before it arrives, it is dropped, and counted.
-struct Delivery<A: Actor, H: Borrow<Arc<Cell<A>>>> {
-    ticket: Ticket<A, H>,
-    sender: Sender,
-    message: A::Message,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Anybody,
-    Itself,
-}
-
-struct Ticket<A: Actor, H: Borrow<Arc<Cell<A>>>> {
-    hold: H,
-    of: PhantomData<Arc<Cell<A>>>,
-}
-
-impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Ticket<A, H> {
-    #[inline]
-    fn new(hold: H) -> Ticket<A, H> {
-        Ticket { hold, of: PhantomData }
-    }
-
-    /// What holds the cell, to count by itself what becomes of the message.
-    #[inline]
-    fn into_hold(self) -> H {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: read once, since `drop` does not run.
-        unsafe { std::ptr::read(&this.hold) }
-    }
-}
-
-impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Ticket<A, H> {
-    fn drop(&mut self) {
-        self.hold.borrow().base.count_taken();
-    }
-}
-
-impl<A: Actor, H: Borrow<Arc<Cell<A>>> + Send + 'static> Job for Delivery<A, H> {
-    fn run(self) -> Outcome {
-        let Delivery { ticket, sender, message } = self;
-        let hold = ticket.into_hold();
-        let cell = hold.borrow();
-        if let Some(on_loop) = cell.base.core.running_here() {
-            cell.deliver(on_loop, sender, message);
-        }
-        Ok(())
-    }
-}
-
-/// A share in one reference to a cell, which all leases of it have in common: what the loop's own thread sends
-/// touches no counter that other threads touch.
-///
-/// Made and dropped by the loop's owner alone: it stays among what is queued on the loop.
-struct Lease<A: Actor>(ManuallyDrop<Arc<Cell<A>>>);
-
-// SAFETY: it goes to another thread with the ownership of the loop alone, and stands for an `Arc` that is `Send`.
-unsafe impl<A: Actor> Send for Lease<A> {}
-
-impl<A: Actor> Lease<A> {
-    #[inline]
-    fn new(cell: &Cell<A>, on_loop: OnLoop<'_>) -> Lease<A> {
-        let leases = &cell.own(on_loop).leases;
-        if leases.replace(leases.get() + 1) == 0 {
-            // The reference that this lease and those to come share.
-            std::mem::forget(cell.shared());
-        }
-        // SAFETY: made from an `Arc`, as all cells; the shared reference is dropped with the last lease.
-        Lease(ManuallyDrop::new(unsafe { Arc::from_raw(cell) }))
-    }
-}
-
-impl<A: Actor> Borrow<Arc<Cell<A>>> for Lease<A> {
-    #[inline]
-    fn borrow(&self) -> &Arc<Cell<A>> {
-        &self.0
-    }
-}
-
-impl<A: Actor> Drop for Lease<A> {
-    #[inline]
-    fn drop(&mut self) {
-        let leases = &self.0.own.leases;
-        leases.set(leases.get() - 1);
-        if leases.get() == 0 {
-            // SAFETY: the shared reference, which no lease needs any more; dropped once, here.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
-        }
-    }
-}
-
 impl<A: Actor> Recipient<A::Message> for Cell<A> {
     #[inline]
     fn tell(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
@@ -797,8 +706,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        let ticket = Ticket::new(Lease::new(self, on_loop));
-        on_loop.queue_mail(Delivery { ticket, sender: Sender::Anybody, message });
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), Sender::Anybody, message));
         Ok(())
     }
 }

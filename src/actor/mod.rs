@@ -40,6 +40,7 @@ mod asynchronous;
 mod base;
 mod cell;
 mod context;
+mod delivery;
 mod error;
 mod family;
 mod function;
