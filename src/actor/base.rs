@@ -278,8 +278,7 @@ impl Base {
     pub(crate) fn depth(&self) -> u64 {
         // First what was taken: read in this order, the difference is never negative.
         let taken = self.taken.load(Ordering::Acquire);
-        // A message that was refused after it was counted is taken off the first, whichever counted it.
-        let sent = self.sent.load(Ordering::Acquire).wrapping_add(self.sent_here.load(Ordering::Acquire));
+        let sent = self.sent.load(Ordering::Acquire) + self.sent_here.load(Ordering::Acquire);
         sent.saturating_sub(taken)
     }
 

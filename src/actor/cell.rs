@@ -15,8 +15,9 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::delivery::{Delivery, Instruction, Sender};
+use super::delivery::{Delivery, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
+use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
@@ -38,6 +39,8 @@ pub(crate) struct Cell<A: Actor> {
 
 /// The loop's part of an actor.
 struct Own<A: Actor> {
+    /// How many [`Lease`]s of it there are.
+    leases: LocalCell<usize>,
     actor: RefCell<Option<A>>,
     life: LocalCell<Life>,
     /// What the running user code asked for.
@@ -101,7 +104,7 @@ enum Wish {
     Finish,
 }
 
-// SAFETY: `own` is reached through `Cell::own` alone, by whoever owns the loop, one thread at a time; or by the
+// SAFETY: `own` is reached through `Cell::own` and `Cell::leases` alone, by whoever owns the loop, one thread at a time; or by the
 // one that drops the cell. What is in it is `Send`.
 unsafe impl<A: Actor> Sync for Cell<A> {}
 
@@ -115,6 +118,7 @@ impl<A: Actor> Cell<A> {
         let rest = (factory.is_some() || dead_letters.is_some())
             .then(|| Box::new(Rest { factory, dead_letters, ..Rest::default() }));
         let own = Own {
+            leases: LocalCell::new(0),
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
@@ -122,6 +126,12 @@ impl<A: Actor> Cell<A> {
             rest: RefCell::new(rest),
         };
         Arc::new(Cell { base, own })
+    }
+
+    /// How many leases of it there are: for its loop's owner alone.
+    #[inline]
+    pub(super) fn leases(&self) -> &LocalCell<usize> {
+        &self.own.leases
     }
 
     fn own(&self, on_loop: OnLoop<'_>) -> &Own<A> {
@@ -133,7 +143,7 @@ impl<A: Actor> Cell<A> {
         self.clone()
     }
 
-    fn shared(&self) -> Arc<Self> {
+    pub(super) fn shared(&self) -> Arc<Self> {
         // SAFETY: `new` alone makes cells, and makes them in an `Arc`, of which `&self` keeps one alive.
         unsafe {
             Arc::increment_strong_count(self);
@@ -151,14 +161,15 @@ impl<A: Actor> Cell<A> {
     fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
         let delivery = Delivery::new(self.shared(), sender, message);
         self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let message = delivery.take_back();
+            let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
+    /// A message arrives.
     #[inline]
-    pub(crate) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
+    pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
@@ -197,6 +208,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
+    #[inline]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -681,11 +693,19 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if base.status.is_closed() {
             return Err(TellError { why: Why::Stopped, message });
         }
-        let here = base.core.is_running_here();
-        let counted = if here { base.count_sent_here() } else { base.count_sent() };
-        if let Err(Full) = counted {
+        let Some(on_loop) = base.core.running_here() else {
+            return match base.count_sent() {
+                Ok(()) => self.queue(message, Sender::Anybody),
+                Err(Full) => Err(TellError { why: Why::Full, message }),
+            };
+        };
+        if base.core.check_open().is_err() {
+            return Err(TellError { why: Why::Stopped, message });
+        }
+        if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        self.queue(message, Sender::Anybody)
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), Sender::Anybody, message));
+        Ok(())
     }
 }

@@ -1,106 +1,106 @@
-//! How an actor is reached: messages, and what its kin tell it, as jobs on its loop.
+//! A message on its way to its actor, and what keeps the actor's cell alive meanwhile.
+//!
+//! That is a reference, if it was sent by another thread. Messages that the loop's own thread sends share one
+//! reference among them, counted by [`Lease`]s, so that they touch no counter that other threads touch.
 
+use std::borrow::Borrow;
+use std::mem::{self, ManuallyDrop};
+use std::ptr;
 use std::sync::Arc;
 
-use super::base::{Control, Node};
+use super::Actor;
+use super::base::Node;
 use super::cell::Cell;
-use super::{Actor, kin};
 use crate::dispatcher::closure::Outcome;
+use crate::dispatcher::core::OnLoop;
 use crate::dispatcher::post::Job;
 
-/// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
-pub(crate) struct Delivery<A: Actor> {
-    ticket: Ticket<A>,
+/// A message that `hold` keeps the receiver alive for. Should the loop be shut down before it arrives, it is
+/// dropped, and counted.
+pub(super) struct Delivery<A: Actor, H: Borrow<Arc<Cell<A>>>> {
+    hold: H,
     sender: Sender,
-    message: A::Message,
+    message: ManuallyDrop<A::Message>,
 }
 
-/// Who sent a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub(super) enum Sender {
     Anybody,
     Itself,
 }
 
-impl<A: Actor> Delivery<A> {
+impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Delivery<A, H> {
     #[inline]
-    pub(crate) fn new(to: Arc<Cell<A>>, sender: Sender, message: A::Message) -> Delivery<A> {
-        Delivery { ticket: Ticket(Some(to)), sender, message }
+    pub(super) fn new(hold: H, sender: Sender, message: A::Message) -> Delivery<A, H> {
+        Delivery { hold, sender, message: ManuallyDrop::new(message) }
     }
 
-    /// The message, which was refused, for the sender to count.
-    pub(crate) fn take_back(self) -> A::Message {
-        drop(self.ticket.into_cell());
-        self.message
+    /// What was in it, for the caller to count.
+    #[inline]
+    pub(super) fn open(self) -> (H, A::Message) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: each is taken once, since `drop` does not run.
+        unsafe { (ptr::read(&this.hold), ManuallyDrop::take(&mut this.message)) }
     }
 }
 
-/// Counts the message as taken out, if it is dropped.
-struct Ticket<A: Actor>(Option<Arc<Cell<A>>>);
-
-impl<A: Actor> Ticket<A> {
-    /// The cell, to count by itself what becomes of the message.
-    #[inline]
-    fn into_cell(mut self) -> Option<Arc<Cell<A>>> {
-        self.0.take()
-    }
-}
-
-impl<A: Actor> Drop for Ticket<A> {
+impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Delivery<A, H> {
     fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
-            cell.base().count_taken();
-        }
+        self.hold.borrow().base().count_taken();
+        // SAFETY: dropped once: `open` forgets itself.
+        unsafe { ManuallyDrop::drop(&mut self.message) };
     }
 }
 
-impl<A: Actor> Job for Delivery<A> {
+impl<A: Actor, H: Borrow<Arc<Cell<A>>> + Send + 'static> Job for Delivery<A, H> {
     fn run(self) -> Outcome {
-        let Delivery { ticket, sender, message } = self;
-        if let Some(cell) = ticket.into_cell()
-            && let Some(on_loop) = cell.base().core.running_here()
-        {
+        let sender = self.sender;
+        let (hold, message) = self.open();
+        let cell = hold.borrow();
+        if let Some(on_loop) = cell.base().core.running_here() {
             cell.deliver(on_loop, sender, message);
         }
         Ok(())
     }
 }
 
-/// What an actor is told by its kin, or by itself, once. Should the loop be shut down before it arrives, the actor
-/// is lost.
-pub(crate) struct Instruction<A: Actor> {
-    cell: Option<Arc<Cell<A>>>,
-    control: Option<Control>,
-}
+/// A share in the one reference that all leases of a cell have in common.
+///
+/// Made and dropped by the loop's owner alone: it stays among what is queued on the loop.
+pub(super) struct Lease<A: Actor>(ManuallyDrop<Arc<Cell<A>>>);
 
-impl<A: Actor> Instruction<A> {
-    pub(crate) fn new(to: Arc<Cell<A>>, control: Control) -> Instruction<A> {
-        Instruction { cell: Some(to), control: Some(control) }
-    }
+// SAFETY: it goes to another thread with the ownership of the loop alone, and stands for an `Arc` that is `Send`.
+unsafe impl<A: Actor> Send for Lease<A> {}
 
-    /// It was refused: the sender sees to what follows.
-    pub(crate) fn take_back(mut self) {
-        self.cell = None;
-    }
-}
-
-impl<A: Actor> Job for Instruction<A> {
-    fn run(mut self) -> Outcome {
-        if let (Some(cell), Some(control)) = (self.cell.take(), self.control.take())
-            && let Some(on_loop) = cell.base().core.running_here()
-        {
-            cell.obey(on_loop, control);
+impl<A: Actor> Lease<A> {
+    #[inline]
+    pub(super) fn new(cell: &Cell<A>, on_loop: OnLoop<'_>) -> Lease<A> {
+        debug_assert!(ptr::eq(on_loop.core, &*cell.base().core), "leases are for the actors of the loop");
+        let leases = cell.leases();
+        if leases.replace(leases.get() + 1) == 0 {
+            // The reference that this lease and those to come share.
+            mem::forget(cell.shared());
         }
-        Ok(())
+        // SAFETY: all cells are made in an `Arc`; the reference that leases share is dropped with the last of them.
+        Lease(ManuallyDrop::new(unsafe { Arc::from_raw(cell) }))
     }
 }
 
-impl<A: Actor> Drop for Instruction<A> {
+impl<A: Actor> Borrow<Arc<Cell<A>>> for Lease<A> {
+    #[inline]
+    fn borrow(&self) -> &Arc<Cell<A>> {
+        &self.0
+    }
+}
+
+impl<A: Actor> Drop for Lease<A> {
+    #[inline]
     fn drop(&mut self) {
-        let is_news = !matches!(self.control, Some(Control::Signal(_)));
-        if let Some(cell) = self.cell.take().filter(|_| is_news) {
-            let node: Arc<dyn Node> = cell;
-            kin::lost(&node);
+        let leases = self.0.leases();
+        leases.set(leases.get() - 1);
+        if leases.get() == 0 {
+            // SAFETY: the shared reference, which no lease needs any more; dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
         }
     }
 }

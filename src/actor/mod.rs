@@ -44,6 +44,7 @@ mod delivery;
 mod error;
 mod family;
 mod function;
+mod instruction;
 mod kin;
 mod reason;
 mod reference;
