@@ -5,6 +5,8 @@
 //!
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
+mod timer;
+
 use std::any::{Any, type_name};
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
 use super::delivery::{Delivery, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
@@ -23,7 +26,6 @@ use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
 use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::{PeriodicTimer, Timer};
 use crate::error::Refusal;
 
 /// Makes a new actor for each life.
@@ -61,12 +63,6 @@ struct Rest<A: Actor> {
     reader: Option<Waker>,
     /// What its family said of a life that has not begun yet.
     early: Vec<Control>,
-}
-
-/// A timer of the actor's own, which ends with its life.
-enum OwnTimer {
-    Once { _timer: Timer },
-    Periodic { _timer: PeriodicTimer },
 }
 
 impl<A: Actor> Default for Rest<A> {
@@ -503,11 +499,6 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn clear_timers(&self, own: &Own<A>) {
-        let timers = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.timers));
-        drop(timers);
-    }
-
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let parked =
             self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
@@ -589,71 +580,6 @@ impl<A: Actor> Cell<A> {
         if own.life.get() == Life::Finishing {
             own.wish.set(Wish::Finish);
         }
-    }
-
-    /// Sends the actor what `message` gives, after `delay`.
-    pub(crate) fn arm_once(
-        &self,
-        on_loop: OnLoop<'_>,
-        delay: Duration,
-        mut message: impl FnMut() -> Option<A::Message> + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = Timer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            if let Some(message) = message() {
-                cell.tell_itself(message);
-            }
-            if let Some(on_loop) = cell.base.core.running_here() {
-                cell.disarm(on_loop, key);
-            }
-        });
-        timer.enable(delay);
-        self.keep_timer(on_loop, key, OwnTimer::Once { _timer: timer });
-        key
-    }
-
-    /// Sends the actor what `message` gives, every `interval`.
-    pub(crate) fn arm_periodic(
-        &self,
-        on_loop: OnLoop<'_>,
-        interval: Duration,
-        mut message: impl FnMut() -> A::Message + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = PeriodicTimer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            match catch_unwind(AssertUnwindSafe(&mut message)) {
-                Ok(message) => cell.tell_itself(message),
-                Err(payload) => {
-                    if let Some(on_loop) = cell.base.core.running_here() {
-                        cell.fail(on_loop, Reason::from_panic(&*payload));
-                    }
-                }
-            }
-        });
-        timer.enable(interval);
-        self.keep_timer(on_loop, key, OwnTimer::Periodic { _timer: timer });
-        key
-    }
-
-    fn next_timer_key(&self, on_loop: OnLoop<'_>) -> u64 {
-        let mut rest = self.own(on_loop).rest.borrow_mut();
-        let next = &mut rest.get_or_insert_default().next_timer;
-        *next += 1;
-        *next
-    }
-
-    fn keep_timer(&self, on_loop: OnLoop<'_>, key: u64, timer: OwnTimer) {
-        self.own(on_loop).rest.borrow_mut().get_or_insert_default().timers.insert(key, timer);
-    }
-
-    /// Whether there was such a timer.
-    pub(crate) fn disarm(&self, on_loop: OnLoop<'_>, key: u64) -> bool {
-        let timer = self.own(on_loop).rest.borrow_mut().as_mut().and_then(|rest| rest.timers.remove(&key));
-        timer.is_some()
     }
 }
 
