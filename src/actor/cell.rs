@@ -45,9 +45,16 @@ struct Own<A: Actor> {
     life: LocalCell<Life>,
     /// What the running user code asked for.
     wish: LocalCell<Wish>,
-    /// Why this life ends, while it does.
-    reason: RefCell<Option<Reason>>,
+    /// Why this life ends, while it does; none, if it was asked to.
+    reason: LocalCell<Option<Box<Reason>>>,
     rest: RefCell<Option<Box<Rest<A>>>>,
+}
+
+impl<A: Actor> Own<A> {
+    fn ends_by(&self, reason: Reason) {
+        let is_usual = matches!(reason, Reason::Stopped);
+        self.reason.set((!is_usual).then(|| Box::new(reason)));
+    }
 }
 
 /// What only some actors need.
@@ -122,7 +129,7 @@ impl<A: Actor> Cell<A> {
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
-            reason: RefCell::new(None),
+            reason: LocalCell::new(None),
             rest: RefCell::new(rest),
         };
         Arc::new(Cell { base, own })
@@ -179,6 +186,7 @@ impl<A: Actor> Cell<A> {
         self.deliver_slowly(on_loop, sender, message);
     }
 
+    #[inline(never)]
     fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
@@ -328,16 +336,18 @@ impl<A: Actor> Cell<A> {
             return;
         }
         let own = self.own(on_loop);
-        let reason = match own.life.get() {
-            Life::Running => Reason::Normal,
-            Life::Draining | Life::Finishing => Reason::Stopped,
+        let of_itself = match own.life.get() {
+            Life::Running => true,
+            Life::Draining | Life::Finishing => false,
             Life::Down | Life::LosingChildren | Life::Ended => return,
         };
         if let Err(reason) = outcome {
             return self.fail(on_loop, reason);
         }
         self.base.status.set(ActorState::Stopping);
-        own.reason.borrow_mut().get_or_insert(reason);
+        if of_itself {
+            own.ends_by(Reason::Normal);
+        }
         self.clear_timers(own);
         self.end_children(on_loop);
     }
@@ -378,7 +388,7 @@ impl<A: Actor> Cell<A> {
     fn begin_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: Reason) {
         let own = self.own(on_loop);
         self.base.status.set(ActorState::Stopping);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         own.life.set(Life::Finishing);
         self.clear_timers(own);
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
@@ -403,7 +413,7 @@ impl<A: Actor> Cell<A> {
         }
         self.base.status.set(ActorState::Stopping);
         own.wish.set(Wish::Nothing);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         self.clear_timers(own);
         self.drop_actor(own);
         self.end_children(on_loop);
@@ -421,7 +431,7 @@ impl<A: Actor> Cell<A> {
 
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        let reason = own.reason.take().unwrap_or(Reason::Stopped);
+        let reason = own.reason.take().map_or(Reason::Stopped, |reason| *reason);
         let stopped = self.call(on_loop, |actor, _| {
             actor.stopped(&reason);
             Ok(())
@@ -483,7 +493,7 @@ impl<A: Actor> Cell<A> {
         let limit = super::family::Child::stop_limit(&self.node());
         let (own, reason) = (self.own(on_loop), Reason::CutOff(Duration::from_nanos(limit)));
         match own.life.get() {
-            Life::LosingChildren => drop(own.reason.replace(Some(reason))),
+            Life::LosingChildren => own.ends_by(reason),
             _ => self.fail(on_loop, reason),
         }
     }
