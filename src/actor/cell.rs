@@ -15,7 +15,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::delivery::{Delivery, Lease, Sender};
+use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
@@ -161,21 +161,20 @@ impl<A: Actor> Cell<A> {
     /// What the actor sends itself with a timer: never refused, neither for want of room nor while it stops.
     pub(crate) fn tell_itself(&self, message: A::Message) {
         self.base.count_sent_unbounded();
-        drop(self.queue(message, Sender::Itself));
+        drop(self.queue(Itself(self.shared()), message));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery::new(self.shared(), sender, message);
-        self.base.core.mail(delivery).map_err(|(_, delivery)| {
+    fn queue<H: Hold<A>>(&self, hold: H, message: A::Message) -> Result<(), TellError<A::Message>> {
+        self.base.core.mail(Delivery::new(hold, message)).map_err(|(_, delivery)| {
             let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
-    /// A message arrives.
-    #[inline]
+    /// A message arrives. Always inline: the message is moved once, from the queue to its handler.
+    #[inline(always)]
     pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
@@ -216,7 +215,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -706,7 +705,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         }
         let Some(on_loop) = base.core.running_here() else {
             return match base.count_sent() {
-                Ok(()) => self.queue(message, Sender::Anybody),
+                Ok(()) => self.queue(self.shared(), message),
                 Err(Full) => Err(TellError { why: Why::Full, message }),
             };
         };
@@ -716,7 +715,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), Sender::Anybody, message));
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
         Ok(())
     }
 }
