@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::delivery::{Delivery, Lease, Sender};
+use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
@@ -47,9 +47,16 @@ struct Own<A: Actor> {
     life: LocalCell<Life>,
     /// What the running user code asked for.
     wish: LocalCell<Wish>,
-    /// Why this life ends, while it does.
-    reason: RefCell<Option<Reason>>,
+    /// Why this life ends, while it does; none, if it was asked to.
+    reason: LocalCell<Option<Box<Reason>>>,
     rest: RefCell<Option<Box<Rest<A>>>>,
+}
+
+impl<A: Actor> Own<A> {
+    fn ends_by(&self, reason: Reason) {
+        let is_usual = matches!(reason, Reason::Stopped);
+        self.reason.set((!is_usual).then(|| Box::new(reason)));
+    }
 }
 
 /// What only some actors need.
@@ -118,7 +125,7 @@ impl<A: Actor> Cell<A> {
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
-            reason: RefCell::new(None),
+            reason: LocalCell::new(None),
             rest: RefCell::new(rest),
         };
         Arc::new(Cell { base, own })
@@ -150,21 +157,20 @@ impl<A: Actor> Cell<A> {
     /// What the actor sends itself with a timer: never refused, neither for want of room nor while it stops.
     pub(crate) fn tell_itself(&self, message: A::Message) {
         self.base.count_sent_unbounded();
-        drop(self.queue(message, Sender::Itself));
+        drop(self.queue(Itself(self.shared()), message));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery::new(self.shared(), sender, message);
-        self.base.core.mail(delivery).map_err(|(_, delivery)| {
+    fn queue<H: Hold<A>>(&self, hold: H, message: A::Message) -> Result<(), TellError<A::Message>> {
+        self.base.core.mail(Delivery::new(hold, message)).map_err(|(_, delivery)| {
             let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
-    /// A message arrives.
-    #[inline]
+    /// A message arrives. Always inline: the message is moved once, from the queue to its handler.
+    #[inline(always)]
     pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
@@ -175,6 +181,7 @@ impl<A: Actor> Cell<A> {
         self.deliver_slowly(on_loop, sender, message);
     }
 
+    #[inline(never)]
     fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
@@ -204,7 +211,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -324,16 +331,18 @@ impl<A: Actor> Cell<A> {
             return;
         }
         let own = self.own(on_loop);
-        let reason = match own.life.get() {
-            Life::Running if !self.base.status.is_halted() => Reason::Normal,
-            Life::Running | Life::Draining | Life::Finishing => Reason::Stopped,
+        let of_itself = match own.life.get() {
+            Life::Running => !self.base.status.is_halted(),
+            Life::Draining | Life::Finishing => false,
             Life::Down | Life::LosingChildren | Life::Ended => return,
         };
         if let Err(reason) = outcome {
             return self.fail(on_loop, reason);
         }
         self.base.status.set(ActorState::Stopping);
-        own.reason.borrow_mut().get_or_insert(reason);
+        if of_itself {
+            own.ends_by(Reason::Normal);
+        }
         self.clear_timers(own);
         self.end_children(on_loop);
     }
@@ -374,7 +383,7 @@ impl<A: Actor> Cell<A> {
     fn begin_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: Reason) {
         let own = self.own(on_loop);
         self.base.status.set(ActorState::Stopping);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         own.life.set(Life::Finishing);
         self.clear_timers(own);
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
@@ -399,7 +408,7 @@ impl<A: Actor> Cell<A> {
         }
         self.base.status.set(ActorState::Stopping);
         own.wish.set(Wish::Nothing);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         self.clear_timers(own);
         self.drop_actor(own);
         self.end_children(on_loop);
@@ -417,7 +426,7 @@ impl<A: Actor> Cell<A> {
 
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        let reason = own.reason.take().unwrap_or(Reason::Stopped);
+        let reason = own.reason.take().map_or(Reason::Stopped, |reason| *reason);
         let stopped = self.call(on_loop, |actor, _| {
             actor.stopped(&reason);
             Ok(())
@@ -479,7 +488,7 @@ impl<A: Actor> Cell<A> {
         let limit = super::family::Child::stop_limit(&self.node());
         let (own, reason) = (self.own(on_loop), Reason::CutOff(Duration::from_nanos(limit)));
         match own.life.get() {
-            Life::LosingChildren => drop(own.reason.replace(Some(reason))),
+            Life::LosingChildren => own.ends_by(reason),
             _ => self.fail(on_loop, reason),
         }
     }
@@ -621,7 +630,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         }
         let Some(on_loop) = base.core.running_here() else {
             return match base.count_sent() {
-                Ok(()) => self.queue(message, Sender::Anybody),
+                Ok(()) => self.queue(self.shared(), message),
                 Err(Full) => Err(TellError { why: Why::Full, message }),
             };
         };
@@ -631,7 +640,7 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), Sender::Anybody, message));
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
         Ok(())
     }
 }

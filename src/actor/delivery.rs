@@ -15,12 +15,9 @@ use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::OnLoop;
 use crate::dispatcher::post::Job;
 
-/// A message that `hold` keeps the receiver alive for. Should the loop be shut down before it arrives, it is
-/// dropped, and counted.
-pub(super) struct Delivery<A: Actor, H: Borrow<Arc<Cell<A>>>> {
-    hold: H,
-    sender: Sender,
-    message: ManuallyDrop<A::Message>,
+/// What keeps a receiver alive while a message is on its way, and tells who sent that.
+pub(super) trait Hold<A: Actor>: Borrow<Arc<Cell<A>>> + Send + 'static {
+    const SENDER: Sender;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +26,17 @@ pub(super) enum Sender {
     Itself,
 }
 
-impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Delivery<A, H> {
+/// A message to the actor that `hold` keeps. Should the loop be shut down before it arrives, it is dropped, and
+/// counted.
+pub(super) struct Delivery<A: Actor, H: Hold<A>> {
+    hold: H,
+    message: ManuallyDrop<A::Message>,
+}
+
+impl<A: Actor, H: Hold<A>> Delivery<A, H> {
     #[inline]
-    pub(super) fn new(hold: H, sender: Sender, message: A::Message) -> Delivery<A, H> {
-        Delivery { hold, sender, message: ManuallyDrop::new(message) }
+    pub(super) fn new(hold: H, message: A::Message) -> Delivery<A, H> {
+        Delivery { hold, message: ManuallyDrop::new(message) }
     }
 
     /// What was in it, for the caller to count.
@@ -44,7 +48,7 @@ impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Delivery<A, H> {
     }
 }
 
-impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Delivery<A, H> {
+impl<A: Actor, H: Hold<A>> Drop for Delivery<A, H> {
     fn drop(&mut self) {
         self.hold.borrow().base().count_taken();
         // SAFETY: dropped once: `open` forgets itself.
@@ -52,16 +56,32 @@ impl<A: Actor, H: Borrow<Arc<Cell<A>>>> Drop for Delivery<A, H> {
     }
 }
 
-impl<A: Actor, H: Borrow<Arc<Cell<A>>> + Send + 'static> Job for Delivery<A, H> {
+impl<A: Actor, H: Hold<A>> Job for Delivery<A, H> {
     fn run(self) -> Outcome {
-        let sender = self.sender;
         let (hold, message) = self.open();
         let cell = hold.borrow();
         if let Some(on_loop) = cell.base().core.running_here() {
-            cell.deliver(on_loop, sender, message);
+            cell.deliver(on_loop, H::SENDER, message);
         }
         Ok(())
     }
+}
+
+impl<A: Actor> Hold<A> for Arc<Cell<A>> {
+    const SENDER: Sender = Sender::Anybody;
+}
+
+/// A reference to a cell whose actor tells itself something.
+pub(super) struct Itself<A: Actor>(pub(super) Arc<Cell<A>>);
+
+impl<A: Actor> Borrow<Arc<Cell<A>>> for Itself<A> {
+    fn borrow(&self) -> &Arc<Cell<A>> {
+        &self.0
+    }
+}
+
+impl<A: Actor> Hold<A> for Itself<A> {
+    const SENDER: Sender = Sender::Itself;
 }
 
 /// A share in the one reference that all leases of a cell have in common.
@@ -91,6 +111,10 @@ impl<A: Actor> Borrow<Arc<Cell<A>>> for Lease<A> {
     fn borrow(&self) -> &Arc<Cell<A>> {
         &self.0
     }
+}
+
+impl<A: Actor> Hold<A> for Lease<A> {
+    const SENDER: Sender = Sender::Anybody;
 }
 
 impl<A: Actor> Drop for Lease<A> {

@@ -112,8 +112,6 @@ struct Member<C> {
     child: C,
     state: State,
     life: LifeNumber,
-    /// Only those that have ended once need it; most never do.
-    record: Option<Box<Record>>,
 }
 
 /// What is known of a child's former lives.
@@ -157,6 +155,8 @@ pub(crate) struct Family<C> {
     /// The children are strangers to each other: failures are counted for each by itself.
     is_root: bool,
     members: BTreeMap<u64, Member<C>>,
+    /// Of those members that have ended once, or are to stop; most never do.
+    records: BTreeMap<u64, Record>,
     restarts: VecDeque<Nanos>,
     group: Option<Group>,
     ending: Ending,
@@ -172,6 +172,7 @@ impl<C: Child> Family<C> {
             supervision,
             is_root,
             members: BTreeMap::new(),
+            records: BTreeMap::new(),
             restarts: VecDeque::new(),
             group: None,
             ending: Ending::No,
@@ -195,12 +196,12 @@ impl<C: Child> Family<C> {
 
     /// Takes in a child whose first life the caller starts.
     pub(crate) fn adopt(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Running, life: 1, record: None });
+        self.members.insert(number, Member { child, state: State::Running, life: 1 });
     }
 
     /// Takes in a child that [`Family::start_in_order`] is to start.
     pub(crate) fn adopt_held(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Held, life: 0, record: None });
+        self.members.insert(number, Member { child, state: State::Held, life: 0 });
     }
 
     /// Starts those that are held, the eldest first, each after the one before has started.
@@ -223,7 +224,7 @@ impl<C: Child> Family<C> {
         if member.state == State::Starting {
             member.state = State::Running;
         }
-        if let Some(record) = &mut member.record {
+        if let Some(record) = self.records.get_mut(&number) {
             record.started = Some(now);
         }
         if let Some(group) = &mut self.group
@@ -535,9 +536,11 @@ impl<C: Child> Family<C> {
             Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
-        let childs = self.members.get_mut(&number).map(Member::record);
-        let (intensity, restarts, passed) = match (own, childs) {
-            (Some(own), Some(record)) => (own, &mut record.restarts, Count::ChildsPassed),
+        let is_known = self.members.contains_key(&number);
+        let (intensity, restarts, passed) = match own {
+            Some(own) if is_known => {
+                (own, &mut self.records.entry(number).or_default().restarts, Count::ChildsPassed)
+            }
             _ => (familys, &mut self.restarts, Count::FamilysPassed),
         };
         let Some(max) = intensity.max_restarts else { return Count::Within };
@@ -549,8 +552,7 @@ impl<C: Child> Family<C> {
     fn next_delay(&mut self, number: u64, now: Nanos, random: f64) -> Duration {
         let own = self.child(number).and_then(|child| child.backoff());
         let backoff = own.unwrap_or(self.supervision.backoff);
-        let Some(member) = self.members.get_mut(&number) else { return Duration::ZERO };
-        let record = member.record();
+        let Some(record) = self.record(number) else { return Duration::ZERO };
         let lived = record.started.take().map(|started| now.saturating_sub(started));
         if lived.is_some_and(|lived| lived >= nanos(backoff.reset_after)) {
             record.attempt = 0;
@@ -558,6 +560,11 @@ impl<C: Child> Family<C> {
         let delay = backoff.delay(record.attempt, random);
         record.attempt = record.attempt.saturating_add(1);
         delay
+    }
+
+    /// The record of a child that is known.
+    fn record(&mut self, number: u64) -> Option<&mut Record> {
+        self.members.contains_key(&number).then(|| self.records.entry(number).or_default())
     }
 
     fn child(&self, number: u64) -> Option<C> {
@@ -585,8 +592,8 @@ impl<C: Child> Family<C> {
     /// Waits for something that a child's next step ends.
     fn wait_for(&mut self, number: u64, what: Waited, delay: Nanos, actions: &mut Actions<C>) {
         let wait = self.wait(what, delay, actions);
-        if let Some(member) = self.members.get_mut(&number) {
-            member.record().wait = Some(wait);
+        if let Some(record) = self.record(number) {
+            record.wait = Some(wait);
         }
     }
 
@@ -600,8 +607,7 @@ impl<C: Child> Family<C> {
     }
 
     fn end_wait(&mut self, number: u64, actions: &mut Actions<C>) {
-        let record = self.members.get_mut(&number).and_then(|member| member.record.as_mut());
-        if let Some(wait) = record.and_then(|record| record.wait.take()) {
+        if let Some(wait) = self.records.get_mut(&number).and_then(|record| record.wait.take()) {
             self.waits.remove(&wait);
             actions.push(Action::Forget(wait));
         }
@@ -610,17 +616,12 @@ impl<C: Child> Family<C> {
     fn remove(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
         self.members.remove(&number);
+        self.records.remove(&number);
         if let Some(group) = &mut self.group
             && group.step == Step::Starting(Some(number))
         {
             group.step = Step::Starting(None);
         }
-    }
-}
-
-impl<C> Member<C> {
-    fn record(&mut self) -> &mut Record {
-        self.record.get_or_insert_default()
     }
 }
 

@@ -71,17 +71,20 @@ impl<T> Ring<T> {
         unsafe { (*self.slots.get()).as_mut_ptr().add(index).cast() }
     }
 
+    /// Makes room, when the ring is full.
     #[cold]
     fn grow(&self) {
-        let capacity = (2 * self.capacity()).max(FIRST_CAPACITY);
-        let mut larger = Box::new_uninit_slice(capacity);
-        for (offset, slot) in larger.iter_mut().enumerate().take(self.len()) {
-            // SAFETY: a value, which is in the larger one from now on.
-            slot.write(unsafe { self.slot(offset).read() });
-        }
-        // SAFETY: no other borrow lasts. The former slots hold nothing any more.
-        unsafe { *self.slots.get() = larger };
-        self.first.set(0);
+        // SAFETY: no other borrow lasts.
+        let place = unsafe { &mut *self.slots.get() };
+        let mut slots = std::mem::take(place).into_vec();
+        let (full, first) = (slots.len(), self.first.get());
+        let added = full.max(FIRST_CAPACITY);
+        slots.reserve_exact(added);
+        slots.resize_with(full + added, MaybeUninit::uninit);
+        // What went on from the beginning goes on behind the last, now that there is room.
+        let (old, new) = slots.split_at_mut(full);
+        new[..first].swap_with_slice(&mut old[..first]);
+        *place = slots.into_boxed_slice();
     }
 }
 
