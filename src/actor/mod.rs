@@ -89,10 +89,7 @@ pub trait Actor: std::marker::Send + Sized + 'static {
     /// those it is linked to.
     fn signal(&mut self, signal: Signal, context: &mut Context<'_, Self>) -> ActorResult {
         let _ = context;
-        match signal {
-            Signal::Down { .. } => Ok(()),
-            Signal::LinkFailed { actor, reason } => Err(Box::new(reason::LinkFailure { actor, reason })),
-        }
+        signal.into_result()
     }
 
     /// When it is to stop: after the last message, while its children still live. [`Stopping::Later`] if

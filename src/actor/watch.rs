@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::base::{Control, Node};
-use super::{ActorId, Reason};
+use super::reason::LinkFailure;
+use super::{ActorId, ActorResult, Reason};
 
 /// What an actor is told of another, by its [`signal`](super::Actor::signal) hook.
 #[derive(Debug, Clone)]
@@ -26,6 +27,16 @@ pub enum Signal {
         /// How.
         reason: Reason,
     },
+}
+
+impl Signal {
+    /// What it means to an actor that does not say otherwise: with those it is linked to, it fails.
+    pub fn into_result(self) -> ActorResult {
+        match self {
+            Signal::Down { .. } => Ok(()),
+            Signal::LinkFailed { actor, reason } => Err(Box::new(LinkFailure { actor, reason })),
+        }
+    }
 }
 
 type Callback = Box<dyn FnOnce(&Reason) + Send>;
