@@ -96,6 +96,18 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
+// The receiver has no such method.
+#define RpcError_METHOD_NOT_FOUND -32601
+
+// The kind, a value, and a start time, in the byte order of the machine that both run on.
+#define REPORT_SIZE 16
+
+// How many events are remembered.
+#define ServerState_HISTORY 64
+
+// How many bytes of a reason are remembered.
+#define Event_REASON_BYTES 1024
+
 // How a call ended. `mcp_event_last_error()` has the words.
 typedef enum mcp_event_status {
   // It did what was asked.
@@ -188,8 +200,8 @@ typedef enum mcp_event_actor_event_kind {
   MCP_EVENT_DEAD_LETTER = 3,
 } mcp_event_actor_event_kind;
 
-// How long to wait before an actor is started again: longer with each failure that follows closely.
-typedef struct Backoff Backoff;
+// What a server is doing.
+typedef struct ServerStatus ServerStatus;
 
 // Reaches an actor, from any thread, over all its lives. The handle is yours; it does not keep the actor running.
 typedef struct mcp_event_actor mcp_event_actor;
