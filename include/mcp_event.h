@@ -298,7 +298,8 @@ typedef struct mcp_event_actor_behaviour {
   enum mcp_event_status (*create)(void *factory, void **data);
   // Passed to `create`.
   void *factory;
-  // Frees `factory` when no life will follow; null if there is nothing to free. On any thread.
+  // Frees `factory` once the actor has ended and its last handle is destroyed; null if there is nothing to
+  // free. On any thread.
   void (*drop_factory)(void *factory);
   // Frees the data when a life ends; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
