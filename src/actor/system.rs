@@ -447,6 +447,11 @@ impl SystemHandle {
         self.shared.loops.len()
     }
 
+    /// The dispatcher of a worker, counted from 0.
+    pub fn dispatcher(&self, worker: usize) -> Option<Handle> {
+        self.shared.loops.get(worker).cloned()
+    }
+
     /// Begins to stop all actors, the youngest first. No new ones are made from now on.
     pub fn begin_stop(&self) {
         if let Some(root) = self.shared.root() {
