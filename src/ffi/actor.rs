@@ -214,7 +214,7 @@ pub unsafe extern "C" fn mcp_event_actor_ask_wait(
         // SAFETY: C's promise: a living handle.
         let actor = unsafe { mcp_event_actor::get(actor) }?;
         let limit = limit(timeout_us, "the timeout")?;
-        let (reply, waiter) = mcp_event_reply::waited_for()?;
+        let (reply, mut waiter) = mcp_event_reply::awaited()?;
         let message = Message::new(message)?;
         actor.tell(Mail::Message { message, reply: Some(reply) }).map_err(refused)?;
         // SAFETY: checked above.

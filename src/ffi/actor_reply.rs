@@ -140,7 +140,7 @@ impl mcp_event_reply {
     }
 
     /// A reply that a thread waits for.
-    pub(crate) fn waited_for() -> Result<(Box<mcp_event_reply>, Waiter)> {
+    pub(crate) fn awaited() -> Result<(Box<mcp_event_reply>, Waiter)> {
         if inside_callback() {
             return Err(AskError::OnLoop.into());
         }
@@ -164,11 +164,12 @@ impl mcp_event_reply {
     }
 }
 
-/// The side that waits.
-pub(crate) struct Waiter(oneshot::Receiver<std::result::Result<Message, AskError>>);
+/// The side of a thread that waits.
+pub struct Waiter(oneshot::Receiver<std::result::Result<Message, AskError>>);
 
 impl Waiter {
-    pub(crate) fn wait(mut self, limit: Option<Duration>) -> Result<Message> {
+    /// Waits for the outcome, no longer than `limit`.
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> Result<Message> {
         let result = match limit {
             Some(limit) => self.0.wait_timeout(limit),
             None => Some(self.0.wait()),

@@ -17,6 +17,10 @@ typedef struct suite {
 } suite;
 
 static const suite suites[] = {
+    {"actor", actor_suite},
+    {"actor_context", actor_context_suite},
+    {"actor_reply", actor_reply_suite},
+    {"actor_system", actor_system_suite},
     {"clock", clock_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},

@@ -2,6 +2,10 @@
 #ifndef MCP_EVENT_TESTS_C_SUITES_H
 #define MCP_EVENT_TESTS_C_SUITES_H
 
+void actor_suite(void);
+void actor_context_suite(void);
+void actor_reply_suite(void);
+void actor_system_suite(void);
 void clock_suite(void);
 void deferred_delete_suite(void);
 void dispatcher_suite(void);
