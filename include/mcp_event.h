@@ -96,17 +96,12 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
-// The receiver has no such method.
-#define RpcError_METHOD_NOT_FOUND -32601
+// A request to a server that is not ready fails at once.
+#define MCP_EVENT_FAIL_WHEN_DOWN 0
 
-// The kind, a value, and a start time, in the byte order of the machine that both run on.
-#define REPORT_SIZE 16
-
-// How many events are remembered.
-#define ServerState_HISTORY 64
-
-// How many bytes of a reason are remembered.
-#define Event_REASON_BYTES 1024
+// It waits until the server is ready, no longer than its own time, and fails when the server will not be ready of
+// itself.
+#define MCP_EVENT_WAIT_WHEN_DOWN 1
 
 // How a call ended. `mcp_event_last_error()` has the words.
 typedef enum mcp_event_status {
@@ -202,6 +197,66 @@ typedef enum mcp_event_actor_event_kind {
   MCP_EVENT_DEAD_LETTER = 3,
 } mcp_event_actor_event_kind;
 
+// What came of a request.
+typedef enum mcp_event_call_outcome {
+  // The server answered with a result.
+  MCP_EVENT_CALL_RESULT = 0,
+  // The server answered with an error.
+  MCP_EVENT_CALL_RPC_ERROR = 1,
+  // No server has this name.
+  MCP_EVENT_CALL_UNKNOWN_SERVER = 2,
+  // The server is not ready.
+  MCP_EVENT_CALL_DOWN = 3,
+  // No answer came in time. The server was told that nobody waits any more.
+  MCP_EVENT_CALL_TIMED_OUT = 4,
+  // It was cancelled.
+  MCP_EVENT_CALL_CANCELLED = 5,
+  // The server ended, or was stopped, before it answered.
+  MCP_EVENT_CALL_CONNECTION_LOST = 6,
+  // The answer was no valid message.
+  MCP_EVENT_CALL_MALFORMED = 7,
+  // The request is not one: its parameters are neither an object nor an array, or its method is empty.
+  MCP_EVENT_CALL_INVALID_REQUEST = 8,
+  // The server does not read what it is sent, and too much waits for it.
+  MCP_EVENT_CALL_NOT_READING = 9,
+  // The thread of a loop, which must not wait, was to wait for the answer.
+  MCP_EVENT_CALL_ON_LOOP = 10,
+  // The manager has stopped.
+  MCP_EVENT_CALL_MANAGER_STOPPED = 11,
+} mcp_event_call_outcome;
+
+// What a server is doing.
+typedef enum mcp_event_server_status {
+  // Its process is started, or the handshake is under way.
+  MCP_EVENT_SERVER_STARTING = 0,
+  // It is ready for requests.
+  MCP_EVENT_SERVER_RUNNING = 1,
+  // It runs, but its health checks fail.
+  MCP_EVENT_SERVER_UNHEALTHY = 2,
+  // It was asked to end, and has not ended yet.
+  MCP_EVENT_SERVER_STOPPING = 3,
+  // It does not run, and is not meant to.
+  MCP_EVENT_SERVER_STOPPED = 4,
+  // It does not run, and is not started again by itself.
+  MCP_EVENT_SERVER_FAILED = 5,
+  // It does not run, and is started again after a wait.
+  MCP_EVENT_SERVER_BACKOFF = 6,
+} mcp_event_server_status;
+
+// What a new configuration means for a server.
+typedef enum mcp_event_server_change_kind {
+  // It is new.
+  MCP_EVENT_SERVER_ADDED = 0,
+  // It is not there any more, and is stopped.
+  MCP_EVENT_SERVER_REMOVED = 1,
+  // It is reached in another way, or disabled or enabled: it is stopped, and started anew.
+  MCP_EVENT_SERVER_CHANGED = 2,
+  // It is reached as before, with other settings; its process stays.
+  MCP_EVENT_SERVER_RELABELLED = 3,
+  // Nothing changes.
+  MCP_EVENT_SERVER_UNCHANGED = 4,
+} mcp_event_server_change_kind;
+
 // What a server is doing.
 typedef struct ServerStatus ServerStatus;
 
@@ -244,8 +299,27 @@ typedef struct mcp_event_reply mcp_event_reply;
 // All functions from any thread.
 typedef struct mcp_event_schedulable mcp_event_schedulable;
 
+// What a new configuration changed: each server, old or new, and what the change means for it.
+typedef struct mcp_event_server_change mcp_event_server_change;
+
+// Which MCP servers there are, and how each is supervised: a valid configuration. It does not change.
+typedef struct mcp_event_server_config mcp_event_server_config;
+
+// All servers at one moment, in the order of the configuration.
+typedef struct mcp_event_server_list mcp_event_server_list;
+
+// Lines of a server's log, the oldest first.
+typedef struct mcp_event_server_log mcp_event_server_log;
+
+// MCP servers that are kept running, asked and watched. Its callbacks run on one thread, one at a time: on that of
+// a dispatcher of yours, or on one of the manager's own. What they throw is logged, and ends nothing.
+typedef struct mcp_event_server_manager mcp_event_server_manager;
+
 // Listens for a signal. With the last listener of the process the signal's former disposition comes back.
 typedef struct mcp_event_signal_event mcp_event_signal_event;
+
+// A text of any length, which is yours to destroy.
+typedef struct mcp_event_text mcp_event_text;
 
 // A one-shot timer of a dispatcher; it may outlive it. All functions from any thread.
 typedef struct mcp_event_timer mcp_event_timer;
@@ -521,6 +595,148 @@ typedef struct mcp_event_file_closure {
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
+
+// What came of a request. Its strings live as long as it does: as the callback that is given it, or, if a call
+// returned it, until `mcp_event_server_answer_destroy()`.
+typedef struct mcp_event_server_answer {
+  // In short.
+  enum mcp_event_call_outcome outcome;
+  // The result, as a JSON text; null if there is none.
+  const char *result;
+  // Why there is no result, in words; null if there is one.
+  const char *text;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: its code.
+  int64_t code;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: the server's own words.
+  const char *message;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: more about it, as a JSON text; null if there is no more.
+  const char *data;
+  // For `MCP_EVENT_CALL_DOWN`: what the server was doing.
+  enum mcp_event_server_status status;
+} mcp_event_server_answer;
+
+// News of a request that takes its time. It, and its text, live as long as the callback that is given it.
+typedef struct mcp_event_server_progress {
+  // How far it is.
+  double progress;
+  // Whether it is known how far it will go.
+  bool has_total;
+  // How far it will go, if that is known.
+  double total;
+  // In words; null if the server says nothing.
+  const char *message;
+} mcp_event_server_progress;
+
+// Takes news of a request, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_progress_closure {
+  // Called any number of times, always before the answer. Null: the server is not asked for news.
+  void (*call)(void *data, const struct mcp_event_server_progress *progress);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_progress_closure;
+
+// How a request is made. Zero it, then set `size` to `sizeof(mcp_event_call_options)`: fields that a later version
+// adds then keep their defaults.
+typedef struct mcp_event_call_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How long the answer may take, a wait for the server included, in microseconds; 0: as configured.
+  int64_t timeout_us;
+  // `MCP_EVENT_FAIL_WHEN_DOWN` or `MCP_EVENT_WAIT_WHEN_DOWN`.
+  int when_down;
+  // Where the callbacks of this request run; null: where those of the manager do. If it is shut down or destroyed,
+  // what it was still to call is dropped without a call.
+  struct mcp_event_dispatcher *dispatcher;
+  // Told how far the request is. Its parameters must be an object then, or none.
+  struct mcp_event_progress_closure on_progress;
+} mcp_event_call_options;
+
+// Takes what came of a request, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_answer_closure {
+  // Called once. Not null.
+  void (*call)(void *data, const struct mcp_event_server_answer *answer);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_answer_closure;
+
+// What is known of one server. Set `size` before asking for it. The strings live as long as the list, or as the
+// callback that is given it.
+typedef struct mcp_event_server_info {
+  // `sizeof(mcp_event_server_info)` as the caller knows it.
+  size_t size;
+  // Its name in the configuration.
+  const char *name;
+  // What it is doing.
+  enum mcp_event_server_status status;
+  // That in one word, in lower case.
+  const char *status_name;
+  // Why, in words.
+  const char *reason;
+  // How long it has been doing so, in microseconds.
+  int64_t status_age_us;
+  // Its process; 0: it has none.
+  uint32_t pid;
+  // The sort of server it is, as configured; null: nothing is said.
+  const char *category;
+  // What it can do, as configured.
+  const char *const *labels;
+  // How many labels there are.
+  size_t label_count;
+  // The names of its tools, as it last listed them.
+  const char *const *tools;
+  // How many tools there are.
+  size_t tool_count;
+  // Its own name, as it said in the last handshake; this and the following are null before the first one.
+  const char *peer_name;
+  // Its version.
+  const char *peer_version;
+  // The revision of the protocol that was agreed on.
+  const char *protocol_version;
+  // Its capabilities, as a JSON text.
+  const char *capabilities;
+  // What it says about its use, for a model; also null if it says nothing.
+  const char *instructions;
+  // How often it was started again, in this life of the manager.
+  uint64_t restarts;
+  // How long the last health check took, in microseconds; -1: it did not pass, or there was none.
+  int64_t last_ping_us;
+  // Health checks that failed in a row.
+  uint32_t failed_checks;
+  // Requests that wait for their answers.
+  size_t in_flight;
+} mcp_event_server_info;
+
+// Settings of a manager. Zero it, then set `size` to `sizeof(mcp_event_server_manager_options)`: fields that a later
+// version adds then keep their defaults.
+typedef struct mcp_event_server_manager_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // On how many threads the servers are looked after; 0: one.
+  size_t workers;
+  // No threads of the manager's own, but this system, which must outlive the manager; null: threads.
+  struct mcp_event_actor_system *system;
+  // Where callbacks run; null: a thread of the manager's own. If it is shut down or destroyed, what it was still to
+  // call is dropped without a call.
+  struct mcp_event_dispatcher *dispatcher;
+  // The state file, unless the configuration names one. Without either, nothing is remembered. Null: none.
+  const char *state_path;
+  // What the names of the manager's actors begin with; null: "mcp". Two managers in one system need two.
+  const char *name;
+} mcp_event_server_manager_options;
+
+// Takes what changed, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_server_info_closure {
+  // Called with each change of a server's status or reason. Not null.
+  void (*call)(void *data, const struct mcp_event_server_info *info);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_server_info_closure;
 
 // A histogram in short, in microseconds.
 typedef struct mcp_event_histogram {
@@ -959,6 +1175,175 @@ enum mcp_event_status mcp_event_schedulable_cancel(struct mcp_event_schedulable 
 
 // Whether it is scheduled; false from just before it runs.
 enum mcp_event_status mcp_event_schedulable_enabled(const struct mcp_event_schedulable *callback, bool *out);
+
+// Frees an answer that a call returned.
+enum mcp_event_status mcp_event_server_answer_destroy(struct mcp_event_server_answer *answer);
+
+// Sends a request to a server. `params` is a JSON text, or null for none; `options` may be null. What comes of it,
+// whatever it is, comes to `closure`, once, also when the manager is destroyed meanwhile. The number is for
+// `mcp_event_server_manager_cancel()`; the closure may be called before it is written. The call fails, and both
+// closures stay the caller's, for arguments that make no sense, and if the manager was not started.
+enum mcp_event_status mcp_event_server_manager_call(struct mcp_event_server_manager *manager,
+                                                    const char *server,
+                                                    const char *method,
+                                                    const char *params,
+                                                    const struct mcp_event_call_options *options,
+                                                    struct mcp_event_answer_closure closure,
+                                                    uint64_t *out);
+
+// Likewise, and waits for what comes of it, which is the caller's to destroy. On the thread of a loop, which must
+// not wait, that is `MCP_EVENT_CALL_ON_LOOP`, at once.
+enum mcp_event_status mcp_event_server_manager_call_wait(struct mcp_event_server_manager *manager,
+                                                         const char *server,
+                                                         const char *method,
+                                                         const char *params,
+                                                         const struct mcp_event_call_options *options,
+                                                         struct mcp_event_server_answer **out);
+
+// Cancels the request of this number to this server, which is told. Nothing, if its outcome is known already.
+// `MCP_EVENT_NOT_FOUND` for an unknown server, `MCP_EVENT_CLOSED` once the manager has stopped.
+enum mcp_event_status mcp_event_server_manager_cancel(struct mcp_event_server_manager *manager,
+                                                      const char *server,
+                                                      uint64_t call);
+
+// Sends a notification to a server. `params` is a JSON text, or null for none. A server that is not ready does not
+// get it. `MCP_EVENT_NOT_FOUND` for an unknown server, `MCP_EVENT_CLOSED` once the manager has stopped.
+enum mcp_event_status mcp_event_server_manager_notify(struct mcp_event_server_manager *manager,
+                                                      const char *server,
+                                                      const char *method,
+                                                      const char *params);
+
+// How many servers there are in it.
+enum mcp_event_status mcp_event_server_change_size(const struct mcp_event_server_change *change, size_t *out);
+
+// A server: what the change means for it, and its name, which lives as long as the change. Those of one kind stand
+// together, in the order of the kinds. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_change_get(const struct mcp_event_server_change *change,
+                                                  size_t index,
+                                                  enum mcp_event_server_change_kind *out_kind,
+                                                  const char **out_name);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_change_destroy(struct mcp_event_server_change *change);
+
+// Makes a configuration from its JSON text; variables are those of the environment. `MCP_EVENT_INVALID_ARGUMENT`
+// for a wrong one: the last error says where in it, as a JSON path.
+enum mcp_event_status mcp_event_server_config_create(const char *json,
+                                                     struct mcp_event_server_config **out);
+
+// Likewise, from a file. `MCP_EVENT_OS_ERROR` if it cannot be read.
+enum mcp_event_status mcp_event_server_config_create_from_file(const char *path,
+                                                               struct mcp_event_server_config **out);
+
+// How many things in it have no effect.
+enum mcp_event_status mcp_event_server_config_warning_count(const struct mcp_event_server_config *config,
+                                                            size_t *out);
+
+// One of them in words, with its JSON path. It lives as long as the configuration. `MCP_EVENT_OUT_OF_RANGE` for an
+// index too large.
+enum mcp_event_status mcp_event_server_config_warning(const struct mcp_event_server_config *config,
+                                                      size_t index,
+                                                      const char **out);
+
+// Frees it. Managers that were given it have their own.
+enum mcp_event_status mcp_event_server_config_destroy(struct mcp_event_server_config *config);
+
+// How many servers there were.
+enum mcp_event_status mcp_event_server_list_size(const struct mcp_event_server_list *list, size_t *out);
+
+// Fills in what was known of server number `index`. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_list_get(const struct mcp_event_server_list *list,
+                                                size_t index,
+                                                struct mcp_event_server_info *out);
+
+// Fills in what was known of the server of this name. `MCP_EVENT_NOT_FOUND` if there is none.
+enum mcp_event_status mcp_event_server_list_find(const struct mcp_event_server_list *list,
+                                                 const char *name,
+                                                 struct mcp_event_server_info *out);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_list_destroy(struct mcp_event_server_list *list);
+
+// How many lines there are.
+enum mcp_event_status mcp_event_server_log_size(const struct mcp_event_server_log *log, size_t *out);
+
+// A line: its number, counted from 1 over all that the server ever wrote, and its text, which lives as long as the
+// log. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_log_get(const struct mcp_event_server_log *log,
+                                               size_t index,
+                                               uint64_t *out_number,
+                                               const char **out_text);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_log_destroy(struct mcp_event_server_log *log);
+
+// Makes a manager of the servers in `config`, which stays the caller's. It is not started; `options` may be null.
+enum mcp_event_status mcp_event_server_manager_create(const struct mcp_event_server_config *config,
+                                                      const struct mcp_event_server_manager_options *options,
+                                                      struct mcp_event_server_manager **out);
+
+// Has the closure told of each change of a server's status or reason. Replaces the one before.
+// `MCP_EVENT_INVALID_STATE` once the manager has been started.
+enum mcp_event_status mcp_event_server_manager_on_change(struct mcp_event_server_manager *manager,
+                                                         struct mcp_event_server_info_closure closure);
+
+// Ends what an earlier life of the program left behind, by the state file, then starts the servers that are to run.
+// Waits for the disk, not for the servers. `MCP_EVENT_OS_ERROR` or `MCP_EVENT_INVALID_STATE` if the state file
+// cannot be used, or another manager uses it; one may try again. `MCP_EVENT_INVALID_STATE` in a callback of a loop,
+// and for a manager that was started.
+enum mcp_event_status mcp_event_server_manager_start(struct mcp_event_server_manager *manager);
+
+// Stops all servers at the same time, and waits until nothing is left of them. What was not answered yet is answered
+// with a failure. `MCP_EVENT_INVALID_STATE` in a callback of a loop, whose thread must not wait.
+enum mcp_event_status mcp_event_server_manager_stop(struct mcp_event_server_manager *manager);
+
+// Begins to stop all servers, at the same time.
+enum mcp_event_status mcp_event_server_manager_begin_stop(struct mcp_event_server_manager *manager);
+
+// Stops all servers, waits until nothing is left of them and the manager's own callbacks have run, and destroys the
+// manager. In a callback of a loop it does not wait: all that happens on another thread then.
+enum mcp_event_status mcp_event_server_manager_destroy(struct mcp_event_server_manager *manager);
+
+// All servers at this moment.
+enum mcp_event_status mcp_event_server_manager_list(const struct mcp_event_server_manager *manager,
+                                                    struct mcp_event_server_list **out);
+
+// Has a server run, now and in later lives of the program. `MCP_EVENT_NOT_FOUND` for an unknown one,
+// `MCP_EVENT_CLOSED` once the manager has stopped; `MCP_EVENT_INVALID_STATE` in a callback of a loop.
+enum mcp_event_status mcp_event_server_manager_start_server(struct mcp_event_server_manager *manager,
+                                                            const char *server);
+
+// Has a server not run, now and in later lives of the program, and waits until nothing is left of it. Fails as
+// `mcp_event_server_manager_start_server()` does.
+enum mcp_event_status mcp_event_server_manager_stop_server(struct mcp_event_server_manager *manager,
+                                                           const char *server);
+
+// Ends a server, and starts it anew. Fails as `mcp_event_server_manager_start_server()` does.
+enum mcp_event_status mcp_event_server_manager_restart_server(struct mcp_event_server_manager *manager,
+                                                              const char *server);
+
+// What a server wrote to its stderr: the lines from `number` on, counted from 1, that are still known. None, for an
+// unknown server.
+enum mcp_event_status mcp_event_server_manager_log_since(const struct mcp_event_server_manager *manager,
+                                                         const char *server,
+                                                         uint64_t number,
+                                                         struct mcp_event_server_log **out);
+
+// Takes a new configuration over, which stays the caller's, as far as it differs: servers that are the same in both
+// do not notice. `MCP_EVENT_CLOSED` once the manager has stopped; `MCP_EVENT_INVALID_STATE` in a callback of a loop.
+enum mcp_event_status mcp_event_server_manager_reload(struct mcp_event_server_manager *manager,
+                                                      const struct mcp_event_server_config *config,
+                                                      struct mcp_event_server_change **out);
+
+// The figures of this moment, and the status of each server, in the text format of Prometheus.
+enum mcp_event_status mcp_event_server_manager_prometheus(const struct mcp_event_server_manager *manager,
+                                                          struct mcp_event_text **out);
+
+// Its characters, in UTF-8, zero-terminated. They live as long as the text.
+enum mcp_event_status mcp_event_text_data(const struct mcp_event_text *text, const char **out);
+
+// Frees it.
+enum mcp_event_status mcp_event_text_destroy(struct mcp_event_text *text);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_signal_event_destroy(struct mcp_event_signal_event *event);

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 
 use super::actor_reason::c_text;
 use super::handle;
-use super::status::{Failed, Result, check_size, guard, mcp_event_status};
+use super::status::{Result, check_size, guard, mcp_event_status};
 use crate::actor::{ActorInfo, ActorState, Tree};
 
 /// What an actor is doing.
@@ -130,10 +130,7 @@ pub unsafe extern "C" fn mcp_event_actor_tree_get(
         check_size::<mcp_event_actor_info>(size, "info")?;
         // SAFETY: C's promise: a living handle.
         let entries = &unsafe { mcp_event_actor_tree::get(tree) }?.entries;
-        let Some(Entry { info, parent, depth, name, dispatcher }) = entries.get(index) else {
-            let text = format!("there is no actor {index}: the tree has {}", entries.len());
-            return Err(Failed::new(mcp_event_status::MCP_EVENT_OUT_OF_RANGE, text));
-        };
+        let Entry { info, parent, depth, name, dispatcher } = handle::nth(entries, index, "actor")?;
         // SAFETY: as large as checked.
         unsafe {
             out.write(mcp_event_actor_info {

@@ -25,6 +25,8 @@ mod handle;
 mod log;
 mod pool;
 mod schedulable;
+#[cfg(feature = "servers")]
+mod server;
 mod signal;
 mod stats;
 mod status;

@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::{AskError, FindError, SpawnError, Why};
@@ -66,6 +67,15 @@ impl Failed {
         Failed::new(mcp_event_status::MCP_EVENT_NULL_ARGUMENT, format!("{what} is null"))
     }
 
+    /// The system refused.
+    pub(crate) fn os(text: impl Into<String>, source: &io::Error) -> Failed {
+        Failed {
+            status: mcp_event_status::MCP_EVENT_OS_ERROR,
+            text: text.into(),
+            os_error: source.raw_os_error().unwrap_or(0),
+        }
+    }
+
     pub(crate) fn invalid(text: impl Into<String>) -> Failed {
         Failed::new(mcp_event_status::MCP_EVENT_INVALID_ARGUMENT, text)
     }
@@ -82,17 +92,16 @@ pub(crate) fn check_size<T>(size: usize, what: &str) -> Result {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
-        let (status, os_error) = match &error {
-            Error::InvalidArgument(_) => (mcp_event_status::MCP_EVENT_INVALID_ARGUMENT, 0),
-            Error::InvalidState(_) => (mcp_event_status::MCP_EVENT_INVALID_STATE, 0),
-            Error::OutOfRange(_) => (mcp_event_status::MCP_EVENT_OUT_OF_RANGE, 0),
-            Error::Os { source, .. } => {
-                (mcp_event_status::MCP_EVENT_OS_ERROR, source.raw_os_error().unwrap_or(0))
-            }
-            Error::Forked => (mcp_event_status::MCP_EVENT_FORKED, 0),
-            Error::Unavailable(_) => (mcp_event_status::MCP_EVENT_UNAVAILABLE, 0),
+        let text = error.to_string();
+        let status = match error {
+            Error::InvalidArgument(_) => mcp_event_status::MCP_EVENT_INVALID_ARGUMENT,
+            Error::InvalidState(_) => mcp_event_status::MCP_EVENT_INVALID_STATE,
+            Error::OutOfRange(_) => mcp_event_status::MCP_EVENT_OUT_OF_RANGE,
+            Error::Os { source, .. } => return Failed::os(text, &source),
+            Error::Forked => mcp_event_status::MCP_EVENT_FORKED,
+            Error::Unavailable(_) => mcp_event_status::MCP_EVENT_UNAVAILABLE,
         };
-        Failed { status, text: error.to_string(), os_error }
+        Failed::new(status, text)
     }
 }
 
