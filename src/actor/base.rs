@@ -393,6 +393,11 @@ pub(crate) enum Control {
     },
     /// It is to fail.
     Fail(Reason),
+    /// What runs in the life of this number came to its end; of an actor that takes its messages itself.
+    StoryEnded {
+        life: LifeNumber,
+        outcome: Result<(), Reason>,
+    },
     /// Its last child is gone.
     ChildrenGone,
     Signal(Signal),

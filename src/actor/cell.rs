@@ -11,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::base::{ActorState, Base, Control, Full, Node};
@@ -53,6 +54,8 @@ struct Rest<A: Actor> {
     parked: VecDeque<A::Message>,
     timers: HashMap<u64, OwnTimer>,
     next_timer: u64,
+    /// Of an actor that takes its messages itself: who waits for one.
+    reader: Option<Waker>,
     /// What its family said of a life that has not begun yet.
     early: Vec<Control>,
 }
@@ -71,6 +74,7 @@ impl<A: Actor> Default for Rest<A> {
             parked: VecDeque::new(),
             timers: HashMap::new(),
             next_timer: 0,
+            reader: None,
             early: Vec::new(),
         }
     }
@@ -158,7 +162,7 @@ impl<A: Actor> Cell<A> {
     fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
-        if is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
+        if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
@@ -167,19 +171,20 @@ impl<A: Actor> Cell<A> {
 
     fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
-        if own.life.get() == Life::Finishing && sender == Sender::Itself {
+        if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
         let handles = is_alive && !self.base.status.is_halted();
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
-        if handles && !has_parked {
+        if handles && !has_parked && !A::PULLS {
             self.base.count_taken();
             self.handle(on_loop, message);
         } else if handles || self.keeps_mail(own) {
             // Counted as taken when it leaves there.
             own.rest.borrow_mut().get_or_insert_default().parked.push_back(message);
+            wake_reader(own);
         } else {
             self.base.count_taken();
             self.bury(on_loop, message);
@@ -278,9 +283,52 @@ impl<A: Actor> Cell<A> {
             Life::Draining => true,
             _ => false,
         };
-        if pumps {
+        if A::PULLS {
+            wake_reader(own);
+        } else if pumps {
             drop(self.base.core.mail(Pump(self.clone())));
         }
+    }
+
+    /// The next message of an actor that takes them itself; `None` when it is to stop.
+    pub(crate) fn poll_message(&self, on_loop: OnLoop<'_>, waker: &Waker) -> Poll<Option<A::Message>> {
+        let own = self.own(on_loop);
+        let life = own.life.get();
+        if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
+            return Poll::Ready(None);
+        }
+        let mut rest = own.rest.borrow_mut();
+        let rest = rest.get_or_insert_default();
+        if let Some(message) = rest.parked.pop_front() {
+            self.base.count_taken();
+            self.base.count_handled();
+            return Poll::Ready(Some(message));
+        }
+        if life == Life::Draining {
+            return Poll::Ready(None);
+        }
+        rest.reader = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// What runs for an actor that takes its messages itself has come to its end.
+    fn story_ended(self: &Arc<Self>, on_loop: OnLoop<'_>, life: LifeNumber, outcome: Result<(), Reason>) {
+        if life != self.base.life.load(Ordering::Relaxed) {
+            return;
+        }
+        let own = self.own(on_loop);
+        let reason = match own.life.get() {
+            Life::Running => Reason::Normal,
+            Life::Draining | Life::Finishing => Reason::Stopped,
+            Life::Down | Life::LosingChildren | Life::Ended => return,
+        };
+        if let Err(reason) = outcome {
+            return self.fail(on_loop, reason);
+        }
+        self.base.status.set(ActorState::Stopping);
+        own.reason.borrow_mut().get_or_insert(reason);
+        self.clear_timers(own);
+        self.end_children(on_loop);
     }
 
     fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
@@ -325,7 +373,10 @@ impl<A: Actor> Cell<A> {
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
         match outcome {
             Err(reason) => self.fail(on_loop, reason),
-            Ok(Some(Stopping::Later)) => self.after(on_loop, Ok(())),
+            Ok(Some(Stopping::Later)) => {
+                wake_reader(own);
+                self.after(on_loop, Ok(()));
+            }
             Ok(Some(Stopping::Now) | None) => {
                 own.wish.set(Wish::Nothing);
                 self.end_children(on_loop);
@@ -494,6 +545,7 @@ impl<A: Actor> Cell<A> {
                 }
             }
             Control::Fail(reason) => self.fail(on_loop, reason),
+            Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {
                 if state == Life::LosingChildren {
                     self.end_life(on_loop);
@@ -614,6 +666,13 @@ impl<A: Actor> Node for Cell<A> {
 
     fn reference(self: Arc<Self>) -> Box<dyn Any> {
         Box::new(ActorRef::<A::Message>::new(self))
+    }
+}
+
+fn wake_reader<A: Actor>(own: &Own<A>) {
+    let reader = own.rest.borrow_mut().as_mut().and_then(|rest| rest.reader.take());
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 

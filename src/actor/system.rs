@@ -94,13 +94,18 @@ impl Event<'_> {
 
 type EventHook = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
+/// Who has a name.
+type Holder = (ActorId, Weak<dyn Node>);
+
 /// What the actors of a system share.
 pub(crate) struct Shared {
     /// The loops that actors live on; never none.
     loops: Vec<Handle>,
     /// It knows the system too, so it is kept alive by the [`System`], and by its children.
+    /// Counts the time for those that have no loop to count it for them.
+    timekeeper: Handle,
     root: OnceLock<Weak<Root>>,
-    names: Mutex<HashMap<Arc<str>, (ActorId, Weak<dyn Node>)>>,
+    names: Mutex<HashMap<Arc<str>, Holder>>,
     next_loop: AtomicUsize,
     chance: AtomicU64,
     on_event: Option<EventHook>,
@@ -134,6 +139,10 @@ impl Shared {
     ) -> Base {
         let id = ActorId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
         Base::new(id, self.clone(), core, parent, traits)
+    }
+
+    pub(crate) fn timekeeper(&self) -> Handle {
+        self.timekeeper.clone()
     }
 
     pub(crate) fn keep_name(&self, node: &Arc<dyn Node>) -> Result<(), SpawnError> {
@@ -332,6 +341,7 @@ impl Builder {
         };
         let shared = Arc::new(Shared {
             loops,
+            timekeeper: keeper_loop.clone(),
             root: OnceLock::new(),
             names: Mutex::default(),
             next_loop: AtomicUsize::new(0),

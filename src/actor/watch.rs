@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::base::{Control, Node};
-use super::{ActorId, Reason};
+use super::reason::LinkFailure;
+use super::{ActorId, ActorResult, Reason};
 use crate::dispatcher::closure::guarded;
 
 /// What an actor is told of another, by its [`signal`](super::Actor::signal) hook.
@@ -28,6 +29,16 @@ pub enum Signal {
         /// How.
         reason: Reason,
     },
+}
+
+impl Signal {
+    /// What comes of it when an actor does not say otherwise: it fails with those it is linked to.
+    pub(crate) fn default_outcome(self) -> ActorResult {
+        match self {
+            Signal::Down { .. } => Ok(()),
+            Signal::LinkFailed { actor, reason } => Err(Box::new(LinkFailure { actor, reason })),
+        }
+    }
 }
 
 type Callback = Box<dyn FnOnce(&Reason) + Send>;
