@@ -104,9 +104,10 @@ impl Status {
         self.0.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
+    /// Nothing follows the end.
     pub(crate) fn set(&self, state: ActorState) {
-        let update = |bits: u8| Some(bits & !STATE | state as u8);
-        // The closure never refuses.
+        let has_ended = |bits: u8| bits & STATE == ActorState::Stopped as u8;
+        let update = |bits: u8| (!has_ended(bits)).then_some(bits & !STATE | state as u8);
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
     }
 
@@ -398,6 +399,8 @@ pub(crate) enum Control {
     CutOff {
         life: LifeNumber,
     },
+    /// Another of the messages that are parked may be handled.
+    Pump,
     /// It is to fail.
     Fail(Reason),
     /// What runs in the life of this number came to its end; of an actor that takes its messages itself.

@@ -5,6 +5,8 @@
 //!
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
+mod timer;
+
 use std::any::{Any, type_name};
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,16 +16,16 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
 use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
+use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
-use crate::dispatcher::closure::{Outcome, guarded};
+use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::post::Job;
-use crate::dispatcher::{PeriodicTimer, Timer};
 use crate::error::Refusal;
 
 /// Makes a new actor for each life.
@@ -68,12 +70,6 @@ struct Rest<A: Actor> {
     reader: Option<Waker>,
     /// What its family said of a life that has not begun yet.
     early: Vec<Control>,
-}
-
-/// A timer of the actor's own, which ends with its life.
-enum OwnTimer {
-    Once { _timer: Timer },
-    Periodic { _timer: PeriodicTimer },
 }
 
 impl<A: Actor> Default for Rest<A> {
@@ -304,7 +300,7 @@ impl<A: Actor> Cell<A> {
         if A::PULLS {
             wake_reader(own);
         } else if pumps {
-            drop(self.base.core.mail(Pump(self.clone())));
+            drop(self.base.core.mail(Instruction::new(self.clone(), Control::Pump)));
         }
     }
 
@@ -336,7 +332,7 @@ impl<A: Actor> Cell<A> {
         }
         let own = self.own(on_loop);
         let of_itself = match own.life.get() {
-            Life::Running => true,
+            Life::Running => !self.base.status.is_halted(),
             Life::Draining | Life::Finishing => false,
             Life::Down | Life::LosingChildren | Life::Ended => return,
         };
@@ -512,11 +508,6 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn clear_timers(&self, own: &Own<A>) {
-        let timers = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.timers));
-        drop(timers);
-    }
-
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let parked =
             self.own(on_loop).rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.parked));
@@ -546,7 +537,7 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+    pub(crate) fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
         let own = self.own(on_loop);
         let (life, state) = (self.base.life(), own.life.get());
         match control {
@@ -564,6 +555,7 @@ impl<A: Actor> Cell<A> {
                     own.rest.borrow_mut().get_or_insert_default().early.push(early);
                 }
             }
+            Control::Pump => self.pump(on_loop),
             Control::Fail(reason) => self.fail(on_loop, reason),
             Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {
@@ -579,7 +571,7 @@ impl<A: Actor> Cell<A> {
     fn recall(self: &Arc<Self>, own: &Own<A>) {
         let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
         for control in early.into_iter().flatten() {
-            drop(self.base.core.mail(Instruction { cell: Some(self.clone()), control: Some(control) }));
+            drop(self.base.core.mail(Instruction::new(self.clone(), control)));
         }
     }
 
@@ -598,71 +590,6 @@ impl<A: Actor> Cell<A> {
             own.wish.set(Wish::Finish);
         }
     }
-
-    /// Sends the actor what `message` gives, after `delay`.
-    pub(crate) fn arm_once(
-        &self,
-        on_loop: OnLoop<'_>,
-        delay: Duration,
-        mut message: impl FnMut() -> Option<A::Message> + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = Timer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            if let Some(message) = message() {
-                cell.tell_itself(message);
-            }
-            if let Some(on_loop) = cell.base.core.running_here() {
-                cell.disarm(on_loop, key);
-            }
-        });
-        timer.enable(delay);
-        self.keep_timer(on_loop, key, OwnTimer::Once { _timer: timer });
-        key
-    }
-
-    /// Sends the actor what `message` gives, every `interval`.
-    pub(crate) fn arm_periodic(
-        &self,
-        on_loop: OnLoop<'_>,
-        interval: Duration,
-        mut message: impl FnMut() -> A::Message + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = PeriodicTimer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            match catch_unwind(AssertUnwindSafe(&mut message)) {
-                Ok(message) => cell.tell_itself(message),
-                Err(payload) => {
-                    if let Some(on_loop) = cell.base.core.running_here() {
-                        cell.fail(on_loop, Reason::from_panic(&*payload));
-                    }
-                }
-            }
-        });
-        timer.enable(interval);
-        self.keep_timer(on_loop, key, OwnTimer::Periodic { _timer: timer });
-        key
-    }
-
-    fn next_timer_key(&self, on_loop: OnLoop<'_>) -> u64 {
-        let mut rest = self.own(on_loop).rest.borrow_mut();
-        let next = &mut rest.get_or_insert_default().next_timer;
-        *next += 1;
-        *next
-    }
-
-    fn keep_timer(&self, on_loop: OnLoop<'_>, key: u64, timer: OwnTimer) {
-        self.own(on_loop).rest.borrow_mut().get_or_insert_default().timers.insert(key, timer);
-    }
-
-    /// Whether there was such a timer.
-    pub(crate) fn disarm(&self, on_loop: OnLoop<'_>, key: u64) -> bool {
-        let timer = self.own(on_loop).rest.borrow_mut().as_mut().and_then(|rest| rest.timers.remove(&key));
-        timer.is_some()
-    }
 }
 
 impl<A: Actor> Node for Cell<A> {
@@ -676,10 +603,8 @@ impl<A: Actor> Node for Cell<A> {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         let core = self.base.core.clone();
-        let instruction = Instruction { cell: Some(self), control: Some(control) };
-        core.mail(instruction).map_err(|(refusal, mut instruction)| {
-            // The sender knows, and sees to it.
-            instruction.cell = None;
+        core.mail(Instruction::new(self, control)).map_err(|(refusal, instruction)| {
+            instruction.take_back();
             refusal
         })
     }
@@ -716,44 +641,6 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
             return Err(TellError { why: Why::Full, message });
         }
         on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
-        Ok(())
-    }
-}
-
-/// Should the loop be shut down before it arrives, the actor is lost. What is told is told once, so it is gone
-/// when that has been done.
-struct Instruction<A: Actor> {
-    cell: Option<Arc<Cell<A>>>,
-    control: Option<Control>,
-}
-
-impl<A: Actor> Job for Instruction<A> {
-    fn run(mut self) -> Outcome {
-        if let (Some(cell), Some(control)) = (self.cell.take(), self.control.take())
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.obey(on_loop, control);
-        }
-        Ok(())
-    }
-}
-
-impl<A: Actor> Drop for Instruction<A> {
-    fn drop(&mut self) {
-        let is_news = !matches!(self.control, Some(Control::Signal(_)));
-        if let Some(cell) = self.cell.take().filter(|_| is_news) {
-            kin::lost(&cell.node());
-        }
-    }
-}
-
-struct Pump<A: Actor>(Arc<Cell<A>>);
-
-impl<A: Actor> Job for Pump<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.0.base.core.running_here() {
-            self.0.pump(on_loop);
-        }
         Ok(())
     }
 }

@@ -133,7 +133,8 @@ enum Waited {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Stopping,
+    /// This one's end is awaited, or nobody's.
+    Stopping(Option<u64>),
     Waiting(Wait),
     /// This one's start is awaited, or nobody's.
     Starting(Option<u64>),
@@ -141,7 +142,10 @@ enum Step {
 
 /// Children that are restarted together.
 struct Group {
-    members: BTreeSet<u64>,
+    /// Those left to stop, the youngest first.
+    to_stop: BTreeSet<u64>,
+    /// Those left to start, the eldest first; while they are stopped, all.
+    to_start: BTreeSet<u64>,
     step: Step,
     delay: Duration,
 }
@@ -203,8 +207,9 @@ impl<C: Child> Family<C> {
     /// Starts those that are held, the eldest first, each after the one before has started.
     pub(crate) fn start_in_order(&mut self) -> Actions<C> {
         let held = |(number, member): (&u64, &Member<C>)| (member.state == State::Held).then_some(*number);
-        let members: BTreeSet<_> = self.members.iter().filter_map(held).collect();
-        self.group = Some(Group { members, step: Step::Starting(None), delay: Duration::ZERO });
+        let to_start = self.members.iter().filter_map(held).collect();
+        let (to_stop, step) = (BTreeSet::new(), Step::Starting(None));
+        self.group = Some(Group { to_stop, to_start, step, delay: Duration::ZERO });
         let mut actions = Vec::new();
         self.advance(&mut actions);
         actions
@@ -329,16 +334,23 @@ impl<C: Child> Family<C> {
     /// All from `first` on are stopped, and then started, with those that a former failure had stopped.
     fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
         self.set(failed, State::Held);
-        let mut members: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_stop: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_start = to_stop.clone();
+        let mut step = Step::Stopping(None);
         if let Some(former) = self.end_group(actions) {
-            let were_all_stopped = !matches!(former.step, Step::Starting(_));
-            members.extend(former.members.into_iter().filter(|number| {
-                let is_running = |member: &Member<C>| member.state == State::Running;
-                were_all_stopped || !self.members.get(number).is_none_or(is_running)
-            }));
+            to_stop.extend(former.to_stop);
+            to_start.extend(former.to_start);
+            match former.step {
+                Step::Stopping(_) => step = former.step,
+                Step::Waiting(_) => {}
+                Step::Starting(awaited) => {
+                    to_stop.extend(awaited);
+                    to_start.extend(awaited);
+                }
+            }
             delay = delay.max(former.delay);
         }
-        self.group = Some(Group { members, step: Step::Stopping, delay });
+        self.group = Some(Group { to_stop, to_start, step, delay });
     }
 
     /// Asks one child to stop, for good.
@@ -374,6 +386,21 @@ impl<C: Child> Family<C> {
             self.set(number, State::Held);
         }
         self.advance(&mut actions);
+        actions
+    }
+
+    /// The actor is lost, and cannot wait for its children any more: they are asked to stop, and forgotten.
+    pub(crate) fn abandon(&mut self) -> Actions<C> {
+        self.ending = Ending::Done;
+        self.group = None;
+        let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
+        let orphans = std::mem::take(&mut self.members).into_values().rev();
+        actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
+            child: orphan.child,
+            life: orphan.life,
+            how: Stop::Drain,
+            leaves: true,
+        }));
         actions
     }
 
@@ -419,38 +446,34 @@ impl<C: Child> Family<C> {
         if self.is_ending() {
             return self.advance_ending(actions);
         }
-        while let Some(group) = &self.group {
+        while let Some(group) = &mut self.group {
             match group.step {
                 Step::Waiting(_) | Step::Starting(Some(_)) => return,
-                Step::Stopping => {
-                    let youngest = group.members.iter().rev().copied().find_map(|number| {
-                        let state = self.members.get(&number)?.state;
-                        (state != State::Held).then_some((number, state))
-                    });
-                    match youngest {
-                        Some((_, State::Stopping { .. } | State::Leaving)) => return,
-                        Some((number, State::Waiting)) => {
-                            self.end_wait(number, actions);
-                            self.set(number, State::Held);
-                        }
-                        Some((number, _)) => {
+                Step::Stopping(asked) => {
+                    let Some(number) = asked.or_else(|| group.to_stop.pop_last()) else {
+                        self.wait_for_group(actions);
+                        continue;
+                    };
+                    group.step = Step::Stopping(Some(number));
+                    match self.members.get(&number).map(|member| member.state) {
+                        Some(State::Stopping { .. } | State::Leaving) => return,
+                        Some(State::Starting | State::Running) => {
                             let leaves = self.restart_of(number) == Restart::Temporary;
                             return self.ask_to_stop(number, Stop::Now, leaves, actions);
                         }
-                        None => self.wait_for_group(actions),
+                        Some(State::Waiting | State::Held) | None => {
+                            group.step = Step::Stopping(None);
+                        }
                     }
                 }
                 Step::Starting(None) => {
-                    let held = |number: &u64| {
-                        self.members.get(number).is_some_and(|member| member.state == State::Held)
+                    let Some(number) = group.to_start.pop_first() else {
+                        self.group = None;
+                        return;
                     };
-                    let eldest = group.members.iter().copied().find(held);
-                    match (eldest, &mut self.group) {
-                        (Some(number), Some(group)) => {
-                            group.step = Step::Starting(Some(number));
-                            self.start(number, actions);
-                        }
-                        _ => self.group = None,
+                    if self.members.get(&number).is_some_and(|member| member.state == State::Held) {
+                        group.step = Step::Starting(Some(number));
+                        self.start(number, actions);
                     }
                 }
             }
@@ -468,7 +491,8 @@ impl<C: Child> Family<C> {
         let number = *number;
         match member.state {
             State::Stopping { leaves: true } | State::Leaving => {}
-            State::Stopping { leaves: false } => self.set(number, State::Stopping { leaves: true }),
+            // It is asked already, but not for good.
+            State::Stopping { leaves: false } => actions.extend(self.stop(number, Stop::Now)),
             _ => self.ask_to_stop(number, Stop::Drain, true, actions),
         }
     }
@@ -593,11 +617,10 @@ impl<C: Child> Family<C> {
         self.end_wait(number, actions);
         self.members.remove(&number);
         self.records.remove(&number);
-        if let Some(group) = &mut self.group {
-            group.members.remove(&number);
-            if group.step == Step::Starting(Some(number)) {
-                group.step = Step::Starting(None);
-            }
+        if let Some(group) = &mut self.group
+            && group.step == Step::Starting(Some(number))
+        {
+            group.step = Step::Starting(None);
         }
     }
 }
@@ -615,3 +638,6 @@ enum Count {
     ChildsPassed,
     FamilysPassed,
 }
+
+#[cfg(test)]
+mod tests;
