@@ -29,7 +29,7 @@ mod status;
 mod stdio;
 mod working_set;
 
-pub use call::{Call, CallError, CallOptions, Progress, WhenDown};
+pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};
 pub use config::{
     Backoff, Change, Config, ConfigError, RestartPolicy, RestartSettings, ServerConfig, Settings,
     StateSettings, Transport, Warning,

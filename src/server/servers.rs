@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::actor::ServerMessage;
 use super::board::{Board, Place};
-use super::call::{Call, CallError, CallOptions};
+use super::call::{Call, CallError, CallKey, CallOptions};
 use super::collector::{CollectorMessage, MetricsCollector};
 use super::config::{Change, Config};
 use super::health::HealthMonitor;
@@ -299,6 +299,36 @@ impl Servers {
             Some(place) => Call::start(place.actor, method.to_owned(), params, options),
             None => Call::refused(CallError::UnknownServer(server.to_owned())),
         }
+    }
+
+    /// Sends a request to a server, for who cannot await the answer: `done` is called with it, or with why there is
+    /// none, exactly once, on the thread where that becomes known; should it be known at once, that is this one. It
+    /// must not wait. The key is for [`cancel`](Servers::cancel).
+    pub fn call_then(
+        &self,
+        server: &str,
+        method: &str,
+        params: Value,
+        options: CallOptions,
+        done: impl FnOnce(Result<Value, CallError>) + Send + 'static,
+    ) -> CallKey {
+        let params = Some(params).filter(|params| !params.is_null());
+        match self.memory.board.find(server) {
+            Some(place) => Call::start_then(place.actor, method.to_owned(), params, options, done),
+            None => {
+                done(Err(CallError::UnknownServer(server.to_owned())));
+                CallKey::new()
+            }
+        }
+    }
+
+    /// Cancels a request of [`call_then`](Servers::call_then) to this server; the server is told. Nothing, if its
+    /// outcome is known already.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn cancel(&self, server: &str, call: CallKey) -> Result<(), ServerError> {
+        self.tell(server, ServerMessage::Cancel(call))
     }
 
     /// Sends a notification to a server. One that is not ready does not get it.
