@@ -16,7 +16,7 @@ use super::board::Entry;
 use super::call::{CallError, CallKey, CallResult, Request, WhenDown};
 use super::client::{Asker, Client, Flight, Purpose, answer_line, cancelled_line};
 use super::collector::CollectorMessage;
-use super::config::{RestartPolicy, ServerConfig};
+use super::config::{RestartPolicy, ServerConfig, Transport};
 use super::handshake;
 use super::health::HealthMessage;
 use super::json_rpc::{Incoming, Malformed, Outgoing};
@@ -158,6 +158,8 @@ pub(crate) struct Server {
     /// It had done its handshake before it ended.
     was_serving: bool,
     tools: Vec<String>,
+    /// The answer to the handshake, until it is known which process runs.
+    early_answer: Option<CallResult>,
     /// The actor itself is to stop with this life.
     last_life: bool,
 }
@@ -184,6 +186,7 @@ impl Server {
             awaits_reason: false,
             was_serving: false,
             tools: Vec::new(),
+            early_answer: None,
             last_life: false,
         }
     }
@@ -242,6 +245,7 @@ impl Server {
         self.life += 1;
         self.phase = Phase::Starting;
         self.awaits_reason = false;
+        self.early_answer = None;
         self.client = Client::new();
         self.started_at = context.now();
         self.become_(ServerStatus::Starting, "its process is started");
@@ -265,6 +269,12 @@ impl Server {
         // The news that its process runs may still lie there.
         self.read_process(context);
         if self.phase != Phase::Starting {
+            return;
+        }
+        // That news comes from the guardian, and the server may be quicker.
+        let has_process = matches!(self.config.transport, Transport::Stdio { .. });
+        if has_process && self.identity.is_none() {
+            self.early_answer = Some(answer);
             return;
         }
         let peer = match answer {
@@ -871,6 +881,9 @@ impl Server {
                 self.tell_identity();
                 if self.phase == Phase::Starting {
                     self.become_(ServerStatus::Starting, "its process runs; the handshake is under way");
+                }
+                if let Some(answer) = self.early_answer.take() {
+                    self.introduced(context, answer);
                 }
             }
             ProcessEvent::ExecFailed(error) => {
