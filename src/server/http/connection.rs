@@ -357,10 +357,13 @@ impl Connection {
         (self.notify)(Ready::Input);
     }
 
-    /// A worker has ended.
-    pub(super) fn retire(&self) {
+    /// A worker has ended, at the end or because it cannot work.
+    pub(super) fn retire(&self, end: Result<(), Failure>) {
         let mut state = self.state();
         state.workers -= 1;
+        if let Err(failure) = end {
+            self.lose(&mut state, failure.why());
+        }
         self.wake(state);
     }
 
@@ -414,10 +417,8 @@ impl Connection {
             Role::Farewell | Role::Listening => {}
         }
         if let (Err(failure), true) = (outcome, is_wanted) {
-            let (why, is_lost) = match failure {
-                Failure::Exchange(why) => (why, false),
-                Failure::Server(why) => (why, true),
-            };
+            let is_lost = matches!(failure, Failure::Server(_));
+            let why = failure.why();
             match exchange.request {
                 Some(id) => self.hear(&mut state, Heard::Unanswered { id, why: why.clone() }, why.len()),
                 None => tracing::debug!(server = %self.name, role = ?exchange.role, "{why}"),

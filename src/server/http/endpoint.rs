@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use ureq::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use ureq::http::{Method, Request, Response, Uri};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, AsSendBody, Body};
 
 use super::failure::Failure;
+use super::trust;
 use crate::server::config::{Settings, origin};
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -65,9 +67,12 @@ impl Endpoint {
         })
     }
 
-    /// A client with a connection of its own, that ends no exchange for the time it takes.
-    pub(super) fn agent(&self) -> Agent {
-        Agent::config_builder()
+    /// A client with a connection of its own, that ends no exchange for the time it takes. Reads files, so not for
+    /// a loop.
+    pub(super) fn agent(&self) -> Result<Agent, Failure> {
+        let roots = trust::authorities().map_err(Failure::Server)?;
+        let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             // Another host is not to see the headers, and another URL belongs into the configuration.
             .max_redirects(0)
@@ -75,8 +80,8 @@ impl Endpoint {
             .timeout_resolve(Some(self.connect_limit))
             .timeout_connect(Some(self.connect_limit))
             .max_idle_connections(1)
-            .build()
-            .new_agent()
+            .build();
+        Ok(config.new_agent())
     }
 
     /// Sends a message; `limit` bounds the whole exchange.

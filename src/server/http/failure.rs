@@ -49,4 +49,11 @@ impl Failure {
             Failure::Exchange(format!("the connection to {origin} failed: {why}"))
         }
     }
+
+    /// It, in words.
+    pub(super) fn why(self) -> String {
+        match self {
+            Failure::Exchange(why) | Failure::Server(why) => why,
+        }
+    }
 }

@@ -22,17 +22,23 @@ pub(super) fn start(connection: &Arc<Connection>, role: &str, run: fn(&Arc<Conne
 
 /// Carries posts until the end.
 pub(super) fn work(connection: &Arc<Connection>) {
-    let mut agent = connection.endpoint.agent();
+    let end = carry_posts(connection);
+    connection.retire(end);
+}
+
+/// Gives up when there is no agent.
+fn carry_posts(connection: &Arc<Connection>) -> Result<(), Failure> {
+    let mut agent = connection.endpoint.agent()?;
     while let Some((number, job)) = connection.next_job(&agent) {
         let outcome = guarded(|| match job {
             Job::Post(post) => exchange::carry(connection, &agent, number, &post),
             Job::Farewell => exchange::say_farewell(connection, &agent),
         });
         if !connection.end(number, outcome) {
-            agent = connection.endpoint.agent();
+            agent = connection.endpoint.agent()?;
         }
     }
-    connection.retire();
+    Ok(())
 }
 
 /// The outcome of one exchange, whatever the client library does.

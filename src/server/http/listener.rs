@@ -20,7 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Listens until the end of the connection, or until the server says that it offers no such stream.
 pub(super) fn listen(connection: &Arc<Connection>) {
-    let agent = connection.endpoint.agent();
+    // The workers have one, too; should there be none any more, they say so.
+    let Ok(agent) = connection.endpoint.agent() else { return connection.stop_listening() };
     let mut stream = EventStream::new(connection.endpoint.max_message_bytes);
     let (mut wait, mut next_wait) = (Duration::ZERO, FIRST_WAIT);
     while let Some(number) = connection.begin_listening(&agent) {

@@ -14,6 +14,7 @@ mod failure;
 mod helper;
 mod listener;
 mod response;
+mod trust;
 
 use std::io;
 use std::sync::Arc;
