@@ -45,6 +45,7 @@ mod documentation {
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServerConfiguration = "../docs/server-configuration.md",
+        ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
         Tasks = "../docs/tasks.md",

@@ -1,6 +1,6 @@
 //! A small MCP server over streamable HTTP, in this process, that a test can have do anything else instead.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,17 +9,28 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::http_request::HttpRequest;
+
 const LONG: Duration = Duration::from_secs(60);
 
-/// What came: its body is null if it had none.
+/// What came.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub verb: String,
-    pub headers: Vec<(String, String)>,
+    /// Null if there was none.
     pub body: Value,
+    http: HttpRequest,
 }
 
 impl Request {
+    fn new(http: HttpRequest) -> Request {
+        Request {
+            verb: http.verb.clone(),
+            body: serde_json::from_slice(&http.body).unwrap_or_default(),
+            http,
+        }
+    }
+
     /// The method of the message.
     pub fn method(&self) -> &str {
         self.body["method"].as_str().unwrap_or_default()
@@ -27,31 +38,7 @@ impl Request {
 
     /// The header of this name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    fn read(input: &mut BufReader<&TcpStream>) -> io::Result<Option<Request>> {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if input.read_line(&mut line)? == 0 {
-                return Ok(None);
-            }
-            match line.trim_end() {
-                "" => break,
-                line => lines.push(line.to_owned()),
-            }
-        }
-        let verb = lines[0].split(' ').next().unwrap_or_default().to_owned();
-        let headers = lines[1..].iter().filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        let mut request = Request { verb, headers, body: Value::Null };
-        if let Some(length) = request.header("content-length") {
-            let mut body = vec![0; length.parse().unwrap()];
-            input.read_exact(&mut body)?;
-            request.body = serde_json::from_slice(&body).unwrap_or_default();
-        }
-        Ok(Some(request))
+        self.http.header(name)
     }
 }
 
@@ -242,7 +229,8 @@ impl Drop for HttpServer {
 
 fn serve(stream: &Arc<TcpStream>, stage: &Arc<Stage>, visits: &Visits, handle: &dyn Fn(Exchange)) {
     let mut input = BufReader::new(&**stream);
-    while let Ok(Some(request)) = Request::read(&mut input) {
+    while let Ok(Some(request)) = HttpRequest::read(&mut input) {
+        let request = Request::new(request);
         visits.requests.lock().unwrap().push(request.clone());
         visits.grown.notify_all();
         stage.goes_on.store(false, Ordering::SeqCst);

@@ -1,7 +1,12 @@
 //! MCP servers over streamable HTTP under management: real sockets, and servers that behave or not.
 
+#[path = "../common/example_server.rs"]
+mod example_server;
+#[path = "../../examples/mcp_example_server/http_request.rs"]
+mod http_request;
 mod http_server;
 mod https;
+mod process;
 
 use std::sync::mpsc;
 use std::time::Duration;
