@@ -16,7 +16,7 @@ use super::board::Entry;
 use super::call::{CallError, CallKey, CallResult, Request, WhenDown};
 use super::client::{Asker, Client, Flight, Purpose, answer_line, cancelled_line};
 use super::collector::CollectorMessage;
-use super::config::{RestartPolicy, ServerConfig};
+use super::config::{RestartPolicy, ServerConfig, Transport};
 use super::handshake;
 use super::health::HealthMessage;
 use super::heard::Heard;
@@ -242,7 +242,11 @@ impl Server {
         self.awaits_reason = false;
         self.client = Client::new();
         self.started_at = context.now();
-        self.become_(ServerStatus::Starting, "its process is started");
+        let begins = match &self.config.transport {
+            Transport::Stdio { .. } => "its process is started",
+            Transport::Http { .. } => "the handshake is under way",
+        };
+        self.become_(ServerStatus::Starting, begins);
         let (life, loopback) = (self.life, context.loopback());
         let notify = move |ready| loopback.tell(ServerMessage::Ready { life, ready });
         match open_link(&self.config, &*self.around.memory.launcher, &context.dispatcher(), notify) {

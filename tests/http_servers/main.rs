@@ -240,7 +240,7 @@ fn what_is_no_url_is_named() {
 #[test]
 fn an_answer_that_is_none_fails_its_request_alone() {
     type Handler = fn(Exchange);
-    let cases: [(Handler, &str); 8] = [
+    let cases: [(Handler, &str); 9] = [
         (
             |exchange| exchange.refuse("500 Internal Server Error", "it burns"),
             "HTTP 500 Internal Server Error: it burns",
@@ -257,6 +257,7 @@ fn an_answer_that_is_none_fails_its_request_alone() {
         ),
         (|exchange| exchange.begin_events(), "stream ended before the answer"),
         (drop, "the connection to http://127.0.0.1:"),
+        (|exchange| exchange.write("SSH-2.0-none\r\n\r\n"), "protocol"),
         (
             |exchange| {
                 exchange.respond("307 Temporary Redirect", "Location: http://127.0.0.1:1/?secret\r\n", "")
@@ -410,13 +411,14 @@ fn the_end_of_a_server_shows_on_its_own_stream() {
         if exchange.request.verb == "GET" {
             exchange.begin_events();
             exchange.write("retry: 1\n\n");
+            exchange.event(&json!({ "jsonrpc": "2.0", "id": "heard", "method": "ping" }));
             return exchange.hold();
         }
         exchange.serve();
     });
     let stage = Stage::new(&server.url(), never());
     stage.until(ServerStatus::Running);
-    server.until(|request| request.verb == "GET");
+    server.until(|request| request.body["id"] == "heard");
     drop(server);
     let reason = stage.until(ServerStatus::Failed).reason;
     assert!(reason.contains("cannot be reached"), "{reason}");

@@ -27,7 +27,8 @@ impl Failure {
                     | ErrorKind::TimedOut
             ),
             Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-            Error::HostNotFound
+            Error::BadUri(_)
+            | Error::HostNotFound
             | Error::ConnectionFailed
             | Error::ConnectProxyFailed(_)
             | Error::InvalidProxyUrl
@@ -41,6 +42,8 @@ impl Failure {
             Error::Timeout(Timeout::Resolve) => "looking up its address took too long".into(),
             Error::Timeout(Timeout::Connect) => "connecting took too long".into(),
             Error::Timeout(_) => "it took too long".into(),
+            // The library's text repeats it.
+            Error::BadUri(_) => "its URL cannot be used".into(),
             other => other.to_string(),
         };
         if is_unreachable {

@@ -45,8 +45,11 @@ pub(super) fn listen(connection: &Arc<Connection>) {
         if !connection.end(number, outcome) || !is_offered {
             break;
         }
-        next_wait = if brought_something { FIRST_WAIT } else { (next_wait * 2).min(LONGEST_WAIT) };
+        if brought_something {
+            next_wait = FIRST_WAIT;
+        }
         wait = stream.retry().unwrap_or(next_wait);
+        next_wait = (next_wait * 2).min(LONGEST_WAIT);
     }
     connection.stop_listening();
 }
