@@ -28,13 +28,14 @@ pub use poller::{FileReady, Trigger};
 pub use worker::{Pool, Worker, set_worker_panic_handler};
 
 /// The programs in the documentation, as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "servers"))]
 mod documentation {
     macro_rules! pages {
         ($($name:ident = $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] struct $name;)* };
     }
     pages! {
         Readme = "../README.md",
+        Actors = "../docs/actors.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
@@ -44,10 +45,10 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
-        ServerConfiguration = "../docs/server-configuration.md",
         ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        ServerConfiguration = "../docs/server-configuration.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -153,6 +153,26 @@ fn a_file_has_one_user_at_a_time() {
 }
 
 #[test]
+fn a_forked_child_does_not_keep_the_lock() {
+    let directory = Directory::new("forked");
+    let file = directory.open();
+    let (end, keep) = std::io::pipe().unwrap();
+    // SAFETY: the child only waits, and ends without returning.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(keep);
+        let _ = (&end).read(&mut [0]);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    drop(file);
+    directory.open();
+    drop(keep);
+    // SAFETY: waits for the child made above.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+}
+
+#[test]
 fn every_truncated_file_is_recognised() {
     let directory = Directory::new("truncated");
     let file = directory.open();

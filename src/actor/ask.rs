@@ -5,10 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Why;
+use crate::dispatcher::Handle;
 use crate::dispatcher::core::inside_callback;
+use crate::task::Sleep;
 use crate::task::oneshot::{Cancelled, Receiver, Sender};
 
 /// Why there is no reply.
@@ -144,5 +146,44 @@ impl<T> Future for Reply<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = Pin::new(&mut self.receiver).poll(context);
         result.map(|result| self.outcome(result))
+    }
+}
+
+/// A reply that is waited for no longer than a time: a future for any executor, or something that a plain thread
+/// waits for. Made by [`ActorRef::ask_within`](super::ActorRef::ask_within); the time runs from there.
+#[must_use = "the reply comes when it is awaited, or waited for"]
+#[derive(Debug)]
+pub struct TimedReply<T> {
+    reply: Reply<T>,
+    deadline: Option<Instant>,
+    sleep: Sleep,
+}
+
+impl<T> TimedReply<T> {
+    pub(crate) fn new(reply: Reply<T>, limit: Duration, timekeeper: &Handle) -> TimedReply<T> {
+        TimedReply { reply, deadline: Instant::now().checked_add(limit), sleep: timekeeper.sleep(limit) }
+    }
+
+    /// Waits for the reply on a thread that runs no loop.
+    ///
+    /// # Errors
+    /// Why there is none; [`AskError::OnLoop`], at once, inside any loop.
+    pub fn wait(mut self) -> Result<T, AskError> {
+        match self.deadline {
+            Some(deadline) => self.reply.wait_timeout(deadline.saturating_duration_since(Instant::now())),
+            None => self.reply.wait(),
+        }
+    }
+}
+
+impl<T> Future for TimedReply<T> {
+    type Output = Result<T, AskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // What has come counts, even if it is late.
+        if let Poll::Ready(outcome) = Pin::new(&mut self.reply).poll(context) {
+            return Poll::Ready(outcome);
+        }
+        Pin::new(&mut self.sleep).poll(context).map(|()| Err(AskError::TimedOut))
     }
 }

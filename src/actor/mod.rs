@@ -36,12 +36,15 @@
 //! ```
 
 mod ask;
+mod asynchronous;
 mod base;
 mod cell;
 mod context;
+mod delivery;
 mod error;
 mod family;
 mod function;
+mod instruction;
 mod kin;
 mod reason;
 mod reference;
@@ -53,7 +56,8 @@ mod system;
 mod tree;
 mod watch;
 
-pub use ask::{AskError, Reply, ReplyTo};
+pub use ask::{AskError, Reply, ReplyTo, TimedReply};
+pub use asynchronous::{Async, AsyncActor, Inbox, Received};
 pub use base::{ActorId, ActorState};
 pub use context::{Context, Loopback, TimerKey};
 pub use error::{FindError, SpawnError, TellError, Why};
@@ -76,6 +80,10 @@ pub trait Actor: std::marker::Send + Sized + 'static {
     /// What it is sent.
     type Message: std::marker::Send + 'static;
 
+    /// Whether it takes its messages itself, as [`Async`] actors do.
+    #[doc(hidden)]
+    const PULLS: bool = false;
+
     /// Before the first message of each life.
     fn started(&mut self, context: &mut Context<'_, Self>) -> ActorResult {
         let _ = context;
@@ -89,10 +97,7 @@ pub trait Actor: std::marker::Send + Sized + 'static {
     /// those it is linked to.
     fn signal(&mut self, signal: Signal, context: &mut Context<'_, Self>) -> ActorResult {
         let _ = context;
-        match signal {
-            Signal::Down { .. } => Ok(()),
-            Signal::LinkFailed { actor, reason } => Err(Box::new(reason::LinkFailure { actor, reason })),
-        }
+        signal.into_result()
     }
 
     /// When it is to stop: after the last message, while its children still live. [`Stopping::Later`] if

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::actor::ServerMessage;
 use super::log_ring::{LogLimits, LogLine, LogRing};
-use super::server::ServerMessage;
 use super::status::ServerInfo;
 use crate::actor::ActorRef;
 

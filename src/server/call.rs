@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::actor::ServerMessage;
 use super::json_rpc::RpcError;
-use super::server::ServerMessage;
 use super::status::ServerStatus;
 use crate::actor::{ActorRef, AskError, Reply, ReplyTo};
 
@@ -155,13 +155,13 @@ impl Error for CallError {
 
 pub(crate) type CallResult = Result<Value, CallError>;
 
-/// Tells requests of a process apart, for their cancellation.
+/// Tells the requests of a process apart, for their cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct CallKey(u64);
+pub struct CallKey(pub(crate) u64);
 
 impl CallKey {
     pub(crate) fn new() -> CallKey {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         CallKey(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -208,6 +208,21 @@ impl Call {
         let key = CallKey::new();
         let reply = server.ask(|reply| ServerMessage::Call(Request { key, method, params, options, reply }));
         Call { state: State::Asked { key, reply, server } }
+    }
+
+    /// As `start`, but `done` is called with what comes of it.
+    pub(crate) fn start_then(
+        server: ActorRef<ServerMessage>,
+        method: String,
+        params: Option<Value>,
+        options: CallOptions,
+        done: impl FnOnce(CallResult) + Send + 'static,
+    ) -> CallKey {
+        let key = CallKey::new();
+        let reply = ReplyTo::callback(move |answer| done(outcome(answer)));
+        // An actor that is gone drops the reply, which calls back too.
+        let _ = server.tell(ServerMessage::Call(Request { key, method, params, options, reply }));
+        key
     }
 
     /// Waits for the answer, on a thread that runs no loop.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::actor::ServerMessage;
 use super::call::{CallError, CallResult};
 use super::config::Settings;
 use super::memory::Memory;
-use super::server::ServerMessage;
 use crate::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, TimerKey};
 
 pub(crate) enum HealthMessage {

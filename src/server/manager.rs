@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::actor::{Server, ServerMessage, Surroundings};
 use super::board::{Entry, Place};
 use super::collector::CollectorMessage;
 use super::config::{Change, Config, ServerConfig};
 use super::launch::ProcessIdentity;
 use super::memory::Memory;
-use super::server::{Server, ServerMessage, Surroundings};
 use super::state::{Desired, Event, EventKind};
 use super::status::ServerInfo;
 use crate::actor::{Actor, ActorResult, BoxError, Context, ReplyTo, Restart, Spec, Stopping};

@@ -3,6 +3,7 @@
 //! [`Servers`] starts what a [`Config`] says, as processes of which nothing is ever left behind, keeps them well,
 //! and carries requests to them.
 
+mod actor;
 mod board;
 mod call;
 mod client;
@@ -23,7 +24,7 @@ mod manager;
 mod memory;
 mod metrics;
 mod open_link;
-mod server;
+
 mod servers;
 mod state;
 mod state_keeper;
@@ -31,7 +32,7 @@ mod status;
 mod stdio;
 mod working_set;
 
-pub use call::{Call, CallError, CallOptions, Progress, WhenDown};
+pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};
 pub use config::{
     Backoff, Change, Config, ConfigError, RestartPolicy, RestartSettings, ServerConfig, Settings,
     StateSettings, Transport, Warning,

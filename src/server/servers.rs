@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::actor::ServerMessage;
 use super::board::{Board, Place};
-use super::call::{Call, CallError, CallOptions};
+use super::call::{Call, CallError, CallKey, CallOptions};
 use super::collector::{CollectorMessage, MetricsCollector};
 use super::config::{Change, Config};
 use super::health::HealthMonitor;
@@ -19,7 +20,6 @@ use super::log_ring::LogLine;
 use super::manager::{Manager, ManagerMessage, NoSuchServer};
 use super::memory::{ChangeHook, Memory};
 use super::metrics::{Metrics, MetricsSnapshot};
-use super::server::ServerMessage;
 use super::state::{Desired, State, StateError, StateFile};
 use super::state_keeper::StateKeeper;
 use super::status::{ServerInfo, status_text};
@@ -301,6 +301,36 @@ impl Servers {
         }
     }
 
+    /// Sends a request to a server, for who cannot await the answer: `done` is called with it, or with why there is
+    /// none, exactly once, on the thread where that becomes known; should it be known at once, that is this one. It
+    /// must not wait. The key is for [`cancel`](Servers::cancel).
+    pub fn call_then(
+        &self,
+        server: &str,
+        method: &str,
+        params: Value,
+        options: CallOptions,
+        done: impl FnOnce(Result<Value, CallError>) + Send + 'static,
+    ) -> CallKey {
+        let params = Some(params).filter(|params| !params.is_null());
+        match self.memory.board.find(server) {
+            Some(place) => Call::start_then(place.actor, method.to_owned(), params, options, done),
+            None => {
+                done(Err(CallError::UnknownServer(server.to_owned())));
+                CallKey::new()
+            }
+        }
+    }
+
+    /// Cancels a request of [`call_then`](Servers::call_then) to this server; the server is told. Nothing, if its
+    /// outcome is known already.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn cancel(&self, server: &str, call: CallKey) -> Result<(), ServerError> {
+        self.tell(server, ServerMessage::Cancel(call))
+    }
+
     /// Sends a notification to a server. One that is not ready does not get it.
     ///
     /// # Errors
@@ -375,6 +405,15 @@ impl Servers {
     /// # Errors
     /// [`ServerError`].
     pub fn reload(&self, config: Config) -> Result<Change, ServerError> {
+        self.begin_reload(config)?.wait().map_err(no_reply)
+    }
+
+    /// Begins to take a new configuration over, as [`reload`](Servers::reload) does; the reply comes when that is
+    /// done.
+    ///
+    /// # Errors
+    /// [`ServerError::ManagerStopped`].
+    pub fn begin_reload(&self, config: Config) -> Result<Reply<Change>, ServerError> {
         let config = Box::new(config);
         self.ask_manager(|reply| ManagerMessage::Reload { config, reply })
     }
@@ -409,6 +448,15 @@ impl Servers {
         }
     }
 
+    /// Kills all servers and what they started, without asking them first, as [`stop`](Servers::stop) does in the
+    /// end; for whoever stops them, and cannot wait. They are not started again by themselves.
+    pub fn kill(&self) {
+        for place in self.memory.board.all() {
+            // An actor that is gone has no process.
+            let _ = place.actor.tell(ServerMessage::Kill);
+        }
+    }
+
     /// Begins to stop them all; the reply comes with the end.
     pub fn begin_stop(&self) -> Reply<Reason> {
         let ended = self.supervisor.ended();
@@ -427,15 +475,15 @@ impl Servers {
     fn want(&self, server: &str, desired: Desired) -> Result<(), ServerError> {
         let name = server.to_owned();
         let wanted = self.ask_manager(|reply| ManagerMessage::Want { server: name, desired, reply })?;
-        wanted.map_err(|NoSuchServer| ServerError::Unknown(server.to_owned()))
+        wanted.wait().map_err(no_reply)?.map_err(|NoSuchServer| ServerError::Unknown(server.to_owned()))
     }
 
     fn ask_manager<T: Send + 'static>(
         &self,
         make: impl FnOnce(ReplyTo<T>) -> ManagerMessage,
-    ) -> Result<T, ServerError> {
+    ) -> Result<Reply<T>, ServerError> {
         let manager = self.memory.manager().map_err(|_| ServerError::ManagerStopped)?;
-        manager.ask(make).wait().map_err(no_reply)
+        Ok(manager.ask(make))
     }
 }
 

@@ -1,17 +1,13 @@
 //! JSON documents that people and earlier lives write, read strictly: every fault is reported with its place,
 //! and a key that stands twice in one object is a fault, not a matter of luck.
 
+mod duplicates;
 mod fault;
 mod item;
 mod path;
 mod resemblance;
 
-use std::cell::RefCell;
-use std::collections::HashSet;
-use std::fmt;
-
-use serde_core::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 pub use fault::{Fault, FaultKind};
 pub(crate) use item::{Item, Object};
@@ -27,12 +23,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, Fault> {
             format!("invalid UTF-8 at byte {offset}"),
         )
     })?;
-    let duplicates = RefCell::default();
-    let mut deserializer = serde_json::Deserializer::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let place = Place { path: JsonPath::root(), duplicates: &duplicates };
-    let value = place.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    let value = value.map_err(syntax_fault)?;
-    duplicates.into_inner().map_or(Ok(value), Err)
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let value = serde_json::from_str(text).map_err(syntax_fault)?;
+    duplicates::find(text).map_or(Ok(value), Err)
 }
 
 /// serde_json ends its messages with the position, which is a part of ours already.
@@ -42,89 +35,6 @@ fn syntax_fault(error: serde_json::Error) -> Fault {
     let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
     let message = format!("line {line}, column {column}: {text}");
     Fault::new(FaultKind::Syntax { line, column }, &JsonPath::root(), message)
-}
-
-/// A value that is still to be read. serde_json's own objects keep the last of two equal keys and say nothing.
-struct Place<'a> {
-    path: JsonPath,
-    /// The fault that names all that were found.
-    duplicates: &'a RefCell<Option<Fault>>,
-}
-
-impl Place<'_> {
-    fn report(&self, path: &JsonPath) {
-        let mut duplicates = self.duplicates.borrow_mut();
-        match &mut *duplicates {
-            None => {
-                *duplicates =
-                    Some(Fault::new(FaultKind::Duplicate, path, "this key stands here more than once"))
-            }
-            Some(first) => first.message.push_str(&format!("; so does {path}")),
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Place<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Place<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        let place = |index| Place { path: self.path.element(index), duplicates: self.duplicates };
-        while let Some(value) = elements.next_element_seed(place(array.len()))? {
-            array.push(value);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        let mut reported = HashSet::new();
-        while let Some(key) = members.next_key::<String>()? {
-            let path = self.path.member(&key);
-            if object.contains_key(&key) && reported.insert(key.clone()) {
-                self.report(&path);
-            }
-            let value = members.next_value_seed(Place { path, duplicates: self.duplicates })?;
-            object.insert(key, value);
-        }
-        Ok(Value::Object(object))
-    }
 }
 
 #[cfg(test)]
@@ -147,6 +57,13 @@ mod tests {
         let fault = fault(r#"{"a": [{"b": 1, "b": 2, "b": 3}], "c d": 1, "c d": 2}"#);
         assert_eq!(fault.kind, FaultKind::Duplicate);
         assert_eq!(fault.to_string(), r#"$.a[0].b: this key stands here more than once; so does $["c d"]"#);
+    }
+
+    #[test]
+    fn keys_are_compared_as_they_are_read() {
+        assert_eq!(fault(r#"{"\u0061\\\"": 1, "a\\\"": ",{["}"#).kind, FaultKind::Duplicate);
+        assert!(parse(br#"{"a\\": "a\\", "b": ["a\\", "a\\", "\",\"b\":"], "c": "b"}"#).is_ok());
+        assert_eq!(fault(r#"[{}, [], {"x": {"y": [[0, {"z": 1, "z": {}}]]}}]"#).path, "$[2].x.y[0][1].z");
     }
 
     #[test]

@@ -211,7 +211,7 @@ mod tests {
             Measured::Oversized,
             Measured::Unsolicited,
         ];
-        measured.into_iter().for_each(|measured| server.record(measured));
+        measured.into_iter().for_each(|measured| server.record(&measured));
         let snapshot = metrics.snapshot().servers.remove(0);
         let once = ServerCounts {
             starts: 1,

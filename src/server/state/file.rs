@@ -18,8 +18,7 @@ use super::{State, StateError};
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-    /// Locked; the system unlocks it when it is closed, be it by our death.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl StateFile {
@@ -34,13 +33,10 @@ impl StateFile {
         let lock = private(OpenOptions::new().create(true).truncate(false))
             .open(&lock_path)
             .map_err(StateError::io("opening", &lock_path))?;
-        // SAFETY: only takes numbers; the descriptor is open.
-        if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-            return Ok(StateFile { path, _lock: lock });
-        }
-        match io::Error::last_os_error() {
-            error if error.kind() == ErrorKind::WouldBlock => Err(StateError::InUse { file: path }),
-            error => Err(StateError::io("locking", &lock_path)(error)),
+        match Lock::take(lock) {
+            Ok(lock) => Ok(StateFile { path, _lock: lock }),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(StateError::InUse { file: path }),
+            Err(error) => Err(StateError::io("locking", &lock_path)(error)),
         }
     }
 
@@ -112,6 +108,28 @@ impl StateFile {
         };
         fs::rename(&self.path, &aside).map_err(StateError::io("setting aside", &self.path))?;
         Ok(aside)
+    }
+}
+
+/// A file that is locked for as long as this value and the process live.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(file: File) -> io::Result<Lock> {
+        // SAFETY: only takes numbers; the descriptor is open.
+        match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+            0 => Ok(Lock(file)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// To close it is not enough: a child that is between its fork and its exec has the lock too.
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
     }
 }
 

@@ -101,8 +101,8 @@ fn what_was_recorded_is_read_back() {
     server.record(&Measured::Started(Duration::from_millis(1_500)));
     (0..3).for_each(|_| server.record(&Measured::Unsolicited));
     server.record(&Measured::Unhealthy);
-    server.record(&Measured::Request("tools/call", RequestOutcome::Ok, Duration::from_micros(700)));
-    server.record(&Measured::Request("tools/call", RequestOutcome::Timeout, Duration::from_secs(60)));
+    server.record(&Measured::Request("tools/call".into(), RequestOutcome::Ok, Duration::from_micros(700)));
+    server.record(&Measured::Request("tools/call".into(), RequestOutcome::Timeout, Duration::from_secs(60)));
     metrics.server("idle");
     let parsed = Parsed::new(&metrics.snapshot().prometheus());
     let server = ("server", odd);
@@ -129,7 +129,7 @@ fn every_histogram_is_cumulative_and_ends_with_its_count() {
         let server = metrics.server("a");
         server.record(&Measured::Started(latency));
         server.record(&Measured::Healthy(latency));
-        server.record(&Measured::Request("ping", RequestOutcome::Error, latency));
+        server.record(&Measured::Request("ping".into(), RequestOutcome::Error, latency));
     }
     let parsed = Parsed::new(&metrics.snapshot().prometheus());
     let histograms: Vec<_> = parsed.kinds.iter().filter(|(_, kind)| *kind == "histogram").collect();
