@@ -23,7 +23,7 @@ use serde_json::json;
 
 /// Step 1: what it is sent. Each sort of news is a variant; what is asked has a place for the reply.
 enum Entry {
-    Server(ServerInfo),
+    Server(Box<ServerInfo>),
     Note { from: &'static str, text: String },
     HowMany(ReplyTo<u32>),
 }
@@ -82,7 +82,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             let logger = logger.clone();
             move |info| {
                 // A log that is closed misses the rest.
-                let _ = logger.tell(Entry::Server(info.clone()));
+                let _ = logger.tell(Entry::Server(Box::new(info.clone())));
             }
         })
         .start(&system)?;

@@ -40,7 +40,7 @@ enum Entry {
     Stop,
     Sum(u32, u32, ReplyTo<u32>),
     Ignore(ReplyTo<u32>),
-    Work(Box<dyn FnOnce() + Send>),
+    Work(Box<dyn FnOnce() + Send + Sync>),
 }
 
 impl Diary {
@@ -253,7 +253,8 @@ fn requests_are_answered_or_say_why_not() {
     assert_eq!(diary.ask(|reply| Entry::Sum(40, 2, reply)).wait(), Ok(42));
     assert_eq!(diary.ask(Entry::Ignore).wait(), Err(AskError::NoReply));
     let (go, wait_for_it) = mpsc::channel::<()>();
-    diary.tell(Entry::Work(Box::new(move || assert!(wait_for_it.recv().is_err())))).unwrap();
+    let wait_for_it = Mutex::new(wait_for_it);
+    diary.tell(Entry::Work(Box::new(move || assert!(wait_for_it.lock().unwrap().recv().is_err())))).unwrap();
     let mut slow = diary.ask(|reply| Entry::Sum(1, 1, reply));
     assert_eq!(slow.wait_timeout(Duration::from_millis(1)), Err(AskError::TimedOut));
     drop(go);
@@ -295,6 +296,20 @@ fn a_request_is_waited_for_no_longer_than_its_time() {
     stage.advance(Duration::from_nanos(1));
     assert_eq!(outcomes.take(), ["Err(TimedOut)"]);
     assert_eq!(keeps.ask_within(Duration::ZERO, |reply| reply).wait(), Err(AskError::TimedOut));
+}
+
+/// In a handler, a request that is refused is an error like any other: it can be shown to several threads.
+#[test]
+fn a_refused_request_is_an_error_of_the_handler() {
+    let stage = Stage::new();
+    let gone = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    gone.stop_now();
+    stage.run();
+    let passes_on = Function::new(move |reply: ReplyTo<u32>, _| Ok(gone.tell(Entry::Ignore(reply))?));
+    let passes_on = stage.system.spawn(passes_on).unwrap();
+    passes_on.tell(ReplyTo::callback(|_| ())).unwrap();
+    stage.run();
+    assert_eq!(passes_on.state(), ActorState::Stopped);
 }
 
 #[test]

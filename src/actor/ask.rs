@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,8 @@ pub struct ReplyTo<T>(ReplyTarget<T>);
 
 enum ReplyTarget<T> {
     Future(Sender<T>),
-    Callback(Option<Callback<T>>),
+    /// In a lock, which is never contended, for a request to be shown to several threads, as errors are.
+    Callback(Mutex<Option<Callback<T>>>),
 }
 
 type Callback<T> = Box<dyn FnOnce(Result<T, AskError>) + Send>;
@@ -61,26 +63,30 @@ impl<T> fmt::Debug for ReplyTo<T> {
 impl<T> ReplyTo<T> {
     /// A reply that `callback` is called with, on the thread that sends it, or that drops the request.
     pub fn callback(callback: impl FnOnce(Result<T, AskError>) + Send + 'static) -> ReplyTo<T> {
-        ReplyTo(ReplyTarget::Callback(Some(Box::new(callback))))
+        ReplyTo(ReplyTarget::Callback(Mutex::new(Some(Box::new(callback)))))
     }
 
     /// Sends the reply. Nothing, if nobody waits for it any more.
     pub fn send(mut self, value: T) {
-        match std::mem::replace(&mut self.0, ReplyTarget::Callback(None)) {
+        match std::mem::replace(&mut self.0, ReplyTarget::Callback(Mutex::new(None))) {
             ReplyTarget::Future(sender) => drop(sender.send(value)),
-            ReplyTarget::Callback(Some(callback)) => callback(Ok(value)),
-            ReplyTarget::Callback(None) => {}
+            ReplyTarget::Callback(callback) => call(callback, Ok(value)),
         }
     }
 }
 
 impl<T> Drop for ReplyTo<T> {
     fn drop(&mut self) {
-        if let ReplyTarget::Callback(callback) = &mut self.0
-            && let Some(callback) = callback.take()
-        {
-            callback(Err(AskError::NoReply));
+        if let ReplyTarget::Callback(callback) = &mut self.0 {
+            call(std::mem::take(callback), Err(AskError::NoReply));
         }
+    }
+}
+
+fn call<T>(callback: Mutex<Option<Callback<T>>>, outcome: Result<T, AskError>) {
+    let callback = callback.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(callback) = callback {
+        callback(outcome);
     }
 }
 

@@ -364,6 +364,17 @@ static void a_loop_does_not_wait_for_the_end(void) {
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
 }
 
+static void an_actor_ends_with_its_loop(void) {
+  world of = new_world((mcp_event_actor_system_options){0});
+  mcp_event_actor* const actor = new_obedient(of.system, NULL);
+  run_now(of.dispatcher);
+  CHECK_OK(mcp_event_dispatcher_destroy(of.dispatcher));
+  CHECK_OK(mcp_event_actor_stop(actor));
+  CHECK(await_end(actor) == MCP_EVENT_REASON_LOOP_GONE);
+  CHECK_OK(mcp_event_actor_system_destroy(of.system));
+  CHECK_OK(mcp_event_clock_destroy(of.clock));
+}
+
 static void null_systems_and_actors(void) {
   size_t number = 7;
   uint64_t id = 7;
@@ -439,5 +450,6 @@ void actor_system_suite(void) {
   a_backoff_grows_up_to_its_limit();
   an_actor_drains_what_waited_for_its_life();
   a_loop_does_not_wait_for_the_end();
+  an_actor_ends_with_its_loop();
   null_systems_and_actors();
 }
