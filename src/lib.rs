@@ -45,6 +45,7 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
+        ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
         ServerConfiguration = "../docs/server-configuration.md",
