@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use mcp_event::actor::{
-    ActorRef, ActorResult, ActorState, Async, AsyncActor, Context, Function, Inbox, Reason, Received, ReplyTo,
-    Signal, Spec, System, Why,
+    ActorRef, ActorResult, ActorState, Async, AsyncActor, Context, Function, Inbox, Reason, Received,
+    ReplyTo, Signal, Spec, System, Why,
 };
 use mcp_event::{Dispatcher, RunType, SimulatedClock};
 
@@ -206,7 +206,9 @@ fn it_sees_signals_if_it_wants_to_and_fails_with_its_links_if_not() {
             }
             for _ in 0..2 {
                 match inbox.next().await {
-                    Some(Received::Signal(Signal::Down { actor, .. })) if actor == self.1.id() => self.0.add("down"),
+                    Some(Received::Signal(Signal::Down { actor, .. })) if actor == self.1.id() => {
+                        self.0.add("down")
+                    }
                     Some(Received::Signal(Signal::LinkFailed { reason: Reason::Error(_), .. })) => {
                         self.0.add("failed");
                     }
