@@ -24,12 +24,13 @@ mod manager;
 mod memory;
 mod metrics;
 mod open_link;
-
+mod restarts;
 mod servers;
 mod state;
 mod state_keeper;
 mod status;
 mod stdio;
+mod tool_list;
 mod working_set;
 
 pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};
