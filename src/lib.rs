@@ -44,6 +44,7 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
+        ServersCAndCpp = "../docs/servers-c-and-cpp.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
         ServerConfiguration = "../docs/server-configuration.md",
