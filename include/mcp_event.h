@@ -157,6 +157,8 @@ typedef enum mcp_event_actor_reason_kind {
   MCP_EVENT_REASON_CUT_OFF = 6,
   // It had ended before it was watched.
   MCP_EVENT_REASON_GONE = 7,
+  // Its loop was shut down, so it cannot do anything any more.
+  MCP_EVENT_REASON_LOOP_GONE = 8,
 } mcp_event_actor_reason_kind;
 
 // What an actor is told of another one.
@@ -372,7 +374,8 @@ typedef struct mcp_event_actor_behaviour {
   enum mcp_event_status (*create)(void *factory, void **data);
   // Passed to `create`.
   void *factory;
-  // Frees `factory` when no life will follow; null if there is nothing to free. On any thread.
+  // Frees `factory` once the actor has ended and its last handle is destroyed; null if there is nothing to
+  // free. On any thread.
   void (*drop_factory)(void *factory);
   // Frees the data when a life ends; null if there is nothing to free. On any thread.
   void (*drop)(void *data);

@@ -35,6 +35,7 @@ mod documentation {
     }
     pages! {
         Readme = "../README.md",
+        Actors = "../docs/actors.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
         DeferredDeletion = "../docs/deferred-deletion.md",

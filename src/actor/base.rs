@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 
-use super::family::{Child, Family, Intensity, Stop, Wait};
+use super::family::{Child, Family, Intensity, LifeNumber, Stop, Wait};
 use super::system::Shared;
 use super::watch::Watchers;
 use super::{Backoff, Reason, Restart, Signal, Supervision};
@@ -71,11 +71,15 @@ pub(crate) struct Status(AtomicU8);
 const CLOSED: u8 = 0x80;
 /// Some sender waits for room in the mailbox.
 const AWAITED: u8 = 0x40;
+/// Its present life, or the next, is to stop without handling another message.
+const HALTED: u8 = 0x20;
 const STATE: u8 = 0x0f;
 
 impl Status {
     pub(crate) fn state(&self) -> ActorState {
-        match self.0.load(Ordering::Acquire) & STATE {
+        let bits = self.0.load(Ordering::Acquire);
+        match bits & STATE {
+            0..=2 if bits & HALTED != 0 => ActorState::Stopping,
             0 => ActorState::Starting,
             1 => ActorState::Running,
             2 => ActorState::Draining,
@@ -85,7 +89,7 @@ impl Status {
         }
     }
 
-    /// Nothing special: running, open, and nobody waits.
+    /// Nothing special: running, open, not halted, and nobody waits.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.0.load(Ordering::Relaxed) == ActorState::Running as u8
@@ -100,22 +104,32 @@ impl Status {
         self.0.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
+    /// Nothing follows the end.
     pub(crate) fn set(&self, state: ActorState) {
-        let update = |bits: u8| Some(bits & !STATE | state as u8);
-        // The closure never refuses.
+        let has_ended = |bits: u8| bits & STATE == ActorState::Stopped as u8;
+        let update = |bits: u8| (!has_ended(bits)).then_some(bits & !STATE | state as u8);
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
     }
 
-    /// It stops now: what is still queued is not handled any more. Not undone by what comes after the end.
-    pub(crate) fn halt(&self) {
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |bits| {
-            (bits & STATE <= ActorState::Draining as u8).then_some(bits & !STATE | ActorState::Stopping as u8)
-        });
+    /// It ended for good. False if it had.
+    pub(crate) fn end(&self) -> bool {
+        let update = |bits: u8| Some(bits & !STATE | ActorState::Stopped as u8 | CLOSED);
+        let former = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
+        former.is_ok_and(|bits| bits & STATE != ActorState::Stopped as u8)
     }
 
-    /// Whether it was told to stop now, or does so of itself.
+    /// It is to stop now: what is still queued is not handled any more in this life.
+    pub(crate) fn halt(&self) {
+        self.0.fetch_or(HALTED, Ordering::AcqRel);
+    }
+
+    /// It has another life.
+    pub(crate) fn end_halt(&self) {
+        self.0.fetch_and(!HALTED, Ordering::AcqRel);
+    }
+
     pub(crate) fn is_halted(&self) -> bool {
-        self.0.load(Ordering::Acquire) & STATE > ActorState::Draining as u8
+        self.0.load(Ordering::Acquire) & HALTED != 0
     }
 
     pub(crate) fn expect_room(&self) {
@@ -153,9 +167,10 @@ impl Default for Settings {
 /// How long an actor may take to stop, if nothing else is said: five seconds.
 pub(crate) const STOP_LIMIT: Nanos = 5_000_000_000;
 
-/// What only some actors need: a name, children, watchers, senders that wait.
+/// What only some actors need: a name, settings, children, watchers, senders that wait.
 pub(crate) struct Extra {
     pub(crate) name: Option<Arc<str>>,
+    settings: Option<Box<Settings>>,
     family: Mutex<Family<Arc<dyn Node>>>,
     timers: Mutex<HashMap<Wait, Arc<Timer>>>,
     watchers: Mutex<Watchers>,
@@ -168,14 +183,14 @@ pub(crate) struct Base {
     pub(crate) core: Arc<Core>,
     /// None for the root alone.
     pub(crate) parent: Option<Arc<dyn Node>>,
-    pub(crate) settings: Option<Box<Settings>>,
     extra: OnceLock<Box<Extra>>,
     /// Messages from other threads, from the loop's own, and those taken out; their difference is the depth.
     sent: AtomicU64,
     sent_here: AtomicU64,
     taken: AtomicU64,
     pub(crate) handled: AtomicU64,
-    pub(crate) restarts: AtomicU32,
+    /// The number of its present life, or its last; 0 before the first. The loop alone changes it.
+    pub(crate) life: AtomicU32,
     /// How many messages may wait; `u32::MAX`: any number.
     pub(crate) bound: u32,
     pub(crate) restart: Restart,
@@ -198,35 +213,43 @@ impl Base {
             system,
             core,
             parent,
-            settings: traits.settings,
             extra: OnceLock::new(),
             sent: AtomicU64::new(0),
             sent_here: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             handled: AtomicU64::new(0),
-            restarts: AtomicU32::new(0),
+            life: AtomicU32::new(0),
             bound: traits.bound,
             restart: traits.restart,
             status: Status::default(),
         };
-        if traits.name.is_some() {
-            base.extra_with(traits.name);
+        if traits.name.is_some() || traits.settings.is_some() {
+            base.extra_with(traits.name, traits.settings);
         }
         base
     }
 
-    fn extra_with(&self, name: Option<Arc<str>>) -> &Extra {
+    fn extra_with(&self, name: Option<Arc<str>>, settings: Option<Box<Settings>>) -> &Extra {
         self.extra.get_or_init(|| {
-            let settings = self.settings.as_deref();
-            let supervision = settings.and_then(|settings| settings.supervision.clone()).unwrap_or_default();
+            let supervision = settings.as_ref().and_then(|settings| settings.supervision.clone());
+            let family = Family::new(supervision.unwrap_or_default(), self.parent.is_none());
             Box::new(Extra {
                 name,
-                family: Mutex::new(Family::new(supervision, self.parent.is_none())),
+                settings,
+                family: Mutex::new(family),
                 timers: Mutex::default(),
                 watchers: Mutex::default(),
                 room: Mutex::default(),
             })
         })
+    }
+
+    fn extra_or_new(&self) -> &Extra {
+        self.extra_with(None, None)
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        self.extra.get()?.settings.as_deref()
     }
 
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
@@ -235,7 +258,7 @@ impl Base {
 
     /// The family, made when it is first needed. No user code runs under its lock.
     pub(crate) fn family(&self) -> MutexGuard<'_, Family<Arc<dyn Node>>> {
-        lock(&self.extra_with(None).family)
+        lock(&self.extra_or_new().family)
     }
 
     /// The family, if it was ever needed.
@@ -244,35 +267,34 @@ impl Base {
     }
 
     pub(crate) fn timers(&self) -> MutexGuard<'_, HashMap<Wait, Arc<Timer>>> {
-        lock(&self.extra_with(None).timers)
+        lock(&self.extra_or_new().timers)
     }
 
     pub(crate) fn watchers(&self) -> MutexGuard<'_, Watchers> {
-        lock(&self.extra_with(None).watchers)
+        lock(&self.extra_or_new().watchers)
     }
 
     pub(crate) fn known_watchers(&self) -> Option<MutexGuard<'_, Watchers>> {
         Some(lock(&self.extra.get()?.watchers))
     }
 
+    pub(crate) fn life(&self) -> LifeNumber {
+        self.life.load(Ordering::Relaxed)
+    }
+
     /// Messages that wait.
     pub(crate) fn depth(&self) -> u64 {
         // First what was taken: read in this order, the difference is never negative.
         let taken = self.taken.load(Ordering::Acquire);
-        // A message that was refused after it was counted is taken off the first, whichever counted it.
-        let sent = self.sent.load(Ordering::Acquire).wrapping_add(self.sent_here.load(Ordering::Acquire));
+        let sent = self.sent.load(Ordering::Acquire) + self.sent_here.load(Ordering::Acquire);
         sent.saturating_sub(taken)
-    }
-
-    fn has_room(&self) -> bool {
-        self.bound == u32::MAX || self.depth() < u64::from(self.bound)
     }
 
     /// Counts a message that the loop's own thread sends.
     #[inline]
     pub(crate) fn count_sent_here(&self) -> Result<(), Full> {
-        if !self.has_room() {
-            return Err(Full);
+        if self.bound != u32::MAX {
+            return self.count_bounded();
         }
         add_alone(&self.sent_here);
         Ok(())
@@ -281,12 +303,22 @@ impl Base {
     /// Counts a message that another thread sends.
     #[inline]
     pub(crate) fn count_sent(&self) -> Result<(), Full> {
-        self.sent.fetch_add(1, Ordering::AcqRel);
-        if self.bound != u32::MAX && self.depth() > u64::from(self.bound) {
-            self.uncount_sent();
-            return Err(Full);
+        if self.bound != u32::MAX {
+            return self.count_bounded();
         }
+        self.count_sent_unbounded();
         Ok(())
+    }
+
+    /// Never counts more than the bound, not even for a moment: a sender that saw that would wait for room that
+    /// nobody is going to make.
+    fn count_bounded(&self) -> Result<(), Full> {
+        let add = |sent: u64| {
+            let all = sent.wrapping_add(self.sent_here.load(Ordering::Acquire));
+            let depth = all.saturating_sub(self.taken.load(Ordering::Acquire));
+            (depth < u64::from(self.bound)).then_some(sent.wrapping_add(1))
+        };
+        self.sent.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).map_or(Err(Full), |_| Ok(()))
     }
 
     /// Counts a message that is sent whether there is room or not.
@@ -294,8 +326,10 @@ impl Base {
         self.sent.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// It was refused after all.
     pub(crate) fn uncount_sent(&self) {
         self.sent.fetch_sub(1, Ordering::AcqRel);
+        self.wake_senders();
     }
 
     /// Counts a message that was taken out, by the loop.
@@ -319,7 +353,11 @@ impl Base {
 
     /// Has `waker` woken when there may be room, or the actor ended.
     pub(crate) fn wait_for_room(&self, waker: &Waker) {
-        lock(&self.extra_with(None).room).push(waker.clone());
+        let mut room = lock(&self.extra_or_new().room);
+        if !room.iter().any(|known| known.will_wake(waker)) {
+            room.push(waker.clone());
+        }
+        drop(room);
         self.status.expect_room();
         fence(Ordering::SeqCst);
     }
@@ -332,7 +370,7 @@ impl Base {
     }
 
     pub(crate) fn discards_mail(&self) -> bool {
-        self.settings.as_ref().is_some_and(|settings| settings.discards_mail)
+        self.settings().is_some_and(|settings| settings.discards_mail)
     }
 }
 
@@ -347,16 +385,29 @@ pub(crate) struct Traits {
 /// What one actor, or its family, tells another.
 pub(crate) enum Control {
     Start {
+        life: LifeNumber,
         /// Whether the family waits for it.
         awaited: bool,
     },
-    Stop(Stop),
+    Stop {
+        life: LifeNumber,
+        how: Stop,
+        /// For good: who is down stays so.
+        leaves: bool,
+    },
     /// Its time to stop is over.
-    CutOff,
-    /// It is down, and stays so.
-    Retire,
+    CutOff {
+        life: LifeNumber,
+    },
+    /// Another of the messages that are parked may be handled.
+    Pump,
     /// It is to fail.
     Fail(Reason),
+    /// What runs in the life of this number came to its end; of an actor that takes its messages itself.
+    StoryEnded {
+        life: LifeNumber,
+        outcome: Result<(), Reason>,
+    },
     /// Its last child is gone.
     ChildrenGone,
     Signal(Signal),
@@ -369,7 +420,7 @@ pub(crate) trait Node: Send + Sync {
     fn kind(&self) -> &'static str;
     /// Queues `control` behind all that this thread sent before.
     ///
-    /// An error when its loop is gone.
+    /// An error when its loop is gone; should that go before `control` is run, see [`lost`](super::kin::lost).
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal>;
     /// An `ActorRef` of its kind of messages.
     fn reference(self: Arc<Self>) -> Box<dyn Any>;
@@ -381,15 +432,15 @@ impl Child for Arc<dyn Node> {
     }
 
     fn backoff(&self) -> Option<Backoff> {
-        self.base().settings.as_ref()?.backoff
+        self.base().settings()?.backoff
     }
 
     fn intensity(&self) -> Option<Intensity> {
-        self.base().settings.as_ref()?.intensity
+        self.base().settings()?.intensity
     }
 
     fn stop_limit(&self) -> Nanos {
-        self.base().settings.as_ref().map_or(STOP_LIMIT, |settings| settings.stop_limit)
+        self.base().settings().map_or(STOP_LIMIT, |settings| settings.stop_limit)
     }
 }
 

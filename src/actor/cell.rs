@@ -5,23 +5,27 @@
 //!
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
+mod timer;
+
 use std::any::{Any, type_name};
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::family::{Fate, Stop};
+use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
+use super::family::{Fate, LifeNumber, Stop};
+use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
-use crate::dispatcher::closure::{Outcome, guarded};
+use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::post::Job;
-use crate::dispatcher::{PeriodicTimer, Timer};
 use crate::error::Refusal;
 
 /// Makes a new actor for each life.
@@ -37,13 +41,22 @@ pub(crate) struct Cell<A: Actor> {
 
 /// The loop's part of an actor.
 struct Own<A: Actor> {
+    /// How many [`Lease`]s of it there are.
+    leases: LocalCell<usize>,
     actor: RefCell<Option<A>>,
     life: LocalCell<Life>,
     /// What the running user code asked for.
     wish: LocalCell<Wish>,
-    /// Why this life ends, while it does.
-    reason: RefCell<Option<Reason>>,
+    /// Why this life ends, while it does; none, if it was asked to.
+    reason: LocalCell<Option<Box<Reason>>>,
     rest: RefCell<Option<Box<Rest<A>>>>,
+}
+
+impl<A: Actor> Own<A> {
+    fn ends_by(&self, reason: Reason) {
+        let is_usual = matches!(reason, Reason::Stopped);
+        self.reason.set((!is_usual).then(|| Box::new(reason)));
+    }
 }
 
 /// What only some actors need.
@@ -53,14 +66,10 @@ struct Rest<A: Actor> {
     parked: VecDeque<A::Message>,
     timers: HashMap<u64, OwnTimer>,
     next_timer: u64,
-    /// A start came before the former life had ended.
-    start: Option<bool>,
-}
-
-/// A timer of the actor's own, which ends with its life.
-enum OwnTimer {
-    Once { _timer: Timer },
-    Periodic { _timer: PeriodicTimer },
+    /// Of an actor that takes its messages itself: who waits for one.
+    reader: Option<Waker>,
+    /// What its family said of a life that has not begun yet.
+    early: Vec<Control>,
 }
 
 impl<A: Actor> Default for Rest<A> {
@@ -71,7 +80,8 @@ impl<A: Actor> Default for Rest<A> {
             parked: VecDeque::new(),
             timers: HashMap::new(),
             next_timer: 0,
-            start: None,
+            reader: None,
+            early: Vec::new(),
         }
     }
 }
@@ -97,7 +107,7 @@ enum Wish {
     Finish,
 }
 
-// SAFETY: `own` is reached through `Cell::own` alone, by whoever owns the loop, one thread at a time; or by the
+// SAFETY: `own` is reached through `Cell::own` and `Cell::leases` alone, by whoever owns the loop, one thread at a time; or by the
 // one that drops the cell. What is in it is `Send`.
 unsafe impl<A: Actor> Sync for Cell<A> {}
 
@@ -111,13 +121,20 @@ impl<A: Actor> Cell<A> {
         let rest = (factory.is_some() || dead_letters.is_some())
             .then(|| Box::new(Rest { factory, dead_letters, ..Rest::default() }));
         let own = Own {
+            leases: LocalCell::new(0),
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
-            reason: RefCell::new(None),
+            reason: LocalCell::new(None),
             rest: RefCell::new(rest),
         };
         Arc::new(Cell { base, own })
+    }
+
+    /// How many leases of it there are: for its loop's owner alone.
+    #[inline]
+    pub(super) fn leases(&self) -> &LocalCell<usize> {
+        &self.own.leases
     }
 
     fn own(&self, on_loop: OnLoop<'_>) -> &Own<A> {
@@ -129,7 +146,7 @@ impl<A: Actor> Cell<A> {
         self.clone()
     }
 
-    fn shared(&self) -> Arc<Self> {
+    pub(super) fn shared(&self) -> Arc<Self> {
         // SAFETY: `new` alone makes cells, and makes them in an `Arc`, of which `&self` keeps one alive.
         unsafe {
             Arc::increment_strong_count(self);
@@ -137,50 +154,50 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    /// What the actor sends itself: never refused for want of room, and handled also while it stops.
+    /// What the actor sends itself with a timer: never refused, neither for want of room nor while it stops.
     pub(crate) fn tell_itself(&self, message: A::Message) {
         self.base.count_sent_unbounded();
-        // Should its loop be gone, so is the actor.
-        drop(self.queue(message, true));
+        drop(self.queue(Itself(self.shared()), message));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message, is_own: bool) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket(Some(self.shared())), is_own, message };
-        self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message, .. } = delivery;
-            ticket.into_cell();
+    fn queue<H: Hold<A>>(&self, hold: H, message: A::Message) -> Result<(), TellError<A::Message>> {
+        self.base.core.mail(Delivery::new(hold, message)).map_err(|(_, delivery)| {
+            let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
-    #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message, is_own: bool) {
+    /// A message arrives. Always inline: the message is moved once, from the queue to its handler.
+    #[inline(always)]
+    pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
-        if is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
+        if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
-        self.deliver_slowly(on_loop, message, is_own);
+        self.deliver_slowly(on_loop, sender, message);
     }
 
-    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message, is_own: bool) {
+    #[inline(never)]
+    fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
-        if is_own && own.life.get() == Life::Finishing {
+        if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
             self.base.count_taken();
             return self.handle(on_loop, message);
         }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
         let handles = is_alive && !self.base.status.is_halted();
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
-        if handles && !has_parked {
+        if handles && !has_parked && !A::PULLS {
             self.base.count_taken();
             self.handle(on_loop, message);
         } else if handles || self.keeps_mail(own) {
             // Counted as taken when it leaves there.
             own.rest.borrow_mut().get_or_insert_default().parked.push_back(message);
+            wake_reader(own);
         } else {
             self.base.count_taken();
             self.bury(on_loop, message);
@@ -194,6 +211,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
+    #[inline(always)]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -230,34 +248,30 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn start(self: &Arc<Self>, on_loop: OnLoop<'_>, awaited: bool) {
+    fn start(self: &Arc<Self>, on_loop: OnLoop<'_>, life: LifeNumber, awaited: bool) {
         let own = self.own(on_loop);
-        match own.life.get() {
-            Life::Down => {}
-            Life::Ended => return,
-            _ => {
-                own.rest.borrow_mut().get_or_insert_default().start = Some(awaited);
-                return;
-            }
-        }
         if let Some(mut family) = self.base.known_family() {
             family.begin_anew();
         }
-        if self.base.status.state() != ActorState::Starting {
-            self.base.restarts.fetch_add(1, Ordering::Relaxed);
-        }
-        own.life.set(Life::Running);
-        self.base.status.set(ActorState::Running);
-        if let Err(reason) = self.make(own) {
-            return self.fail(on_loop, reason);
-        }
-        let outcome = self.call(on_loop, |actor, context| actor.started(context));
-        let has_started = outcome.is_ok();
-        self.after(on_loop, outcome);
-        if has_started && awaited {
-            kin::child_started(&self.node());
+        self.base.life.store(life, Ordering::Relaxed);
+        if self.base.status.is_halted() {
+            self.end_unlived(on_loop);
+        } else {
+            own.life.set(Life::Running);
+            self.base.status.set(ActorState::Running);
+            match self.make(own) {
+                Err(reason) => self.fail(on_loop, reason),
+                Ok(()) => {
+                    let outcome = self.call(on_loop, |actor, context| actor.started(context));
+                    if outcome.is_ok() && awaited {
+                        kin::child_started(&self.node(), life);
+                    }
+                    self.after(on_loop, outcome);
+                }
+            }
         }
         self.pump_later(own);
+        self.recall(own);
     }
 
     /// Makes the actor of this life, if the first was not given.
@@ -275,54 +289,110 @@ impl<A: Actor> Cell<A> {
         Ok(())
     }
 
-    /// Has the parked messages handled, one a turn.
+    /// Has the parked messages handled, one a turn; and, if it drains, has it stop after the last.
     fn pump_later(self: &Arc<Self>, own: &Own<A>) {
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
-        if has_parked && matches!(own.life.get(), Life::Running | Life::Draining) {
-            drop(self.base.core.mail(Pump(self.clone())));
-        } else if own.life.get() == Life::Draining {
-            drop(self.base.core.mail(Instruction { cell: self.clone(), control: Control::Stop(Stop::Now) }));
+        let pumps = match own.life.get() {
+            Life::Running => has_parked,
+            Life::Draining => true,
+            _ => false,
+        };
+        if A::PULLS {
+            wake_reader(own);
+        } else if pumps {
+            drop(self.base.core.mail(Instruction::new(self.clone(), Control::Pump)));
         }
+    }
+
+    /// The next message of an actor that takes them itself; `None` when it is to stop.
+    pub(crate) fn poll_message(&self, on_loop: OnLoop<'_>, waker: &Waker) -> Poll<Option<A::Message>> {
+        let own = self.own(on_loop);
+        let life = own.life.get();
+        if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
+            return Poll::Ready(None);
+        }
+        let mut rest = own.rest.borrow_mut();
+        let rest = rest.get_or_insert_default();
+        if let Some(message) = rest.parked.pop_front() {
+            self.base.count_taken();
+            self.base.count_handled();
+            return Poll::Ready(Some(message));
+        }
+        if life == Life::Draining {
+            return Poll::Ready(None);
+        }
+        rest.reader = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// What runs for an actor that takes its messages itself has come to its end.
+    fn story_ended(self: &Arc<Self>, on_loop: OnLoop<'_>, life: LifeNumber, outcome: Result<(), Reason>) {
+        if life != self.base.life.load(Ordering::Relaxed) {
+            return;
+        }
+        let own = self.own(on_loop);
+        let of_itself = match own.life.get() {
+            Life::Running => !self.base.status.is_halted(),
+            Life::Draining | Life::Finishing => false,
+            Life::Down | Life::LosingChildren | Life::Ended => return,
+        };
+        if let Err(reason) = outcome {
+            return self.fail(on_loop, reason);
+        }
+        self.base.status.set(ActorState::Stopping);
+        if of_itself {
+            own.ends_by(Reason::Normal);
+        }
+        self.clear_timers(own);
+        self.end_children(on_loop);
     }
 
     fn pump(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        if !matches!(own.life.get(), Life::Running | Life::Draining) {
+        let life = own.life.get();
+        if !matches!(life, Life::Running | Life::Draining) || self.base.status.is_halted() {
             return;
         }
         let message = own.rest.borrow_mut().as_mut().and_then(|rest| rest.parked.pop_front());
-        if let Some(message) = message {
-            self.base.count_taken();
-            self.handle(on_loop, message);
+        match message {
+            Some(message) => {
+                self.base.count_taken();
+                self.handle(on_loop, message);
+            }
+            None if life == Life::Draining => self.begin_stop(on_loop, Reason::Stopped),
+            None => {}
         }
         self.pump_later(own);
     }
 
-    fn ask_to_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, how: Stop) {
+    fn ask_to_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, how: Stop, leaves: bool) {
         let own = self.own(on_loop);
         match own.life.get() {
-            // Its start is behind us no more, so it never lived.
-            Life::Down => self.retire(on_loop),
+            Life::Down if leaves => self.end_unlived(on_loop),
             Life::Running if how == Stop::Drain => {
                 self.base.status.set(ActorState::Draining);
                 own.life.set(Life::Draining);
                 self.pump_later(own);
             }
             Life::Running | Life::Draining => self.begin_stop(on_loop, Reason::Stopped),
-            Life::Finishing | Life::LosingChildren | Life::Ended => {}
+            // A life that ended before it heard that it should.
+            Life::Down | Life::Finishing | Life::LosingChildren | Life::Ended => {}
         }
     }
 
     fn begin_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: Reason) {
         let own = self.own(on_loop);
         self.base.status.set(ActorState::Stopping);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         own.life.set(Life::Finishing);
         self.clear_timers(own);
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
         match outcome {
             Err(reason) => self.fail(on_loop, reason),
-            Ok(Some(Stopping::Later)) => self.after(on_loop, Ok(())),
+            Ok(Some(Stopping::Later)) => {
+                wake_reader(own);
+                self.after(on_loop, Ok(()));
+            }
             Ok(Some(Stopping::Now) | None) => {
                 own.wish.set(Wish::Nothing);
                 self.end_children(on_loop);
@@ -338,7 +408,7 @@ impl<A: Actor> Cell<A> {
         }
         self.base.status.set(ActorState::Stopping);
         own.wish.set(Wish::Nothing);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         self.clear_timers(own);
         self.drop_actor(own);
         self.end_children(on_loop);
@@ -347,16 +417,16 @@ impl<A: Actor> Cell<A> {
     fn end_children(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
         own.life.set(Life::LosingChildren);
-        let actions = match self.base.known_family() {
-            Some(mut family) if !family.is_empty() => family.stop_all(),
-            _ => return self.end_life(on_loop),
-        };
-        kin::perform(&self.node(), actions);
+        if self.base.known_family().is_some_and(|family| !family.is_empty()) {
+            kin::stop_children(&self.node());
+        } else {
+            self.end_life(on_loop);
+        }
     }
 
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        let reason = own.reason.take().unwrap_or(Reason::Stopped);
+        let reason = own.reason.take().map_or(Reason::Stopped, |reason| *reason);
         let stopped = self.call(on_loop, |actor, _| {
             actor.stopped(&reason);
             Ok(())
@@ -367,58 +437,64 @@ impl<A: Actor> Cell<A> {
         self.clear_timers(own);
         self.drop_actor(own);
         own.wish.set(Wish::Nothing);
-        own.life.set(Life::Down);
-        let decision = kin::child_exited(&self.node(), &reason);
-        let start = own.rest.borrow_mut().as_mut().and_then(|rest| rest.start.take());
-        let restarts = decision.fate == Fate::Restarts || start.is_some();
+        self.report_end(on_loop, &reason);
+        self.recall(own);
+    }
+
+    /// Its turn to live is over before it lived: it was stopped, or is down, and stays so.
+    fn end_unlived(self: &Arc<Self>, on_loop: OnLoop<'_>) {
+        self.drop_actor(self.own(on_loop));
+        self.report_end(on_loop, &Reason::Stopped);
+    }
+
+    /// It is down: its family decides what comes next.
+    fn report_end(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: &Reason) {
+        self.own(on_loop).life.set(Life::Down);
+        let node = self.node();
+        let decision = kin::child_exited(&node, self.base.life(), reason);
+        let restarts = decision.fate == Fate::Restarts;
         if restarts {
             self.base.status.set(ActorState::Restarting);
-            self.base.system.report(&Event::Failed { actor: &self.base, reason: &reason, restarts });
+        }
+        // Who is stopped and started with its siblings did not fail.
+        if reason.is_failure() || restarts && matches!(reason, Reason::Normal) {
+            self.base.system.report(&Event::Failed { actor: &self.base, reason, restarts });
+        }
+        if restarts {
             if self.base.discards_mail() {
                 self.bury_parked(on_loop);
             }
-            watch::tell_watchers(&**self, &reason, true);
+            watch::tell_watchers(&node, reason, true);
         } else {
-            if reason.is_failure() {
-                let event = Event::Failed { actor: &self.base, reason: &reason, restarts };
-                self.base.system.report(&event);
-            }
-            self.end_for_good(on_loop, &reason);
+            self.end_for_good(on_loop, reason);
         }
-        decision.carry_out(&self.node(), &reason);
-        if let Some(awaited) = start {
-            self.start(on_loop, awaited);
-        }
+        decision.carry_out(&node, reason);
     }
 
     fn end_for_good(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: &Reason) {
-        self.base.status.close();
-        self.base.status.set(ActorState::Stopped);
-        self.own(on_loop).life.set(Life::Ended);
-        self.base.system.forget_name(&self.base);
-        self.bury_parked(on_loop);
-        self.base.wake_senders();
-        watch::tell_watchers(&**self, reason, false);
-    }
-
-    /// It is down, and stays so.
-    fn retire(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        if own.life.get() == Life::Down {
-            self.drop_actor(own);
-            self.end_for_good(on_loop, &Reason::Stopped);
-            // News to its family only if it was stopped before it had started.
-            kin::child_exited(&self.node(), &Reason::Stopped).carry_out(&self.node(), &Reason::Stopped);
+        own.life.set(Life::Ended);
+        self.base.status.close();
+        self.bury_parked(on_loop);
+        // It may hold on to much, and those who know the actor hold on to its cell.
+        let factory = own.rest.borrow_mut().as_mut().and_then(|rest| rest.factory.take());
+        if let Err(failure) = guarded(|| drop(factory)) {
+            tracing::error!(actor = %self.base, "its factory's destructor: {}", failure.describe());
         }
+        kin::end(&self.node(), reason);
     }
 
     fn cut_off(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let limit = super::family::Child::stop_limit(&self.node());
-        self.fail(on_loop, Reason::CutOff(Duration::from_nanos(limit)));
+        let (own, reason) = (self.own(on_loop), Reason::CutOff(Duration::from_nanos(limit)));
+        match own.life.get() {
+            Life::LosingChildren => own.ends_by(reason),
+            _ => self.fail(on_loop, reason),
+        }
     }
 
     fn signal(self: &Arc<Self>, on_loop: OnLoop<'_>, signal: super::Signal) {
-        if matches!(self.own(on_loop).life.get(), Life::Running | Life::Draining) {
+        if matches!(self.own(on_loop).life.get(), Life::Running | Life::Draining | Life::Finishing) {
             let outcome = self.call(on_loop, |actor, context| actor.signal(signal, context));
             self.after(on_loop, outcome);
         }
@@ -430,11 +506,6 @@ impl<A: Actor> Cell<A> {
         if let Err(failure) = guarded(|| drop(actor)) {
             tracing::error!(actor = %self.base, "its destructor: {}", failure.describe());
         }
-    }
-
-    fn clear_timers(&self, own: &Own<A>) {
-        let timers = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.timers));
-        drop(timers);
     }
 
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
@@ -466,19 +537,41 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+    pub(crate) fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+        let own = self.own(on_loop);
+        let (life, state) = (self.base.life(), own.life.get());
         match control {
-            Control::Start { awaited } => self.start(on_loop, awaited),
-            Control::Stop(how) => self.ask_to_stop(on_loop, how),
-            Control::CutOff => self.cut_off(on_loop),
-            Control::Retire => self.retire(on_loop),
+            Control::Start { life: next, .. } if next <= life || state == Life::Ended => {}
+            Control::Start { life: next, awaited } if state == Life::Down => {
+                self.start(on_loop, next, awaited)
+            }
+            Control::Stop { life: meant, .. } | Control::CutOff { life: meant } if meant < life => {}
+            Control::Stop { life: meant, how, leaves } if meant == life => {
+                self.ask_to_stop(on_loop, how, leaves)
+            }
+            Control::CutOff { life: meant } if meant == life => self.cut_off(on_loop),
+            early @ (Control::Start { .. } | Control::Stop { .. } | Control::CutOff { .. }) => {
+                if state != Life::Ended {
+                    own.rest.borrow_mut().get_or_insert_default().early.push(early);
+                }
+            }
+            Control::Pump => self.pump(on_loop),
             Control::Fail(reason) => self.fail(on_loop, reason),
+            Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {
-                if self.own(on_loop).life.get() == Life::LosingChildren {
+                if state == Life::LosingChildren {
                     self.end_life(on_loop);
                 }
             }
             Control::Signal(signal) => self.signal(on_loop, signal),
+        }
+    }
+
+    /// What came early is said again.
+    fn recall(self: &Arc<Self>, own: &Own<A>) {
+        let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
+        for control in early.into_iter().flatten() {
+            drop(self.base.core.mail(Instruction::new(self.clone(), control)));
         }
     }
 
@@ -492,66 +585,10 @@ impl<A: Actor> Cell<A> {
     }
 
     pub(crate) fn wish_to_finish(&self, on_loop: OnLoop<'_>) {
-        self.own(on_loop).wish.set(Wish::Finish);
-    }
-
-    /// Sends the actor what `message` gives, after `delay`.
-    pub(crate) fn arm_once(
-        &self,
-        on_loop: OnLoop<'_>,
-        delay: Duration,
-        mut message: impl FnMut() -> Option<A::Message> + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = Timer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            if let Some(message) = message() {
-                cell.tell_itself(message);
-            }
-            if let Some(on_loop) = cell.base.core.running_here() {
-                cell.disarm(on_loop, key);
-            }
-        });
-        timer.enable(delay);
-        self.keep_timer(on_loop, key, OwnTimer::Once { _timer: timer });
-        key
-    }
-
-    /// Sends the actor what `message` gives, every `interval`.
-    pub(crate) fn arm_periodic(
-        &self,
-        on_loop: OnLoop<'_>,
-        interval: Duration,
-        mut message: impl FnMut() -> A::Message + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = PeriodicTimer::new(&self.base.core, move || {
-            if let Some(cell) = cell.upgrade() {
-                cell.tell_itself(message());
-            }
-        });
-        timer.enable(interval);
-        self.keep_timer(on_loop, key, OwnTimer::Periodic { _timer: timer });
-        key
-    }
-
-    fn next_timer_key(&self, on_loop: OnLoop<'_>) -> u64 {
-        let mut rest = self.own(on_loop).rest.borrow_mut();
-        let next = &mut rest.get_or_insert_default().next_timer;
-        *next += 1;
-        *next
-    }
-
-    fn keep_timer(&self, on_loop: OnLoop<'_>, key: u64, timer: OwnTimer) {
-        self.own(on_loop).rest.borrow_mut().get_or_insert_default().timers.insert(key, timer);
-    }
-
-    /// Whether there was such a timer.
-    pub(crate) fn disarm(&self, on_loop: OnLoop<'_>, key: u64) -> bool {
-        let timer = self.own(on_loop).rest.borrow_mut().as_mut().and_then(|rest| rest.timers.remove(&key));
-        timer.is_some()
+        let own = self.own(on_loop);
+        if own.life.get() == Life::Finishing {
+            own.wish.set(Wish::Finish);
+        }
     }
 }
 
@@ -566,7 +603,10 @@ impl<A: Actor> Node for Cell<A> {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         let core = self.base.core.clone();
-        core.mail(Instruction { cell: self, control }).map_err(|(refusal, _)| refusal)
+        core.mail(Instruction::new(self, control)).map_err(|(refusal, instruction)| {
+            instruction.take_back();
+            refusal
+        })
     }
 
     fn reference(self: Arc<Self>) -> Box<dyn Any> {
@@ -574,41 +614,10 @@ impl<A: Actor> Node for Cell<A> {
     }
 }
 
-/// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
-struct Delivery<A: Actor> {
-    ticket: Ticket<A>,
-    /// The actor sent it to itself.
-    is_own: bool,
-    message: A::Message,
-}
-
-struct Ticket<A: Actor>(Option<Arc<Cell<A>>>);
-
-impl<A: Actor> Ticket<A> {
-    /// The cell, to count by itself what becomes of the message.
-    #[inline]
-    fn into_cell(mut self) -> Option<Arc<Cell<A>>> {
-        self.0.take()
-    }
-}
-
-impl<A: Actor> Drop for Ticket<A> {
-    fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
-            cell.base.count_taken();
-        }
-    }
-}
-
-impl<A: Actor> Job for Delivery<A> {
-    fn run(self) -> Outcome {
-        let Delivery { ticket, is_own, message } = self;
-        if let Some(cell) = ticket.into_cell()
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.deliver(on_loop, message, is_own);
-        }
-        Ok(())
+fn wake_reader<A: Actor>(own: &Own<A>) {
+    let reader = own.rest.borrow_mut().as_mut().and_then(|rest| rest.reader.take());
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 
@@ -619,36 +628,19 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if base.status.is_closed() {
             return Err(TellError { why: Why::Stopped, message });
         }
-        let here = base.core.is_running_here();
-        let counted = if here { base.count_sent_here() } else { base.count_sent() };
-        if let Err(Full) = counted {
+        let Some(on_loop) = base.core.running_here() else {
+            return match base.count_sent() {
+                Ok(()) => self.queue(self.shared(), message),
+                Err(Full) => Err(TellError { why: Why::Full, message }),
+            };
+        };
+        if base.core.check_open().is_err() {
+            return Err(TellError { why: Why::Stopped, message });
+        }
+        if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        self.queue(message, false)
-    }
-}
-
-struct Instruction<A: Actor> {
-    cell: Arc<Cell<A>>,
-    control: Control,
-}
-
-impl<A: Actor> Job for Instruction<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.cell.base.core.running_here() {
-            self.cell.obey(on_loop, self.control);
-        }
-        Ok(())
-    }
-}
-
-struct Pump<A: Actor>(Arc<Cell<A>>);
-
-impl<A: Actor> Job for Pump<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.0.base.core.running_here() {
-            self.0.pump(on_loop);
-        }
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
         Ok(())
     }
 }

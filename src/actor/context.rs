@@ -69,6 +69,10 @@ impl<'a, A: Actor> Context<'a, A> {
         Context { cell, on_loop }
     }
 
+    pub(crate) fn cell(&self) -> &Arc<Cell<A>> {
+        self.cell
+    }
+
     fn node(&self) -> Arc<dyn Node> {
         self.cell.clone()
     }

@@ -4,10 +4,15 @@
 //! nobody, and answers with [`Action`]s that the caller performs after the lock is released. Time and chance
 //! are parameters, so that it can be tested exactly.
 //!
-//! Children are known by numbers that grow in the order of their adoption. A group that is restarted together is first
-//! stopped, the youngest first and one at a time, then started, the eldest first and one at a time.
+//! Children are known by numbers that grow in the order of their adoption. A group that is restarted together is
+//! first stopped, the youngest first and one at a time, then started, the eldest first and one at a time.
+//!
+//! The lives of a child are numbered too, from 1. Decisions are carried out, and news arrive, on several threads,
+//! so what a child is told names the life that is meant, and so does what is told of it. A child that was cut off
+//! may still live when its next life is decided; the end of the former is no news then.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Reason;
@@ -44,29 +49,35 @@ pub(crate) enum Stop {
 /// A number for something that is waited for.
 pub(crate) type Wait = u64;
 
-/// What is to be done after a decision.
-#[derive(Debug, PartialEq)]
+/// The number of one life of a child; 0 before the first.
+pub(crate) type LifeNumber = u32;
+
+/// What is to be done after a decision, in this order.
+#[derive(Debug)]
 pub(crate) enum Action<C> {
-    Start(C),
-    /// Ask it to stop; `leaves`: for good.
+    Start {
+        child: C,
+        life: LifeNumber,
+    },
+    /// Ask it to stop, or, if it is down and `leaves`, to say that it will stay so. `leaves`: for good.
     Stop {
         child: C,
+        life: LifeNumber,
         how: Stop,
         leaves: bool,
     },
     /// Its time to stop is over: end it without waiting.
     CutOff {
         child: C,
+        life: LifeNumber,
         leaves: bool,
     },
-    /// It is down, and is not started again.
-    Retire(C),
     /// Call [`Family::elapsed`] after the time.
     Wait(Wait, Nanos),
     /// No need to.
     Forget(Wait),
     /// The actor itself fails, and its own family decides.
-    Fail,
+    Fail(Reason),
     /// The last child is gone, as [`Family::stop_all`] asked.
     AllGone,
 }
@@ -74,12 +85,11 @@ pub(crate) enum Action<C> {
 /// What becomes of a child that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
+    /// It is started again, or told to leave, later.
     Restarts,
     Ends,
-    /// It failed more often than its own intensity allows.
+    /// It ends: it failed more often than its own intensity allows.
     GivenUp,
-    /// It is not known any more, or known to be down.
-    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,20 +104,22 @@ enum State {
     },
     /// Down, until its group is started.
     Held,
+    /// It ended for good, and is about to say that this was its last: see [`Family::left`].
+    Leaving,
 }
 
 struct Member<C> {
     child: C,
     state: State,
-    /// Only those that have ended once need it; most never do.
-    record: Option<Box<Record>>,
+    life: LifeNumber,
 }
 
 /// What is known of a child's former lives.
 #[derive(Default)]
 struct Record {
     attempt: u32,
-    started: Nanos,
+    /// When its present life began; none, until it has said so.
+    started: Option<Nanos>,
     restarts: VecDeque<Nanos>,
     wait: Option<Wait>,
 }
@@ -121,7 +133,8 @@ enum Waited {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Stopping,
+    /// This one's end is awaited, or nobody's.
+    Stopping(Option<u64>),
     Waiting(Wait),
     /// This one's start is awaited, or nobody's.
     Starting(Option<u64>),
@@ -129,7 +142,10 @@ enum Step {
 
 /// Children that are restarted together.
 struct Group {
-    members: BTreeSet<u64>,
+    /// Those left to stop, the youngest first.
+    to_stop: BTreeSet<u64>,
+    /// Those left to start, the eldest first; while they are stopped, all.
+    to_start: BTreeSet<u64>,
     step: Step,
     delay: Duration,
 }
@@ -139,6 +155,8 @@ pub(crate) struct Family<C> {
     /// The children are strangers to each other: failures are counted for each by itself.
     is_root: bool,
     members: BTreeMap<u64, Member<C>>,
+    /// Of those members that have ended once, or are to stop; most never do.
+    records: BTreeMap<u64, Record>,
     restarts: VecDeque<Nanos>,
     group: Option<Group>,
     ending: Ending,
@@ -154,6 +172,7 @@ impl<C: Child> Family<C> {
             supervision,
             is_root,
             members: BTreeMap::new(),
+            records: BTreeMap::new(),
             restarts: VecDeque::new(),
             group: None,
             ending: Ending::No,
@@ -175,35 +194,38 @@ impl<C: Child> Family<C> {
         self.members.values().map(|member| &member.child)
     }
 
-    /// Takes in a child that the caller starts.
+    /// Takes in a child whose first life the caller starts.
     pub(crate) fn adopt(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Running, record: None });
+        self.members.insert(number, Member { child, state: State::Running, life: 1 });
     }
 
     /// Takes in a child that [`Family::start_in_order`] is to start.
     pub(crate) fn adopt_held(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Held, record: None });
+        self.members.insert(number, Member { child, state: State::Held, life: 0 });
     }
 
     /// Starts those that are held, the eldest first, each after the one before has started.
     pub(crate) fn start_in_order(&mut self) -> Actions<C> {
         let held = |(number, member): (&u64, &Member<C>)| (member.state == State::Held).then_some(*number);
-        let members: BTreeSet<_> = self.members.iter().filter_map(held).collect();
-        self.group = Some(Group { members, step: Step::Starting(None), delay: Duration::ZERO });
+        let to_start = self.members.iter().filter_map(held).collect();
+        let (to_stop, step) = (BTreeSet::new(), Step::Starting(None));
+        self.group = Some(Group { to_stop, to_start, step, delay: Duration::ZERO });
         let mut actions = Vec::new();
         self.advance(&mut actions);
         actions
     }
 
     /// A child that was to say so has started.
-    pub(crate) fn started(&mut self, number: u64, now: Nanos) -> Actions<C> {
+    pub(crate) fn started(&mut self, number: u64, life: LifeNumber, now: Nanos) -> Actions<C> {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get_mut(&number) else { return actions };
+        let Some(member) = self.members.get_mut(&number).filter(|member| member.life == life) else {
+            return actions;
+        };
         if member.state == State::Starting {
             member.state = State::Running;
         }
-        if let Some(record) = &mut member.record {
-            record.started = now;
+        if let Some(record) = self.records.get_mut(&number) {
+            record.started = Some(now);
         }
         if let Some(group) = &mut self.group
             && group.step == Step::Starting(Some(number))
@@ -214,39 +236,53 @@ impl<C: Child> Family<C> {
         actions
     }
 
-    /// A child ended. `random` is between 0 and 1.
+    /// A life of a child ended; `random` is between 0 and 1. If it does not restart, it is still waited for, until
+    /// [`Family::left`].
     pub(crate) fn exited(
         &mut self,
         number: u64,
+        life: LifeNumber,
         reason: &Reason,
         now: Nanos,
         random: f64,
     ) -> (Fate, Actions<C>) {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get(&number) else { return (Fate::Unknown, actions) };
+        let Some(member) = self.members.get(&number) else { return (Fate::Ends, actions) };
+        if member.life != life {
+            return (Fate::Restarts, actions);
+        }
         let fate = match member.state {
-            State::Held | State::Waiting => return (Fate::Unknown, actions),
+            // It was cut off, and is down as far as its family cares.
+            State::Held | State::Waiting => return (Fate::Restarts, actions),
             State::Stopping { leaves } => self.stopped(number, leaves, &mut actions),
-            State::Starting | State::Running if self.is_ending() => {
-                self.remove(number, &mut actions);
-                Fate::Ends
-            }
+            State::Starting | State::Running if self.is_ending() => Fate::Ends,
             State::Starting | State::Running => self.ended(number, reason, now, random, &mut actions),
+            State::Leaving => Fate::Ends,
         };
+        if fate != Fate::Restarts {
+            self.end_wait(number, &mut actions);
+            self.set(number, State::Leaving);
+        }
         self.advance(&mut actions);
         (fate, actions)
     }
 
-    /// A child that was asked to stop has done so.
+    /// A child is done with its end; or it is lost, with its loop.
+    pub(crate) fn left(&mut self, number: u64) -> Actions<C> {
+        let mut actions = Vec::new();
+        self.remove(number, &mut actions);
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// A child that was asked to stop has done so, or is waited for no longer.
     fn stopped(&mut self, number: u64, leaves: bool, actions: &mut Actions<C>) -> Fate {
-        if leaves || self.restart_of(number) == Restart::Temporary {
-            self.remove(number, actions);
-            Fate::Ends
-        } else {
-            self.end_wait(number, actions);
-            self.set(number, State::Held);
-            Fate::Restarts
+        if leaves || self.is_ending() {
+            return Fate::Ends;
         }
+        self.end_wait(number, actions);
+        self.set(number, State::Held);
+        Fate::Restarts
     }
 
     /// A child ended of itself.
@@ -264,18 +300,15 @@ impl<C: Child> Family<C> {
             Restart::Temporary => false,
         };
         if !again {
-            self.remove(number, actions);
             return Fate::Ends;
         }
         match self.count_restart(number, now) {
             Count::Within => {}
-            Count::ChildsPassed => {
-                self.remove(number, actions);
-                return Fate::GivenUp;
-            }
+            Count::ChildsPassed => return Fate::GivenUp,
             Count::FamilysPassed => {
-                self.remove(number, actions);
-                actions.push(Action::Fail);
+                // What was about to be started would only be stopped again.
+                self.end_group(actions);
+                actions.push(Action::Fail(Reason::TooManyRestarts(Arc::new(reason.clone()))));
                 return Fate::Ends;
             }
         }
@@ -288,14 +321,8 @@ impl<C: Child> Family<C> {
         Fate::Restarts
     }
 
+    /// If its family is being started and waits for it, that goes on waiting.
     fn restart_alone(&mut self, number: u64, delay: Duration, actions: &mut Actions<C>) {
-        if let Some(group) = &mut self.group
-            && group.members.contains(&number)
-        {
-            // It failed while its family was being started: the rest waits for it as before.
-            group.step = Step::Starting(None);
-            group.members.remove(&number);
-        }
         if delay.is_zero() {
             self.start(number, actions);
         } else {
@@ -304,47 +331,76 @@ impl<C: Child> Family<C> {
         }
     }
 
-    /// All from `first` on are stopped, and then started; one that waits to be started waits with them.
+    /// All from `first` on are stopped, and then started, with those that a former failure had stopped.
     fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
         self.set(failed, State::Held);
-        let mut members: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_stop: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_start = to_stop.clone();
+        let mut step = Step::Stopping(None);
         if let Some(former) = self.end_group(actions) {
-            members.extend(former.members.into_iter().filter(|member| self.members.contains_key(member)));
+            to_stop.extend(former.to_stop);
+            to_start.extend(former.to_start);
+            match former.step {
+                Step::Stopping(_) => step = former.step,
+                Step::Waiting(_) => {}
+                Step::Starting(awaited) => {
+                    to_stop.extend(awaited);
+                    to_start.extend(awaited);
+                }
+            }
             delay = delay.max(former.delay);
         }
-        self.group = Some(Group { members, step: Step::Stopping, delay });
+        self.group = Some(Group { to_stop, to_start, step, delay });
     }
 
     /// Asks one child to stop, for good.
     pub(crate) fn stop(&mut self, number: u64, how: Stop) -> Actions<C> {
         let mut actions = Vec::new();
-        match self.members.get(&number).map(|member| member.state) {
+        match self.members.get_mut(&number) {
             None => {}
-            Some(State::Waiting | State::Held) => self.retire(number, &mut actions),
-            Some(State::Starting | State::Running) => self.ask_to_stop(number, how, true, &mut actions),
-            Some(State::Stopping { .. }) => {
-                self.set(number, State::Stopping { leaves: true });
-                if let (Stop::Now, Some(child)) = (how, self.child(number)) {
-                    actions.push(Action::Stop { child, how, leaves: true });
+            Some(Member { child, state: state @ State::Stopping { .. }, life, .. }) => {
+                *state = State::Stopping { leaves: true };
+                if how == Stop::Now {
+                    actions.push(Action::Stop { child: child.clone(), life: *life, how, leaves: true });
                 }
             }
+            Some(Member { state: State::Leaving, .. }) => {}
+            Some(_) => self.ask_to_stop(number, how, true, &mut actions),
         }
         self.advance(&mut actions);
         actions
     }
 
-    /// Asks all children to stop, the youngest first; [`Action::AllGone`] when none is left.
+    /// Asks all children to stop, the youngest first and one at a time; [`Action::AllGone`] when none is left.
     pub(crate) fn stop_all(&mut self) -> Actions<C> {
         let mut actions = Vec::new();
         if self.ending == Ending::No {
             self.ending = Ending::Yes;
         }
         self.end_group(&mut actions);
-        let is_down = |member: &Member<C>| matches!(member.state, State::Waiting | State::Held);
-        let down: Vec<_> =
-            self.members.iter().filter(|(_, m)| is_down(m)).map(|(number, _)| *number).collect();
-        down.into_iter().for_each(|number| self.retire(number, &mut actions));
+        let waits =
+            |(number, member): (&u64, &Member<C>)| (member.state == State::Waiting).then_some(*number);
+        let waiting: Vec<_> = self.members.iter().filter_map(waits).collect();
+        for number in waiting {
+            self.end_wait(number, &mut actions);
+            self.set(number, State::Held);
+        }
         self.advance(&mut actions);
+        actions
+    }
+
+    /// The actor is lost, and cannot wait for its children any more: they are asked to stop, and forgotten.
+    pub(crate) fn abandon(&mut self) -> Actions<C> {
+        self.ending = Ending::Done;
+        self.group = None;
+        let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
+        let orphans = std::mem::take(&mut self.members).into_values().rev();
+        actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
+            child: orphan.child,
+            life: orphan.life,
+            how: Stop::Drain,
+            leaves: true,
+        }));
         actions
     }
 
@@ -352,6 +408,11 @@ impl<C: Child> Family<C> {
     pub(crate) fn begin_anew(&mut self) {
         self.ending = Ending::No;
         self.restarts.clear();
+    }
+
+    /// Whether [`Family::elapsed`] is still to be called.
+    pub(crate) fn awaits(&self, wait: Wait) -> bool {
+        self.waits.contains_key(&wait)
     }
 
     /// A wait is over.
@@ -367,9 +428,13 @@ impl<C: Child> Family<C> {
             }
             Some(Waited::StopLimit(number)) => {
                 let Some(member) = self.members.get(&number) else { return actions };
+                let (child, life) = (member.child.clone(), member.life);
                 let leaves = member.state == State::Stopping { leaves: true };
-                actions.push(Action::CutOff { child: member.child.clone(), leaves });
-                self.stopped(number, leaves, &mut actions);
+                let leaves = self.stopped(number, leaves, &mut actions) == Fate::Ends;
+                actions.push(Action::CutOff { child, life, leaves });
+                if leaves {
+                    self.remove(number, &mut actions);
+                }
             }
         }
         self.advance(&mut actions);
@@ -381,35 +446,34 @@ impl<C: Child> Family<C> {
         if self.is_ending() {
             return self.advance_ending(actions);
         }
-        while let Some(group) = &self.group {
+        while let Some(group) = &mut self.group {
             match group.step {
                 Step::Waiting(_) | Step::Starting(Some(_)) => return,
-                Step::Stopping => {
-                    let youngest = group.members.iter().rev().copied().find_map(|number| {
-                        let state = self.members.get(&number)?.state;
-                        (state != State::Held).then_some((number, state))
-                    });
-                    match youngest {
-                        Some((_, State::Stopping { .. })) => return,
-                        Some((number, State::Waiting)) => {
-                            self.end_wait(number, actions);
-                            self.set(number, State::Held);
+                Step::Stopping(asked) => {
+                    let Some(number) = asked.or_else(|| group.to_stop.pop_last()) else {
+                        self.wait_for_group(actions);
+                        continue;
+                    };
+                    group.step = Step::Stopping(Some(number));
+                    match self.members.get(&number).map(|member| member.state) {
+                        Some(State::Stopping { .. } | State::Leaving) => return,
+                        Some(State::Starting | State::Running) => {
+                            let leaves = self.restart_of(number) == Restart::Temporary;
+                            return self.ask_to_stop(number, Stop::Now, leaves, actions);
                         }
-                        Some((number, _)) => return self.ask_to_stop(number, Stop::Now, false, actions),
-                        None => self.wait_for_group(actions),
+                        Some(State::Waiting | State::Held) | None => {
+                            group.step = Step::Stopping(None);
+                        }
                     }
                 }
                 Step::Starting(None) => {
-                    let held = |number: &u64| {
-                        self.members.get(number).is_some_and(|member| member.state == State::Held)
+                    let Some(number) = group.to_start.pop_first() else {
+                        self.group = None;
+                        return;
                     };
-                    let eldest = group.members.iter().copied().find(held);
-                    match (eldest, &mut self.group) {
-                        (Some(number), Some(group)) => {
-                            group.step = Step::Starting(Some(number));
-                            self.start(number, actions);
-                        }
-                        _ => self.group = None,
+                    if self.members.get(&number).is_some_and(|member| member.state == State::Held) {
+                        group.step = Step::Starting(Some(number));
+                        self.start(number, actions);
                     }
                 }
             }
@@ -426,8 +490,9 @@ impl<C: Child> Family<C> {
         };
         let number = *number;
         match member.state {
-            State::Stopping { leaves: true } => {}
-            State::Stopping { leaves: false } => self.set(number, State::Stopping { leaves: true }),
+            State::Stopping { leaves: true } | State::Leaving => {}
+            // It is asked already, but not for good.
+            State::Stopping { leaves: false } => actions.extend(self.stop(number, Stop::Now)),
             _ => self.ask_to_stop(number, Stop::Drain, true, actions),
         }
     }
@@ -446,10 +511,12 @@ impl<C: Child> Family<C> {
     }
 
     fn ask_to_stop(&mut self, number: u64, how: Stop, leaves: bool, actions: &mut Actions<C>) {
-        self.set(number, State::Stopping { leaves });
-        let Some(child) = self.child(number) else { return };
+        self.end_wait(number, actions);
+        let Some(member) = self.members.get_mut(&number) else { return };
+        member.state = State::Stopping { leaves };
+        let (child, life) = (member.child.clone(), member.life);
         let limit = child.stop_limit();
-        actions.push(Action::Stop { child, how, leaves });
+        actions.push(Action::Stop { child, life, how, leaves });
         if limit < Nanos::MAX {
             self.wait_for(number, Waited::StopLimit(number), limit, actions);
         }
@@ -457,8 +524,10 @@ impl<C: Child> Family<C> {
 
     fn start(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
-        self.set(number, State::Starting);
-        actions.extend(self.child(number).map(Action::Start));
+        let Some(member) = self.members.get_mut(&number) else { return };
+        member.state = State::Starting;
+        member.life = member.life.wrapping_add(1);
+        actions.push(Action::Start { child: member.child.clone(), life: member.life });
     }
 
     /// Whether there may be one more restart; counts it.
@@ -467,9 +536,11 @@ impl<C: Child> Family<C> {
             Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
-        let childs = self.members.get_mut(&number).map(Member::record);
-        let (intensity, restarts, passed) = match (own, childs) {
-            (Some(own), Some(record)) => (own, &mut record.restarts, Count::ChildsPassed),
+        let is_known = self.members.contains_key(&number);
+        let (intensity, restarts, passed) = match own {
+            Some(own) if is_known => {
+                (own, &mut self.records.entry(number).or_default().restarts, Count::ChildsPassed)
+            }
             _ => (familys, &mut self.restarts, Count::FamilysPassed),
         };
         let Some(max) = intensity.max_restarts else { return Count::Within };
@@ -481,16 +552,19 @@ impl<C: Child> Family<C> {
     fn next_delay(&mut self, number: u64, now: Nanos, random: f64) -> Duration {
         let own = self.child(number).and_then(|child| child.backoff());
         let backoff = own.unwrap_or(self.supervision.backoff);
-        let Some(member) = self.members.get_mut(&number) else { return Duration::ZERO };
-        let record = member.record();
-        if now.saturating_sub(record.started) >= nanos(backoff.reset_after) {
+        let Some(record) = self.record(number) else { return Duration::ZERO };
+        let lived = record.started.take().map(|started| now.saturating_sub(started));
+        if lived.is_some_and(|lived| lived >= nanos(backoff.reset_after)) {
             record.attempt = 0;
         }
         let delay = backoff.delay(record.attempt, random);
         record.attempt = record.attempt.saturating_add(1);
-        // Until it has started again, there is no life of it to measure.
-        record.started = now;
         delay
+    }
+
+    /// The record of a child that is known.
+    fn record(&mut self, number: u64) -> Option<&mut Record> {
+        self.members.contains_key(&number).then(|| self.records.entry(number).or_default())
     }
 
     fn child(&self, number: u64) -> Option<C> {
@@ -518,8 +592,8 @@ impl<C: Child> Family<C> {
     /// Waits for something that a child's next step ends.
     fn wait_for(&mut self, number: u64, what: Waited, delay: Nanos, actions: &mut Actions<C>) {
         let wait = self.wait(what, delay, actions);
-        if let Some(member) = self.members.get_mut(&number) {
-            member.record().wait = Some(wait);
+        if let Some(record) = self.record(number) {
+            record.wait = Some(wait);
         }
     }
 
@@ -533,8 +607,7 @@ impl<C: Child> Family<C> {
     }
 
     fn end_wait(&mut self, number: u64, actions: &mut Actions<C>) {
-        let record = self.members.get_mut(&number).and_then(|member| member.record.as_mut());
-        if let Some(wait) = record.and_then(|record| record.wait.take()) {
+        if let Some(wait) = self.records.get_mut(&number).and_then(|record| record.wait.take()) {
             self.waits.remove(&wait);
             actions.push(Action::Forget(wait));
         }
@@ -543,23 +616,12 @@ impl<C: Child> Family<C> {
     fn remove(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
         self.members.remove(&number);
-        if let Some(group) = &mut self.group {
-            group.members.remove(&number);
-            if group.step == Step::Starting(Some(number)) {
-                group.step = Step::Starting(None);
-            }
+        self.records.remove(&number);
+        if let Some(group) = &mut self.group
+            && group.step == Step::Starting(Some(number))
+        {
+            group.step = Step::Starting(None);
         }
-    }
-
-    fn retire(&mut self, number: u64, actions: &mut Actions<C>) {
-        actions.extend(self.child(number).map(Action::Retire));
-        self.remove(number, actions);
-    }
-}
-
-impl<C> Member<C> {
-    fn record(&mut self) -> &mut Record {
-        self.record.get_or_insert_default()
     }
 }
 
@@ -576,3 +638,6 @@ enum Count {
     ChildsPassed,
     FamilysPassed,
 }
+
+#[cfg(test)]
+mod tests;

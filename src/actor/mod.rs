@@ -36,12 +36,15 @@
 //! ```
 
 mod ask;
+mod asynchronous;
 mod base;
 mod cell;
 mod context;
+mod delivery;
 mod error;
 mod family;
 mod function;
+mod instruction;
 mod kin;
 mod reason;
 mod reference;
@@ -53,7 +56,8 @@ mod system;
 mod tree;
 mod watch;
 
-pub use ask::{AskError, Reply, ReplyTo};
+pub use ask::{AskError, Reply, ReplyTo, TimedReply};
+pub use asynchronous::{Async, AsyncActor, Inbox, Received};
 pub use base::{ActorId, ActorState};
 pub use context::{Context, Loopback, TimerKey};
 pub use error::{FindError, SpawnError, TellError, Why};
@@ -75,6 +79,10 @@ pub use watch::Signal;
 pub trait Actor: std::marker::Send + Sized + 'static {
     /// What it is sent.
     type Message: std::marker::Send + 'static;
+
+    /// Whether it takes its messages itself, as [`Async`] actors do.
+    #[doc(hidden)]
+    const PULLS: bool = false;
 
     /// Before the first message of each life.
     fn started(&mut self, context: &mut Context<'_, Self>) -> ActorResult {

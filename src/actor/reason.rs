@@ -39,6 +39,8 @@ pub enum Reason {
     CutOff(Duration),
     /// It had ended before it was watched.
     Gone,
+    /// Its loop was shut down, so it cannot do anything any more.
+    LoopGone,
 }
 
 impl Reason {
@@ -87,6 +89,7 @@ impl fmt::Display for Reason {
             Reason::TooManyRestarts(last) => write!(f, "its children failed too often, the last so: {last}"),
             Reason::CutOff(limit) => write!(f, "it did not stop within {limit:?}, and was cut off"),
             Reason::Gone => f.write_str("it had ended before"),
+            Reason::LoopGone => f.write_str("its loop was shut down"),
         }
     }
 }

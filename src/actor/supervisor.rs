@@ -1,6 +1,7 @@
 //! An actor that does nothing but look after children.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
 use super::base::lock;
@@ -64,9 +65,11 @@ impl Actor for Supervisor {
 
     fn started(&mut self, context: &mut Context<'_, Self>) -> ActorResult {
         let mut children = std::mem::take(&mut *lock(&self.children));
-        let prepared: Result<(), SpawnError> = children.iter_mut().try_for_each(|child| child(context));
+        let prepare = || children.iter_mut().try_for_each(|child| child(context));
+        let prepared: std::thread::Result<Result<(), SpawnError>> = catch_unwind(AssertUnwindSafe(prepare));
+        // Back again first, for the next life.
         *lock(&self.children) = children;
-        prepared?;
+        prepared.unwrap_or_else(|panic| resume_unwind(panic))?;
         context.start_in_order();
         Ok(())
     }

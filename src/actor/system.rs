@@ -12,9 +12,7 @@ use super::base::{Base, Control, Node, Settings, Traits, lock};
 use super::kin::{self, Begin};
 use super::spec::Placement;
 use super::tree::{self, Tree};
-use super::{
-    Actor, ActorId, ActorRef, ActorState, FindError, Reason, Restart, SpawnError, Spec, Supervision,
-};
+use super::{Actor, ActorId, ActorRef, FindError, Reason, Restart, SpawnError, Spec, Supervision};
 use crate::dispatcher::core::{Core, inside_callback};
 use crate::dispatcher::{Dispatcher, Handle};
 use crate::error::{Error, Refusal};
@@ -100,11 +98,20 @@ type EventHook = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 pub(crate) struct Shared {
     /// The loops that actors live on; never none.
     loops: Vec<Handle>,
-    root: OnceLock<Arc<Root>>,
-    names: Mutex<HashMap<Arc<str>, Weak<dyn Node>>>,
+    /// Counts the time for those that have no loop to count it for them.
+    timekeeper: Handle,
+    /// It knows the system too, so it is kept alive by the [`System`], and by its children.
+    root: OnceLock<Weak<Root>>,
+    names: Mutex<HashMap<Arc<str>, Holder>>,
     next_loop: AtomicUsize,
     chance: AtomicU64,
     on_event: Option<EventHook>,
+}
+
+/// Who has a name. The id is there to be compared: to look into the node could make this the last to know it.
+struct Holder {
+    id: ActorId,
+    node: Weak<dyn Node>,
 }
 
 /// Ids are unique in the process: several systems may know each other's actors.
@@ -137,13 +144,17 @@ impl Shared {
         Base::new(id, self.clone(), core, parent, traits)
     }
 
+    pub(crate) fn timekeeper(&self) -> Handle {
+        self.timekeeper.clone()
+    }
+
     pub(crate) fn keep_name(&self, node: &Arc<dyn Node>) -> Result<(), SpawnError> {
         let Some(name) = node.base().name() else { return Ok(()) };
         let mut names = lock(&self.names);
         if names.contains_key(name) {
             return Err(SpawnError::NameTaken(name.to_string()));
         }
-        names.insert(name.clone(), Arc::downgrade(node));
+        names.insert(name.clone(), Holder { id: node.base().id, node: Arc::downgrade(node) });
         Ok(())
     }
 
@@ -151,18 +162,20 @@ impl Shared {
         let Some(name) = base.name() else { return };
         let mut names = lock(&self.names);
         // The name may be another's by now.
-        let is_its = |node: &Weak<dyn Node>| node.upgrade().is_none_or(|node| node.base().id == base.id);
-        if names.get(name).is_some_and(is_its) {
+        if names.get(name).is_some_and(|holder| holder.id == base.id) {
             names.remove(name);
         }
     }
 
-    /// Logs an event, and tells the hook.
+    /// Logs an event, and tells the hook. Errors of actors describe themselves there, and may panic doing so.
     pub(crate) fn report(&self, event: &Event<'_>) {
-        event.log();
-        if let Some(hook) = &self.on_event
-            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(event)))
-        {
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            event.log();
+            if let Some(hook) = &self.on_event {
+                hook(event);
+            }
+        }));
+        if let Err(payload) = told {
             tracing::error!("the event hook of a system: {}", Reason::from_panic(&*payload));
         }
     }
@@ -177,7 +190,7 @@ impl Shared {
     }
 
     fn find<M: Send + 'static>(&self, name: &str) -> Result<ActorRef<M>, FindError> {
-        let node = lock(&self.names).get(name).and_then(Weak::upgrade);
+        let node = lock(&self.names).get(name).and_then(|holder| holder.node.upgrade());
         let node = node.ok_or_else(|| FindError::Unknown(name.into()))?;
         let actor = node.kind();
         match node.reference().downcast::<ActorRef<M>>() {
@@ -186,15 +199,13 @@ impl Shared {
         }
     }
 
-    fn root(&self) -> Result<Arc<dyn Node>, SpawnError> {
-        match self.root.get() {
-            Some(root) => Ok(root.clone()),
-            None => Err(SpawnError::Stopping),
-        }
+    fn root(&self) -> Option<Arc<Root>> {
+        self.root.get()?.upgrade()
     }
 
     fn tree(&self) -> Tree {
-        Tree { actors: self.root().map(|root| tree::list(&root)).unwrap_or_default() }
+        let root = self.root().map(|root| -> Arc<dyn Node> { root });
+        Tree { actors: root.map(|root| tree::list(&root)).unwrap_or_default() }
     }
 }
 
@@ -208,9 +219,7 @@ pub(crate) struct Root {
 impl Root {
     fn begin_stop(self: &Arc<Self>) {
         let node: Arc<dyn Node> = self.clone();
-        self.base.status.set(ActorState::Stopping);
-        let actions = self.base.family().stop_all();
-        kin::perform(&node, actions);
+        kin::stop_children(&node);
     }
 
     fn wait(&self, limit: Duration) -> bool {
@@ -231,7 +240,6 @@ impl Node for Root {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         if let Control::ChildrenGone = control {
-            self.base.status.set(ActorState::Stopped);
             *lock(&self.is_stopped) = true;
             self.has_stopped.notify_all();
         }
@@ -248,6 +256,7 @@ impl Node for Root {
 /// All functions may be called from any thread. Dropping a system stops its actors, and its workers.
 pub struct System {
     handle: SystemHandle,
+    root: Arc<Root>,
     /// Fields are dropped in this order: first the workers end, then the keeper of time.
     _pool: Option<Pool>,
     _keeper: Option<Worker>,
@@ -335,6 +344,7 @@ impl Builder {
         };
         let shared = Arc::new(Shared {
             loops,
+            timekeeper: keeper_loop.clone(),
             root: OnceLock::new(),
             names: Mutex::default(),
             next_loop: AtomicUsize::new(0),
@@ -345,10 +355,10 @@ impl Builder {
         let traits =
             Traits { name: None, bound: 0, restart: Restart::Temporary, settings: Some(Box::new(settings)) };
         let base = shared.base(keeper_loop.core().clone(), None, traits);
-        let root = Root { base, is_stopped: Mutex::new(false), has_stopped: Condvar::new() };
+        let root = Arc::new(Root { base, is_stopped: Mutex::new(false), has_stopped: Condvar::new() });
         // It is new, so it has none.
-        let _ = shared.root.set(Arc::new(root));
-        Ok(System { handle: SystemHandle { shared }, _pool: pool, _keeper: keeper })
+        let _ = shared.root.set(Arc::downgrade(&root));
+        Ok(System { handle: SystemHandle { shared }, root, _pool: pool, _keeper: keeper })
     }
 }
 
@@ -381,18 +391,18 @@ impl System {
         if inside_callback() {
             return Err(Error::InvalidState("a loop's own thread cannot wait until all actors stop".into()));
         }
-        self.handle.begin_stop();
+        self.root.begin_stop();
         // Every actor has a time limit, so this ends.
-        while !self.handle.wait_stopped(Duration::MAX) {}
+        while !self.root.wait(Duration::MAX) {}
         Ok(())
     }
 }
 
 impl Drop for System {
     fn drop(&mut self) {
-        self.handle.begin_stop();
+        self.root.begin_stop();
         if self._pool.is_some() && !inside_callback() {
-            while !self.handle.wait_stopped(Duration::MAX) {}
+            while !self.root.wait(Duration::MAX) {}
         }
     }
 }
@@ -415,7 +425,8 @@ impl SystemHandle {
     /// # Errors
     /// [`SpawnError`].
     pub fn start<A: Actor>(&self, spec: Spec<A>) -> Result<ActorRef<A::Message>, SpawnError> {
-        kin::spawn(&self.shared.root()?, spec, Begin::Now)
+        let root: Arc<dyn Node> = self.shared.root().ok_or(SpawnError::Stopping)?;
+        kin::spawn(&root, spec, Begin::Now)
     }
 
     /// The actor of this name.
@@ -443,13 +454,13 @@ impl SystemHandle {
 
     /// Begins to stop all actors, the youngest first. No new ones are made from now on.
     pub fn begin_stop(&self) {
-        if let Some(root) = self.shared.root.get() {
+        if let Some(root) = self.shared.root() {
             root.begin_stop();
         }
     }
 
     /// Waits until all actors have stopped, no longer than `limit`. Whether they have.
     pub fn wait_stopped(&self, limit: Duration) -> bool {
-        self.shared.root.get().is_none_or(|root| root.wait(limit))
+        self.shared.root().is_none_or(|root| root.wait(limit))
     }
 }

@@ -81,7 +81,7 @@ fn describe(node: &dyn Node) -> ActorInfo {
         dispatcher: base.core.name.clone(),
         queued: base.depth(),
         handled: base.handled.load(Ordering::Relaxed),
-        restarts: base.restarts.load(Ordering::Relaxed),
+        restarts: base.life().saturating_sub(1),
         children: Vec::new(),
     }
 }

@@ -1,10 +1,12 @@
 //! Who is told when an actor ends: monitors, links, and callbacks from outside the system.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::base::{Control, Node};
 use super::reason::LinkFailure;
 use super::{ActorId, ActorResult, Reason};
+use crate::dispatcher::closure::guarded;
 
 /// What an actor is told of another, by its [`signal`](super::Actor::signal) hook.
 #[derive(Debug, Clone)]
@@ -41,35 +43,55 @@ impl Signal {
 
 type Callback = Box<dyn FnOnce(&Reason) + Send>;
 
-enum Watcher {
-    Monitor(Arc<dyn Node>),
-    Link(Arc<dyn Node>),
-    Callback(Callback),
+/// What there is between an actor and one other.
+struct Tie {
+    other: Arc<dyn Node>,
+    /// The other is told when this one ends.
+    is_watched: bool,
+    /// And this one when the other ends.
+    watches: bool,
+    /// When one fails, the other is told.
+    is_linked: bool,
 }
 
-/// The watchers of one actor.
+impl Tie {
+    fn is_loose(&self) -> bool {
+        !self.is_watched && !self.watches && !self.is_linked
+    }
+}
+
+/// Whom one actor watches, and who watches it. Each tie is known at both its ends, so that nothing is left of it
+/// when one of them ends.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    all: Vec<Watcher>,
+    ties: BTreeMap<ActorId, Tie>,
+    callbacks: Vec<Callback>,
     /// The actor ended for good: nothing is left to watch.
     ended: Option<Reason>,
 }
 
-/// Says that the actor ended before.
-pub(crate) struct Ended(pub(crate) Reason);
-
 impl Watchers {
-    fn add(&mut self, watcher: Watcher) -> Result<(), (Ended, Watcher)> {
-        match &self.ended {
-            None => self.all.push(watcher),
-            Some(reason) => return Err((Ended(reason.clone()), watcher)),
+    /// The tie to `other`; an error if the actor has ended.
+    fn tie(&mut self, other: &Arc<dyn Node>) -> Result<&mut Tie, Reason> {
+        if let Some(reason) = &self.ended {
+            return Err(reason.clone());
         }
-        Ok(())
+        let new = || Tie { other: other.clone(), is_watched: false, watches: false, is_linked: false };
+        Ok(self.ties.entry(other.base().id).or_insert_with(new))
     }
 
-    fn remove_links(&mut self, to: ActorId) {
-        self.all.retain(|watcher| !matches!(watcher, Watcher::Link(node) if node.base().id == to));
+    /// Changes the tie to `other`, if there is one. What is left of it then is for the caller to drop, without a
+    /// lock.
+    fn loosen(&mut self, other: ActorId, change: impl FnOnce(&mut Tie)) -> Option<Tie> {
+        let tie = self.ties.get_mut(&other)?;
+        change(tie);
+        if tie.is_loose() { self.ties.remove(&other) } else { None }
     }
+}
+
+fn loosen(node: &Arc<dyn Node>, other: ActorId, change: impl FnOnce(&mut Tie)) {
+    let loose = node.base().watchers().loosen(other, change);
+    drop(loose);
 }
 
 fn tell(node: Arc<dyn Node>, signal: Signal) {
@@ -77,73 +99,80 @@ fn tell(node: Arc<dyn Node>, signal: Signal) {
     let _ = node.send(Control::Signal(signal));
 }
 
-/// Has `watcher` told when `target` ends; at once, if it has ended.
+/// Has `watcher`, whose code runs, told when `target` ends; at once, if it has ended.
 pub(crate) fn monitor(watcher: &Arc<dyn Node>, target: &Arc<dyn Node>) {
-    let added = target.base().watchers().add(Watcher::Monitor(watcher.clone()));
-    if added.is_err() {
-        let signal = Signal::Down { actor: target.base().id, reason: Reason::Gone, restarts: false };
-        tell(watcher.clone(), signal);
+    let target_id = target.base().id;
+    let known_here = watcher.base().watchers().tie(target).map(|tie| tie.watches = true).is_ok();
+    let known_there =
+        known_here && target.base().watchers().tie(watcher).map(|tie| tie.is_watched = true).is_ok();
+    if !known_there {
+        loosen(watcher, target_id, |tie| tie.watches = false);
+        tell(watcher.clone(), Signal::Down { actor: target_id, reason: Reason::Gone, restarts: false });
     }
 }
 
-/// Ties two actors: when one fails, the other is told.
+/// Ties two actors, of which the code of the first runs: when one fails, the other is told.
 pub(crate) fn link(one: &Arc<dyn Node>, other: &Arc<dyn Node>) {
-    if one.base().id == other.base().id {
+    let (id, others) = (one.base().id, other.base().id);
+    if id == others || one.base().watchers().tie(other).map(|tie| tie.is_linked = true).is_err() {
         return;
     }
-    for (from, to) in [(one, other), (other, one)] {
-        let added = to.base().watchers().add(Watcher::Link(from.clone()));
-        if let Err((Ended(reason), _)) = added
-            && reason.is_failure()
-        {
-            tell(from.clone(), Signal::LinkFailed { actor: to.base().id, reason });
+    let linked = other.base().watchers().tie(one).map(|tie| tie.is_linked = true);
+    if let Err(reason) = linked {
+        loosen(one, others, |tie| tie.is_linked = false);
+        if reason.is_failure() {
+            tell(one.clone(), Signal::LinkFailed { actor: others, reason });
         }
     }
 }
 
 pub(crate) fn unlink(one: &Arc<dyn Node>, other: &Arc<dyn Node>) {
-    one.base().watchers().remove_links(other.base().id);
-    other.base().watchers().remove_links(one.base().id);
+    loosen(one, other.base().id, |tie| tie.is_linked = false);
+    loosen(other, one.base().id, |tie| tie.is_linked = false);
 }
 
 /// Calls `callback` when the actor ends for good; at once, if it has.
 pub(crate) fn when_ended(target: &Arc<dyn Node>, callback: impl FnOnce(&Reason) + Send + 'static) {
-    let added = target.base().watchers().add(Watcher::Callback(Box::new(callback)));
-    if let Err((Ended(reason), Watcher::Callback(callback))) = added {
-        callback(&reason);
+    let mut watchers = target.base().watchers();
+    match watchers.ended.clone() {
+        None => watchers.callbacks.push(Box::new(callback)),
+        Some(reason) => {
+            drop(watchers);
+            callback(&reason);
+        }
     }
 }
 
-/// Tells the watchers of `node` that it ended.
-pub(crate) fn tell_watchers(node: &dyn Node, reason: &Reason, restarts: bool) {
+/// Tells the watchers of `node` that a life of it ended. All its ties end with that.
+pub(crate) fn tell_watchers(node: &Arc<dyn Node>, reason: &Reason, restarts: bool) {
     let base = node.base();
+    let watchers = base.known_watchers();
     // Who never had a watcher needs a list of them only to say that it is too late to watch.
-    let Some(mut watchers) = base.known_watchers() else {
-        if !restarts {
-            base.watchers().ended = Some(reason.clone());
-        }
+    if watchers.is_none() && restarts {
         return;
-    };
+    }
+    let mut watchers = watchers.unwrap_or_else(|| base.watchers());
+    let ties = std::mem::take(&mut watchers.ties);
+    let mut callbacks = Vec::new();
     if !restarts {
         watchers.ended = Some(reason.clone());
+        callbacks = std::mem::take(&mut watchers.callbacks);
     }
-    let keeps = |watcher: &Watcher| restarts && matches!(watcher, Watcher::Callback(_));
-    let (keep, told): (Vec<_>, Vec<_>) = watchers.all.drain(..).partition(keeps);
-    watchers.all = keep;
     drop(watchers);
-    for watcher in told {
-        match watcher {
-            Watcher::Monitor(watcher) => {
-                let signal = Signal::Down { actor: base.id, reason: reason.clone(), restarts };
-                tell(watcher, signal);
-            }
-            Watcher::Link(other) => {
-                other.base().watchers().remove_links(base.id);
-                if reason.is_failure() {
-                    tell(other, Signal::LinkFailed { actor: base.id, reason: reason.clone() });
-                }
-            }
-            Watcher::Callback(callback) => callback(reason),
+    for tie in ties.into_values() {
+        let others = tie.other.base().watchers().ties.remove(&base.id);
+        drop(others);
+        if tie.is_watched {
+            let signal = Signal::Down { actor: base.id, reason: reason.clone(), restarts };
+            tell(tie.other.clone(), signal);
+        }
+        if tie.is_linked && reason.is_failure() {
+            tell(tie.other, Signal::LinkFailed { actor: base.id, reason: reason.clone() });
+        }
+    }
+    for callback in callbacks {
+        if let Err(failure) = guarded(|| callback(reason)) {
+            tracing::error!(actor = %base, "a callback for its end: {}", failure.describe());
         }
     }
 }

@@ -44,7 +44,8 @@ pub struct mcp_event_actor_behaviour {
         Option<unsafe extern "C-unwind" fn(factory: *mut c_void, data: *mut *mut c_void) -> mcp_event_status>,
     /// Passed to `create`.
     pub factory: *mut c_void,
-    /// Frees `factory` when no life will follow; null if there is nothing to free. On any thread.
+    /// Frees `factory` once the actor has ended and its last handle is destroyed; null if there is nothing to
+    /// free. On any thread.
     pub drop_factory: Option<unsafe extern "C-unwind" fn(factory: *mut c_void)>,
     /// Frees the data when a life ends; null if there is nothing to free. On any thread.
     pub drop: Option<unsafe extern "C-unwind" fn(data: *mut c_void)>,

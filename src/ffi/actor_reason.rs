@@ -24,11 +24,13 @@ pub enum mcp_event_actor_reason_kind {
     MCP_EVENT_REASON_CUT_OFF = 6,
     /// It had ended before it was watched.
     MCP_EVENT_REASON_GONE = 7,
+    /// Its loop was shut down, so it cannot do anything any more.
+    MCP_EVENT_REASON_LOOP_GONE = 8,
 }
 
 use mcp_event_actor_reason_kind::{
     MCP_EVENT_REASON_CUT_OFF, MCP_EVENT_REASON_ERROR, MCP_EVENT_REASON_GONE, MCP_EVENT_REASON_LINKED,
-    MCP_EVENT_REASON_NORMAL, MCP_EVENT_REASON_PANIC, MCP_EVENT_REASON_STOPPED,
+    MCP_EVENT_REASON_LOOP_GONE, MCP_EVENT_REASON_NORMAL, MCP_EVENT_REASON_PANIC, MCP_EVENT_REASON_STOPPED,
     MCP_EVENT_REASON_TOO_MANY_RESTARTS,
 };
 
@@ -118,6 +120,7 @@ pub(crate) fn show_reason<R>(reason: &Reason, call: impl FnOnce(*const mcp_event
         Reason::TooManyRestarts(_) => MCP_EVENT_REASON_TOO_MANY_RESTARTS,
         Reason::CutOff(_) => MCP_EVENT_REASON_CUT_OFF,
         Reason::Gone => MCP_EVENT_REASON_GONE,
+        Reason::LoopGone => MCP_EVENT_REASON_LOOP_GONE,
     };
     call(&mcp_event_actor_reason { kind, is_failure: reason.is_failure(), text: text.as_ptr() })
 }

@@ -39,6 +39,8 @@ pub(crate) enum ServerMessage {
     Start,
     /// Do not run. The reply comes when nothing of it is left.
     Stop(Option<ReplyTo<()>>),
+    /// Do not run, and leave nothing, at once.
+    Kill,
     /// End, and run again.
     Restart,
     /// Its configuration changed; `restart`: so much that it must run anew.
@@ -480,6 +482,15 @@ impl Server {
                 self.end_reason = "it was asked to stop".into();
                 self.phase = Phase::Ending(step, After::Stay);
             }
+        }
+    }
+
+    /// A stop that takes the last step first.
+    fn asked_to_die(&mut self, context: &mut Context<'_, Self>) {
+        self.asked_to_stop(context, None);
+        if let (Phase::Ending(_, after), Some(link)) = (self.phase, &mut self.link) {
+            link.kill();
+            self.phase = Phase::Ending(Step::Killed, after);
         }
     }
 
@@ -930,6 +941,7 @@ impl Actor for Server {
         match message {
             ServerMessage::Start => self.asked_to_start(context),
             ServerMessage::Stop(reply) => self.asked_to_stop(context, reply),
+            ServerMessage::Kill => self.asked_to_die(context),
             ServerMessage::Restart => self.asked_to_restart(context),
             ServerMessage::Configure { config, restart } => self.configure(context, *config, restart),
             ServerMessage::Call(request) => self.call(context, request),

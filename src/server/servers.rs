@@ -405,6 +405,15 @@ impl Servers {
     /// # Errors
     /// [`ServerError`].
     pub fn reload(&self, config: Config) -> Result<Change, ServerError> {
+        self.begin_reload(config)?.wait().map_err(no_reply)
+    }
+
+    /// Begins to take a new configuration over, as [`reload`](Servers::reload) does; the reply comes when that is
+    /// done.
+    ///
+    /// # Errors
+    /// [`ServerError::ManagerStopped`].
+    pub fn begin_reload(&self, config: Config) -> Result<Reply<Change>, ServerError> {
         let config = Box::new(config);
         self.ask_manager(|reply| ManagerMessage::Reload { config, reply })
     }
@@ -439,6 +448,15 @@ impl Servers {
         }
     }
 
+    /// Kills all servers and what they started, without asking them first, as [`stop`](Servers::stop) does in the
+    /// end; for whoever stops them, and cannot wait. They are not started again by themselves.
+    pub fn kill(&self) {
+        for place in self.memory.board.all() {
+            // An actor that is gone has no process.
+            let _ = place.actor.tell(ServerMessage::Kill);
+        }
+    }
+
     /// Begins to stop them all; the reply comes with the end.
     pub fn begin_stop(&self) -> Reply<Reason> {
         let ended = self.supervisor.ended();
@@ -457,15 +475,15 @@ impl Servers {
     fn want(&self, server: &str, desired: Desired) -> Result<(), ServerError> {
         let name = server.to_owned();
         let wanted = self.ask_manager(|reply| ManagerMessage::Want { server: name, desired, reply })?;
-        wanted.map_err(|NoSuchServer| ServerError::Unknown(server.to_owned()))
+        wanted.wait().map_err(no_reply)?.map_err(|NoSuchServer| ServerError::Unknown(server.to_owned()))
     }
 
     fn ask_manager<T: Send + 'static>(
         &self,
         make: impl FnOnce(ReplyTo<T>) -> ManagerMessage,
-    ) -> Result<T, ServerError> {
+    ) -> Result<Reply<T>, ServerError> {
         let manager = self.memory.manager().map_err(|_| ServerError::ManagerStopped)?;
-        manager.ask(make).wait().map_err(no_reply)
+        Ok(manager.ask(make))
     }
 }
 

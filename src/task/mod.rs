@@ -42,9 +42,7 @@ pub use error::TaskError;
 pub use interval::Interval;
 pub use process_exit::{ChildExit, ProcessExit};
 pub use sleep::Sleep;
-pub(crate) use spawned::Evicted;
-#[allow(unused_imports, reason = "actors will spawn with it")]
-pub(crate) use spawned::spawn_here;
+pub(crate) use spawned::{Evicted, Unattended, spawn_here};
 pub use timeout::{Elapsed, Timeout};
 
 use self::oneshot::{Cancelled, Receiver};

@@ -277,44 +277,28 @@ pub(super) fn spawn<W: Work>(core: &Arc<Core>, work: W) -> Result<Task<W::Output
     }
 }
 
-/// Spawns a future that need not be `Send` and that nobody waits for, on the loop that runs on this thread;
-/// gives it back if that is not `core`'s.
-#[allow(dead_code, reason = "actors will spawn with it")]
-pub(crate) fn spawn_here<F: Future<Output = ()> + 'static>(core: &Arc<Core>, future: F) -> Result<(), F> {
-    match core.running_here() {
-        Some(on_loop) => {
-            Spawned::new(core, Local::made(future), None).start(on_loop);
-            Ok(())
-        }
-        None => Err(future),
+/// A task that nobody waits for. Dropped, it goes on.
+pub(crate) struct Unattended(Arc<Spawned>);
+
+impl Unattended {
+    /// Ends it: the future is not polled again, and destroyed in the next tail.
+    pub(crate) fn abort(&self) {
+        self.0.abort();
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dispatcher::{Dispatcher, RunType};
-    use std::cell::Cell;
-    use std::rc::Rc;
-    use std::sync::mpsc;
-
-    #[test]
-    fn a_future_of_this_thread_is_spawned_on_its_loop_alone() {
-        let dispatcher = Dispatcher::new("test").unwrap();
-        assert!(spawn_here(dispatcher.core(), async {}).is_err(), "nobody runs it");
-        let (said, heard) = mpsc::channel();
-        let handle = dispatcher.handle();
-        let post = move || {
-            let shared = Rc::new(Cell::new(0));
-            let work = {
-                let shared = shared.clone();
-                async move { said.send(shared.get()).unwrap() }
-            };
-            assert!(spawn_here(handle.core(), work).is_ok());
-            shared.set(7);
-        };
-        dispatcher.post(post).unwrap();
-        dispatcher.run(RunType::NonBlock).unwrap();
-        assert_eq!(heard.iter().collect::<Vec<_>>(), [7]);
+/// Spawns a future that need not be `Send` and that nobody waits for, on the loop that runs on this thread;
+/// gives it back if that is not `core`'s.
+pub(crate) fn spawn_here<F: Future<Output = ()> + 'static>(
+    core: &Arc<Core>,
+    future: F,
+) -> Result<Unattended, F> {
+    match core.running_here() {
+        Some(on_loop) => {
+            let task = Spawned::new(core, Local::made(future), None);
+            task.clone().start(on_loop);
+            Ok(Unattended(task))
+        }
+        None => Err(future),
     }
 }

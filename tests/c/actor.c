@@ -133,6 +133,7 @@ static void a_stop_now_drops_what_is_queued(void) {
   tell(actor, &queued);
   CHECK(state_of(actor) == MCP_EVENT_ACTOR_RUNNING);
   CHECK_OK(mcp_event_actor_stop_now(actor));
+  CHECK(state_of(actor) == MCP_EVENT_ACTOR_STOPPING);
   set_event(&at.open);
   CHECK(await_end(actor) == MCP_EVENT_REASON_STOPPED);
   end_system(system);

@@ -16,6 +16,7 @@ typedef struct noted {
   mcp_event_status (*on_stopping)(mcp_event_actor_context* context);
   mcp_event_status (*on_signal)(mcp_event_actor_context* context);
   mcp_event_actor_signal last;
+  mcp_event_actor_reason_kind last_reason;
   char reason[200];
   event* signalled;
 } noted;
@@ -48,6 +49,7 @@ static mcp_event_status note_signal(void* data, const mcp_event_actor_signal* si
                                     mcp_event_actor_context* context) {
   noted* const self = data;
   self->last = *signal;
+  self->last_reason = signal->reason->kind;
   CHECK(signal->reason->is_failure == (signal->reason->kind == MCP_EVENT_REASON_ERROR));
   CHECK(strlen(signal->reason->text) < sizeof self->reason);
   strcpy(self->reason, signal->reason->text);
@@ -421,7 +423,7 @@ static void a_monitor_is_told_once(void) {
   order again = {.run = watch, .data = target};
   run_there(watcher, &again);
   await_event(&signalled);
-  CHECK(self.signals == 2);
+  CHECK(self.signals == 2 && self.last_reason == MCP_EVENT_REASON_GONE);
   CHECK(await_end(target) == MCP_EVENT_REASON_ERROR);
   CHECK_OK(mcp_event_actor_stop(watcher));
   await_event(&self.stopped);
@@ -459,7 +461,8 @@ static void those_linked_fail_together_unless_they_say_otherwise(void) {
   CHECK(end_of_one_linked_to_a_failure(obedient(NULL), true, NULL) == MCP_EVENT_REASON_STOPPED);
   noted passing = {.on_signal = pass_on};
   CHECK(end_of_one_linked_to_a_failure(noting(&passing), false, NULL) == MCP_EVENT_REASON_LINKED);
-  CHECK(passing.signals == 1 && passing.last.kind == MCP_EVENT_SIGNAL_LINK_FAILED);
+  const mcp_event_actor_signal_kind kind = passing.last.kind;
+  CHECK(passing.signals == 1 && kind == MCP_EVENT_SIGNAL_LINK_FAILED);
   event signalled;
   make_event(&signalled);
   noted bearing = {.signalled = &signalled};

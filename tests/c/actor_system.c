@@ -115,7 +115,36 @@ static void actors_that_make_no_sense(void) {
   end_system(system);
 }
 
-// A family on one loop in simulated time, which restarts one of its children after a wait.
+// A system on one loop in simulated time that this thread runs.
+typedef struct world {
+  mcp_event_dispatcher* dispatcher;
+  mcp_event_clock* clock;
+  mcp_event_actor_system* system;
+} world;
+
+static world new_world(mcp_event_actor_system_options options) {
+  world made = {0};
+  made.dispatcher = new_simulated(&made.clock);
+  mcp_event_dispatcher* const dispatchers[] = {made.dispatcher};
+  options.size = sizeof options;
+  options.dispatchers = dispatchers;
+  options.dispatcher_count = 1;
+  CHECK_OK(mcp_event_actor_system_create(&options, &made.system));
+  return made;
+}
+
+static void pass_us(world* of, int64_t microseconds) {
+  advance_us(of->clock, microseconds);
+  run_now(of->dispatcher);
+}
+
+static void end_world(world* of) {
+  CHECK_OK(mcp_event_actor_system_begin_stop(of->system));
+  run_now(of->dispatcher);
+  CHECK_OK(mcp_event_actor_system_destroy(of->system));
+  CHECK_OK(mcp_event_dispatcher_destroy(of->dispatcher));
+  CHECK_OK(mcp_event_clock_destroy(of->clock));
+}
 
 static mcp_event_actor* children[2];
 
@@ -141,10 +170,11 @@ static mcp_event_status fail(order* self, mcp_event_actor_context* context) {
 
 static void note_event(void* data, const mcp_event_actor_event* happened) {
   int* const counts = data;
+  const mcp_event_actor_event_kind kind = happened->kind;
   CHECK(happened->actor != 0 && happened->name == NULL);
-  CHECK((happened->reason == NULL) ==
-        (happened->kind == MCP_EVENT_DEAD_LETTER || happened->kind == MCP_EVENT_ACTOR_CUT_OFF));
-  ++counts[happened->kind];
+  CHECK((happened->reason == NULL) == (kind == MCP_EVENT_DEAD_LETTER || kind == MCP_EVENT_ACTOR_CUT_OFF));
+  CHECK(happened->reason == NULL || happened->reason->kind != MCP_EVENT_REASON_PANIC);
+  ++counts[kind];
 }
 
 static mcp_event_actor_info info_of(const mcp_event_actor_tree* tree, size_t index) {
@@ -155,35 +185,26 @@ static mcp_event_actor_info info_of(const mcp_event_actor_tree* tree, size_t ind
 
 static void a_family_in_its_tree(void) {
   int counts[4] = {0};
-  mcp_event_clock* clock = NULL;
-  mcp_event_dispatcher* const dispatcher = new_simulated(&clock);
-  mcp_event_dispatcher* const dispatchers[] = {dispatcher};
-  const mcp_event_actor_system_options system_options = {
-      .size = sizeof system_options,
-      .dispatchers = dispatchers,
-      .dispatcher_count = 1,
-      .intensity = {.max_restarts = MCP_EVENT_UNLIMITED_RESTARTS},
-      .on_event = {.call = note_event, .data = counts}};
-  mcp_event_actor_system* system = NULL;
-  CHECK_OK(mcp_event_actor_system_create(&system_options, &system));
+  const mcp_event_actor_event_closure hook = {.call = note_event, .data = counts};
+  const mcp_event_intensity unlimited = {.max_restarts = MCP_EVENT_UNLIMITED_RESTARTS};
+  const mcp_event_supervision supervision = {.strategy = MCP_EVENT_ONE_FOR_ALL,
+                                             .intensity = {.window_us = 1000000, .max_restarts = 1},
+                                             .backoff = {.initial_us = 1000, .factor = 1, .max_us = 1000}};
+  world of = new_world((mcp_event_actor_system_options){.intensity = unlimited, .on_event = hook});
   const mcp_event_actor_behaviour behaviour = obedient(NULL);
-  const mcp_event_actor_options options = {
-      .size = sizeof options,
-      .supervision = {.strategy = MCP_EVENT_ONE_FOR_ALL,
-                      .intensity = {.window_us = 1000000, .max_restarts = 1},
-                      .backoff = {.initial_us = 1000, .factor = 1, .max_us = 1000}}};
-  mcp_event_actor* const parent = new_actor(system, &behaviour, &options);
+  const mcp_event_actor_options options = {.size = sizeof options, .supervision = supervision};
+  mcp_event_actor* const parent = new_actor(of.system, &behaviour, &options);
   order bearing = {.run = bear_two}, failing = {.run = fail}, waiting = {0};
   tell(parent, &bearing);
-  run_now(dispatcher);
+  run_now(of.dispatcher);
   tell(children[0], &failing);
-  run_now(dispatcher);
+  run_now(of.dispatcher);
   tell(children[1], &waiting);
-  run_now(dispatcher);
+  run_now(of.dispatcher);
   // One failed, so both wait.
   mcp_event_actor_tree* tree = NULL;
   size_t size = 0;
-  CHECK_OK(mcp_event_actor_system_tree(system, &tree));
+  CHECK_OK(mcp_event_actor_system_tree(of.system, &tree));
   CHECK_OK(mcp_event_actor_tree_size(tree, &size));
   CHECK(size == 3);
   const mcp_event_actor_info above = info_of(tree, 0), failed = info_of(tree, 1), sibling = info_of(tree, 2);
@@ -204,27 +225,130 @@ static void a_family_in_its_tree(void) {
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_actor_tree_text(tree, NULL));
   CHECK_OK(mcp_event_actor_tree_destroy(tree));
 
-  advance_us(clock, 1000);
-  run_now(dispatcher);
+  pass_us(&of, 1000);
   CHECK(waiting.drops == 1);
-  CHECK_OK(mcp_event_actor_system_tree(system, &tree));
+  CHECK_OK(mcp_event_actor_system_tree(of.system, &tree));
   CHECK(info_of(tree, 1).restarts == 1 && info_of(tree, 2).restarts == 1 && info_of(tree, 2).handled == 1);
   CHECK_OK(mcp_event_actor_tree_destroy(tree));
 
   // Once more is once too often: the parent fails, and had one life.
   order again = {.run = fail};
   tell(children[1], &again);
-  run_now(dispatcher);
+  run_now(of.dispatcher);
   CHECK(await_end(parent) == MCP_EVENT_REASON_TOO_MANY_RESTARTS);
   CHECK(counts[MCP_EVENT_ACTOR_FAILED] >= 2 && counts[MCP_EVENT_ACTOR_CUT_OFF] == 0);
   for (size_t i = 0; i < 2; ++i) {
     CHECK_OK(mcp_event_actor_destroy(children[i]));
   }
-  CHECK_OK(mcp_event_actor_system_begin_stop(system));
-  run_now(dispatcher);
-  CHECK_OK(mcp_event_actor_system_destroy(system));
-  CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
-  CHECK_OK(mcp_event_clock_destroy(clock));
+  end_world(&of);
+}
+
+// How often the data of each of three children was made.
+static int lives[3];
+
+static mcp_event_status count_life(void* factory, void** data) {
+  (void)data;
+  ++*(int*)factory;
+  return MCP_EVENT_OK;
+}
+
+static mcp_event_actor* siblings[3];
+
+static mcp_event_status bear_three(order* self, mcp_event_actor_context* context) {
+  mcp_event_actor_behaviour behaviour = obedient(NULL);
+  const mcp_event_actor_options options = {.size = sizeof options, .placement = MCP_EVENT_PLACE_NEXT};
+  (void)self;
+  behaviour.create = count_life;
+  for (size_t i = 0; i < 3; ++i) {
+    behaviour.factory = &lives[i];
+    CHECK_OK(mcp_event_actor_context_create_child(context, &behaviour, &options, &siblings[i]));
+  }
+  return MCP_EVENT_OK;
+}
+
+static void strategies_restart_whom_they_say(void) {
+  const struct {
+    int strategy;
+    int lives[3];
+  } cases[] = {{MCP_EVENT_ONE_FOR_ONE, {1, 2, 1}},
+               {MCP_EVENT_ONE_FOR_ALL, {2, 2, 2}},
+               {MCP_EVENT_REST_FOR_ONE, {1, 2, 2}}};
+  world of = new_world((mcp_event_actor_system_options){0});
+  for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    const mcp_event_actor_options options = {.size = sizeof options,
+                                             .supervision = {.strategy = cases[i].strategy}};
+    const mcp_event_actor_behaviour behaviour = obedient(NULL);
+    mcp_event_actor* const parent = new_actor(of.system, &behaviour, &options);
+    order bearing = {.run = bear_three}, failing = {.run = fail};
+    memset(lives, 0, sizeof lives);
+    tell(parent, &bearing);
+    run_now(of.dispatcher);
+    tell(siblings[1], &failing);
+    run_now(of.dispatcher);
+    CHECK(memcmp(lives, cases[i].lives, sizeof lives) == 0);
+    CHECK(state_of(siblings[1]) == MCP_EVENT_ACTOR_RUNNING);
+    for (size_t j = 0; j < 3; ++j) {
+      CHECK_OK(mcp_event_actor_destroy(siblings[j]));
+    }
+    CHECK_OK(mcp_event_actor_destroy(parent));
+  }
+  end_world(&of);
+}
+
+static mcp_event_actor* new_reborn(world* of) {
+  mcp_event_actor_behaviour behaviour = obedient(NULL);
+  behaviour.create = count_life;
+  behaviour.factory = &lives[0];
+  lives[0] = 0;
+  mcp_event_actor* const actor = new_actor(of->system, &behaviour, NULL);
+  run_now(of->dispatcher);
+  return actor;
+}
+
+static void a_backoff_grows_up_to_its_limit(void) {
+  const mcp_event_backoff backoff = {
+      .initial_us = 100, .max_us = 250, .factor = 2, .reset_after_us = 1000000};
+  world of = new_world((mcp_event_actor_system_options){.backoff = backoff});
+  mcp_event_actor* const actor = new_reborn(&of);
+  const int64_t waits_us[] = {100, 200, 250};
+  for (size_t i = 0; i < COUNT_OF(waits_us); ++i) {
+    order failing = {.run = fail};
+    tell(actor, &failing);
+    run_now(of.dispatcher);
+    pass_us(&of, waits_us[i] - 1);
+    CHECK(lives[0] == (int)i + 1 && state_of(actor) == MCP_EVENT_ACTOR_RESTARTING);
+    pass_us(&of, 1);
+    CHECK(lives[0] == (int)i + 2 && state_of(actor) == MCP_EVENT_ACTOR_RUNNING);
+  }
+  CHECK_OK(mcp_event_actor_destroy(actor));
+  end_world(&of);
+}
+
+static mcp_event_status stop_the_actor(order* self, mcp_event_actor_context* context) {
+  (void)context;
+  return mcp_event_actor_stop(self->data);
+}
+
+static mcp_event_status see_it_drain(order* self, mcp_event_actor_context* context) {
+  (void)context;
+  CHECK(state_of(self->data) == MCP_EVENT_ACTOR_DRAINING);
+  return MCP_EVENT_OK;
+}
+
+static void an_actor_drains_what_waited_for_its_life(void) {
+  world of = new_world((mcp_event_actor_system_options){.backoff = {.initial_us = 100}});
+  mcp_event_actor* const actor = new_reborn(&of);
+  order failing = {.run = fail};
+  order stopping = {.run = stop_the_actor, .data = actor}, last = {.run = see_it_drain, .data = actor};
+  tell(actor, &failing);
+  tell(actor, &stopping);
+  tell(actor, &last);
+  run_now(of.dispatcher);
+  CHECK(stopping.drops == 0);
+  pass_us(&of, 100);
+  CHECK(stopping.drops == 1 && last.drops == 1);
+  CHECK(await_end(actor) == MCP_EVENT_REASON_STOPPED);
+  end_world(&of);
 }
 
 static void stop_inside(void* system) {
@@ -238,6 +362,17 @@ static void a_loop_does_not_wait_for_the_end(void) {
   run_now(dispatcher);
   end_system(system);
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+}
+
+static void an_actor_ends_with_its_loop(void) {
+  world of = new_world((mcp_event_actor_system_options){0});
+  mcp_event_actor* const actor = new_obedient(of.system, NULL);
+  run_now(of.dispatcher);
+  CHECK_OK(mcp_event_dispatcher_destroy(of.dispatcher));
+  CHECK_OK(mcp_event_actor_stop(actor));
+  CHECK(await_end(actor) == MCP_EVENT_REASON_LOOP_GONE);
+  CHECK_OK(mcp_event_actor_system_destroy(of.system));
+  CHECK_OK(mcp_event_clock_destroy(of.clock));
 }
 
 static void null_systems_and_actors(void) {
@@ -311,6 +446,10 @@ void actor_system_suite(void) {
   options_that_make_no_sense();
   actors_that_make_no_sense();
   a_family_in_its_tree();
+  strategies_restart_whom_they_say();
+  a_backoff_grows_up_to_its_limit();
+  an_actor_drains_what_waited_for_its_life();
   a_loop_does_not_wait_for_the_end();
+  an_actor_ends_with_its_loop();
   null_systems_and_actors();
 }
