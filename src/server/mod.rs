@@ -23,6 +23,7 @@ mod metrics;
 mod open_link;
 
 mod servers;
+mod sigpipe;
 mod state;
 mod state_keeper;
 mod status;

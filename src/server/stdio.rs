@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd;
 use super::launch::{Launched, Process, ProcessEvent};
 use super::line_reader::{Line, LineReader};
 use super::link::{Link, Read, Ready};
+use super::sigpipe::SigpipeBlocked;
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
 use crate::poller::{FileReady, Trigger};
@@ -88,6 +89,7 @@ impl Link for StdioLink {
 
     fn flush(&mut self) -> io::Result<()> {
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        let sigpipe = SigpipeBlocked::new();
         while let Some(line) = self.output.front() {
             match stdin.write(&line.as_bytes()[self.written..]) {
                 Ok(count) => {
@@ -101,6 +103,7 @@ impl Link for StdioLink {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => {
+                    sigpipe.take_back();
                     self.close_input();
                     return Err(error);
                 }
