@@ -26,6 +26,7 @@ mod metrics;
 mod open_link;
 mod restarts;
 mod servers;
+mod sigpipe;
 mod state;
 mod state_keeper;
 mod status;

@@ -9,6 +9,7 @@ use super::heard::Heard;
 use super::launch::{Launched, Process, ProcessEvent};
 use super::line_reader::LineReader;
 use super::link::{Kind, Link, Read, Ready};
+use super::sigpipe::SigpipeBlocked;
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
 use crate::poller::{FileReady, Trigger};
@@ -103,6 +104,7 @@ impl Link for StdioLink {
             return Err(error);
         }
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        let sigpipe = SigpipeBlocked::new();
         while let Some(line) = self.output.front() {
             match stdin.write(&line.as_bytes()[self.written..]) {
                 Ok(count) => {
@@ -116,6 +118,7 @@ impl Link for StdioLink {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => {
+                    sigpipe.take_back();
                     self.close_input();
                     return Err(error);
                 }
