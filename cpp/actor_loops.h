@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "cpp/bridge.h"
+#include "cpp/hidden.h"
 #include "mcp/event/actor.h"
 
 namespace mcp {
 namespace event {
 namespace detail {
 
-class __attribute__((visibility("hidden"))) ActorLoops {
+class MCP_EVENT_HIDDEN ActorLoops {
  public:
   explicit ActorLoops(std::vector<Dispatcher*> dispatchers) : dispatchers_(std::move(dispatchers)) {}
 

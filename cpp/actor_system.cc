@@ -8,6 +8,7 @@
 #include "cpp/actor_loops.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
+#include "cpp/hidden.h"
 #include "mcp/event/actor.h"
 #include "mcp/event/libevent_dispatcher.h"
 
@@ -111,7 +112,7 @@ ActorSystemOptions onWorkers(size_t workers) {
 
 }  // namespace
 
-struct ActorSystem::Impl {
+struct MCP_EVENT_HIDDEN ActorSystem::Impl {
   explicit Impl(const ActorSystemOptions& options) {
     if (options.dispatchers.empty()) {
       pool = startWorkers(options.workers);

@@ -46,6 +46,7 @@ mod documentation {
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServersCAndCpp = "../docs/servers-c-and-cpp.md",
+        ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
         ServerConfiguration = "../docs/server-configuration.md",

@@ -1,7 +1,7 @@
 //! As much of HTTP/1.1 as a page needs that is fetched by programs: one request a connection, without a body.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use mcp_event::task::AsyncFd;
 
@@ -59,6 +59,16 @@ pub async fn read_request(stream: &AsyncFd<TcpStream>) -> io::Result<Result<Requ
         }
     }
     Ok(parse(&text).ok_or_else(|| Response::text("400 Bad Request", "That is no HTTP request.")))
+}
+
+/// Sends a response, and waits until the other side has closed: a connection that we close with bytes of it unread
+/// is reset, and the response may be lost.
+pub async fn send(stream: &AsyncFd<TcpStream>, response: &[u8]) -> io::Result<()> {
+    stream.write_all(response).await?;
+    stream.get_ref().shutdown(Shutdown::Write)?;
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await? > 0 {}
+    Ok(())
 }
 
 fn parse(text: &[u8]) -> Option<Request> {

@@ -69,7 +69,7 @@ async fn receive(dispatcher: &Handle, stream: TcpStream, servers: &Servers) -> i
         Err(_elapsed) => (Response::text("408 Request Timeout", "The request took too long."), false),
     };
     let response = response.encode(head_only);
-    dispatcher.timeout(PATIENCE, stream.write_all(response.as_bytes())).await?
+    dispatcher.timeout(PATIENCE, http::send(&stream, response.as_bytes())).await?
 }
 
 fn answer(request: &Request, servers: &Servers) -> Response {

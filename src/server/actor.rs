@@ -16,13 +16,13 @@ use super::board::Entry;
 use super::call::{CallError, CallKey, CallResult, Request, WhenDown};
 use super::client::{Asker, Client, Flight, Purpose, answer_line, cancelled_line};
 use super::collector::CollectorMessage;
-use super::config::{RestartPolicy, ServerConfig};
+use super::config::{RestartPolicy, ServerConfig, Transport};
 use super::handshake;
 use super::health::HealthMessage;
-use super::json_rpc::{Incoming, Malformed, Outgoing};
+use super::heard::Heard;
+use super::json_rpc::{Incoming, Outgoing};
 use super::launch::{ProcessEvent, ProcessIdentity};
-use super::line_reader::Line;
-use super::link::{Link, Read, Ready};
+use super::link::{Kind, Link, Read, Ready};
 use super::manager::ManagerMessage;
 use super::memory::Memory;
 use super::metrics::{Measured, RequestOutcome};
@@ -158,6 +158,8 @@ pub(crate) struct Server {
     /// It had done its handshake before it ended.
     was_serving: bool,
     tools: Vec<String>,
+    /// The answer to the handshake, until it is known which process runs.
+    early_answer: Option<CallResult>,
     /// The actor itself is to stop with this life.
     last_life: bool,
 }
@@ -184,6 +186,7 @@ impl Server {
             awaits_reason: false,
             was_serving: false,
             tools: Vec::new(),
+            early_answer: None,
             last_life: false,
         }
     }
@@ -242,9 +245,14 @@ impl Server {
         self.life += 1;
         self.phase = Phase::Starting;
         self.awaits_reason = false;
+        self.early_answer = None;
         self.client = Client::new();
         self.started_at = context.now();
-        self.become_(ServerStatus::Starting, "its process is started");
+        let begins = match &self.config.transport {
+            Transport::Stdio { .. } => "its process is started",
+            Transport::Http { .. } => "the handshake is under way",
+        };
+        self.become_(ServerStatus::Starting, begins);
         let (life, loopback) = (self.life, context.loopback());
         let notify = move |ready| loopback.tell(ServerMessage::Ready { life, ready });
         match open_link(&self.config, &*self.around.memory.launcher, &context.dispatcher(), notify) {
@@ -267,6 +275,12 @@ impl Server {
         if self.phase != Phase::Starting {
             return;
         }
+        // That news comes from the guardian, and the server may be quicker.
+        let has_process = matches!(self.config.transport, Transport::Stdio { .. });
+        if has_process && self.identity.is_none() {
+            self.early_answer = Some(answer);
+            return;
+        }
         let peer = match answer {
             Ok(result) => handshake::read_peer(&result),
             Err(error) => Err(format!("the handshake failed: {error}")),
@@ -278,7 +292,9 @@ impl Server {
         self.clear_timer(context);
         self.phase = Phase::Serving;
         let initialized = Outgoing::Notification { method: "notifications/initialized", params: None };
-        self.send_unanswered(initialized.to_line());
+        if let Some(link) = &mut self.link {
+            link.introduce(&peer.protocol_version, initialized.to_line());
+        }
         let lists_tools = peer.capabilities.get("tools").is_some();
         let reason = format!("{} {} is ready", peer.name, peer.version);
         self.entry.update(|info| info.peer = Some(peer));
@@ -596,9 +612,13 @@ impl Server {
     ) {
         let deadline = ServerMessage::Deadline { life: self.life, id: self.client.next_id() };
         let deadline = context.after(limit, deadline);
+        let kind = match &asker {
+            Asker::Own(Purpose::Ping(_)) => Kind::Check(self.client.next_id()),
+            _ => Kind::Request(self.client.next_id()),
+        };
         self.client.sent(Flight { asker, method, sent_at: context.now(), deadline });
         let id = self.client.next_id() - 1;
-        if let Err(waiting) = self.send_line(line)
+        if let Err(waiting) = self.send_line(line, kind)
             && let Some(flight) = self.client.take_number(id)
         {
             self.land(context, flight, Err(CallError::NotReading { waiting }));
@@ -606,13 +626,13 @@ impl Server {
         self.count_in_flight();
     }
 
-    fn send_line(&mut self, line: String) -> Result<(), usize> {
-        self.link.as_mut().map_or(Ok(()), |link| link.send(line))
+    fn send_line(&mut self, line: String, kind: Kind) -> Result<(), usize> {
+        self.link.as_mut().map_or(Ok(()), |link| link.send(line, kind))
     }
 
     /// What the server need not answer, it need not read either.
     fn send_unanswered(&mut self, line: String) {
-        if let Err(waiting) = self.send_line(line) {
+        if let Err(waiting) = self.send_line(line, Kind::Notice) {
             tracing::debug!(server = %self.name, waiting, "it does not read its input");
         }
     }
@@ -659,9 +679,17 @@ impl Server {
             context.cancel(timer);
             request.reply.send(Err(CallError::Cancelled));
         } else if let Some((id, flight)) = self.client.take_call(key) {
-            self.send_unanswered(cancelled_line(id, "the caller does not wait any more"));
+            self.give_up(id, "the caller does not wait any more");
             self.land(context, flight, Err(CallError::Cancelled));
         }
+    }
+
+    /// Nobody waits for an answer any more; the server is told.
+    fn give_up(&mut self, id: i64, why: &str) {
+        if let Some(link) = &mut self.link {
+            link.forget(id);
+        }
+        self.send_unanswered(cancelled_line(id, why));
     }
 
     fn deadline(&mut self, context: &mut Context<'_, Self>, id: i64) {
@@ -670,7 +698,7 @@ impl Server {
             Asker::Caller(request) => request.options.timeout.unwrap_or(self.config.settings.request_timeout),
             Asker::Own(_) => self.config.settings.health_timeout,
         };
-        self.send_unanswered(cancelled_line(id, "it took too long"));
+        self.give_up(id, "it took too long");
         self.land(context, flight, Err(CallError::TimedOut(limit)));
     }
 
@@ -756,7 +784,7 @@ impl Server {
     fn read_input(&mut self, context: &mut Context<'_, Self>) {
         let Some(mut link) = self.link.take() else { return };
         let mut heard = Vec::new();
-        let read = link.read(&mut |line| heard.push(Heard::from(line)));
+        let read = link.read(&mut |news| heard.push(news));
         self.link = Some(link);
         let life = self.life;
         for heard in heard {
@@ -770,7 +798,7 @@ impl Server {
             Ok(Read::More) => context.loopback().tell(ServerMessage::Ready { life, ready: Ready::Input }),
             // What the process says next is the better reason, if it says anything.
             Ok(Read::Ended) => self.set_lost(context, "it closed its output".into()),
-            Err(error) => self.set_lost(context, format!("its output is lost: {error}")),
+            Err(why) => self.set_lost(context, why),
         }
     }
 
@@ -802,6 +830,12 @@ impl Server {
             Heard::Truncated(bytes) => {
                 self.measure(Measured::Malformed);
                 return tracing::warn!(server = %self.name, bytes, "its output ended within a message");
+            }
+            Heard::Unanswered { id, why } => {
+                if let Some(flight) = self.client.take_number(id) {
+                    self.land(context, flight, Err(CallError::Transport(why)));
+                }
+                return;
             }
         };
         match incoming {
@@ -872,6 +906,9 @@ impl Server {
                 if self.phase == Phase::Starting {
                     self.become_(ServerStatus::Starting, "its process runs; the handshake is under way");
                 }
+                if let Some(answer) = self.early_answer.take() {
+                    self.introduced(context, answer);
+                }
             }
             ProcessEvent::ExecFailed(error) => {
                 self.process_ended(context, format!("it cannot be run: {error}"), true);
@@ -912,27 +949,6 @@ impl Server {
 
 /// A tool list is not followed beyond this.
 const MOST_TOOLS: usize = 10_000;
-
-/// A line, understood.
-enum Heard {
-    Message(Incoming),
-    Malformed(Malformed),
-    Oversized(usize),
-    Truncated(usize),
-}
-
-impl From<Line<'_>> for Heard {
-    fn from(line: Line<'_>) -> Heard {
-        match line {
-            Line::Complete(line) => match Incoming::decode(line) {
-                Ok(incoming) => Heard::Message(incoming),
-                Err(malformed) => Heard::Malformed(malformed),
-            },
-            Line::Oversized(bytes) => Heard::Oversized(bytes),
-            Line::Truncated(line) => Heard::Truncated(line.len()),
-        }
-    }
-}
 
 impl Actor for Server {
     type Message = ServerMessage;

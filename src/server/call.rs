@@ -105,6 +105,9 @@ pub enum CallError {
     Cancelled,
     /// The server ended, or was stopped, before it answered.
     ConnectionLost(String),
+    /// The request or its answer was lost or refused on the way, for this reason. The server itself goes on, and
+    /// may have done what it was asked.
+    Transport(String),
     /// The answer was no valid message, for this reason.
     Malformed(String),
     /// The request is not one: its parameters are neither an object nor an array, or its method is empty.
@@ -129,6 +132,7 @@ impl fmt::Display for CallError {
             CallError::TimedOut(limit) => write!(f, "the server did not answer within {limit:?}"),
             CallError::Cancelled => f.write_str("the request was cancelled"),
             CallError::ConnectionLost(why) => write!(f, "the server was lost before it answered: {why}"),
+            CallError::Transport(why) => write!(f, "the request got no answer: {why}"),
             CallError::Malformed(why) => write!(f, "the server's answer was {why}"),
             CallError::InvalidRequest(why) => f.write_str(why),
             CallError::NotReading { waiting } => {

@@ -12,6 +12,9 @@ mod config;
 mod document;
 mod handshake;
 mod health;
+mod heard;
+#[cfg(feature = "http")]
+mod http;
 mod json_rpc;
 mod launch;
 mod line_reader;

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::os::fd::AsRawFd;
 
+use super::heard::Heard;
 use super::launch::{Launched, Process, ProcessEvent};
-use super::line_reader::{Line, LineReader};
-use super::link::{Link, Read, Ready};
+use super::line_reader::LineReader;
+use super::link::{Kind, Link, Read, Ready};
 use super::sigpipe::SigpipeBlocked;
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
@@ -76,7 +77,7 @@ impl StdioLink {
 }
 
 impl Link for StdioLink {
-    fn send(&mut self, line: String) -> Result<(), usize> {
+    fn send(&mut self, line: String, _kind: Kind) -> Result<(), usize> {
         if self.waiting > OUTPUT_LIMIT {
             return Err(self.waiting);
         }
@@ -112,13 +113,13 @@ impl Link for StdioLink {
         Ok(())
     }
 
-    fn read(&mut self, on_line: &mut dyn FnMut(Line<'_>)) -> io::Result<Read> {
+    fn read(&mut self, on_heard: &mut dyn FnMut(Heard)) -> Result<Read, String> {
         let mut left = TURN;
         while left > 0 {
             match self.stdout.read(&mut self.buffer) {
                 Ok(0) => {
                     if let Some(line) = self.lines.end() {
-                        on_line(line);
+                        on_heard(line.into());
                     }
                     return Ok(Read::Ended);
                 }
@@ -126,12 +127,12 @@ impl Link for StdioLink {
                     left = left.saturating_sub(count);
                     let mut chunk = &self.buffer[..count];
                     while let Some(line) = self.lines.next(&mut chunk) {
-                        on_line(line);
+                        on_heard(line.into());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Read::Empty),
-                Err(error) => return Err(error),
+                Err(error) => return Err(format!("its output is lost: {error}")),
             }
         }
         Ok(Read::More)

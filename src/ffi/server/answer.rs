@@ -54,7 +54,7 @@ impl From<&CallError> for mcp_event_call_outcome {
             CallError::Down { .. } => MCP_EVENT_CALL_DOWN,
             CallError::TimedOut(_) => MCP_EVENT_CALL_TIMED_OUT,
             CallError::Cancelled => MCP_EVENT_CALL_CANCELLED,
-            CallError::ConnectionLost(_) => MCP_EVENT_CALL_CONNECTION_LOST,
+            CallError::ConnectionLost(_) | CallError::Transport(_) => MCP_EVENT_CALL_CONNECTION_LOST,
             CallError::Malformed(_) => MCP_EVENT_CALL_MALFORMED,
             CallError::InvalidRequest(_) => MCP_EVENT_CALL_INVALID_REQUEST,
             CallError::NotReading { .. } => MCP_EVENT_CALL_NOT_READING,
