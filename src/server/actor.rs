@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::board::Entry;
-use super::call::{CallError, CallKey, Request};
+use super::call::{CallError, CallKey, CallResult, Request};
 use super::client::Client;
 use super::collector::CollectorMessage;
 use super::config::{RestartPolicy, ServerConfig};
@@ -70,8 +70,9 @@ pub(crate) enum ServerMessage {
         life: u64,
         ready: Ready,
     },
+    /// The timer that was set as this number is due.
     Timer {
-        life: u64,
+        number: u64,
         timer: Timer,
     },
     /// The time of a request is over.
@@ -148,7 +149,10 @@ pub(crate) struct Server {
     /// Who wants to know when it has stopped.
     stoppers: Vec<ReplyTo<()>>,
     timer: Option<TimerKey>,
+    timers_set: u64,
     identity: Option<Box<ProcessIdentity>>,
+    /// The answer to the handshake, if it came before the news that the process runs.
+    early_answer: Option<CallResult>,
     started_at: Nanos,
     /// When it had done its handshake, if this life got so far.
     serving_since: Option<Nanos>,
@@ -174,7 +178,9 @@ impl Server {
             queue: VecDeque::new(),
             stoppers: Vec::new(),
             timer: None,
+            timers_set: 0,
             identity: None,
+            early_answer: None,
             started_at: 0,
             serving_since: None,
             restarts: Restarts::default(),
@@ -226,7 +232,8 @@ impl Server {
 
     fn set_timer(&mut self, context: &mut Context<'_, Self>, delay: Duration, timer: Timer) {
         self.clear_timer(context);
-        self.timer = Some(context.after(delay, ServerMessage::Timer { life: self.life, timer }));
+        self.timers_set += 1;
+        self.timer = Some(context.after(delay, ServerMessage::Timer { number: self.timers_set, timer }));
     }
 
     fn clear_timer(&mut self, context: &mut Context<'_, Self>) {
@@ -300,8 +307,11 @@ impl Server {
         }
     }
 
-    fn timer(&mut self, context: &mut Context<'_, Self>, timer: Timer) {
-        self.timer = None;
+    fn timer(&mut self, context: &mut Context<'_, Self>, number: u64, timer: Timer) {
+        // One that was cleared may have sent its message before.
+        if number != self.timers_set || self.timer.take().is_none() {
+            return;
+        }
         match timer {
             Timer::StartLimit => {
                 let limit = self.config.settings.start_timeout;
@@ -351,14 +361,11 @@ impl Actor for Server {
                 self.health(context, failed, is_well, reason);
             }
             ServerMessage::Ready { life, ready } if life == self.life => self.ready(context, ready),
-            ServerMessage::Timer { life, timer } if life == self.life => self.timer(context, timer),
+            ServerMessage::Timer { number, timer } => self.timer(context, number, timer),
             ServerMessage::Deadline { life, id } if life == self.life => self.deadline(context, id),
             ServerMessage::WaitedTooLong(key) => self.waited_too_long(key),
             // News of a former life.
-            ServerMessage::Health { .. }
-            | ServerMessage::Ready { .. }
-            | ServerMessage::Timer { .. }
-            | ServerMessage::Deadline { .. } => {}
+            ServerMessage::Health { .. } | ServerMessage::Ready { .. } | ServerMessage::Deadline { .. } => {}
         }
         Ok(())
     }

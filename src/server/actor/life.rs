@@ -78,6 +78,7 @@ impl Server {
         self.phase = Phase::Starting;
         self.client = Client::new();
         self.tools = ToolList::default();
+        self.early_answer = None;
         self.started_at = context.now();
         self.serving_since = None;
         self.become_(ServerStatus::Starting, "its process is started");
@@ -106,11 +107,12 @@ impl Server {
 
     /// The handshake has its answer.
     pub(super) fn introduced(&mut self, context: &mut Context<'_, Self>, answer: CallResult) {
-        if self.phase == Phase::Starting && self.identity.is_none() {
-            // The news that its process runs may still lie there.
-            self.read_process(context);
-        }
         if self.phase != Phase::Starting {
+            return;
+        }
+        if self.identity.is_none() && self.link.as_ref().is_some_and(|link| link.has_process()) {
+            // The two come on different ways.
+            self.early_answer = Some(answer);
             return;
         }
         let peer = match answer {
@@ -168,6 +170,9 @@ impl Server {
                         info.reason = "its process runs; the handshake is under way".into();
                     }
                 });
+                if let Some(answer) = self.early_answer.take() {
+                    self.introduced(context, answer);
+                }
             }
             ProcessEvent::ExecFailed(error) => {
                 self.process_ended(context, format!("it cannot be run: {error}"), true);
