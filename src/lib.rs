@@ -48,6 +48,7 @@ mod documentation {
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServerConfiguration = "../docs/server-configuration.md",
+        Servers = "../docs/servers.md",
         ServersCAndCpp = "../docs/servers-c-and-cpp.md",
         ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",

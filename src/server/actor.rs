@@ -72,8 +72,9 @@ pub(crate) enum ServerMessage {
         life: u64,
         ready: Ready,
     },
+    /// The timer that was set as this number is due.
     Timer {
-        life: u64,
+        number: u64,
         timer: Timer,
     },
     /// The time of a request is over.
@@ -150,7 +151,10 @@ pub(crate) struct Server {
     /// Who wants to know when it has stopped.
     stoppers: Vec<ReplyTo<()>>,
     timer: Option<TimerKey>,
+    timers_set: u64,
     identity: Option<Box<ProcessIdentity>>,
+    /// The answer to the handshake, if it came before the news that the process runs.
+    early_answer: Option<CallResult>,
     started_at: Nanos,
     /// When it had done its handshake, if this life got so far.
     serving_since: Option<Nanos>,
@@ -158,8 +162,6 @@ pub(crate) struct Server {
     /// Why this life ends.
     end_reason: String,
     tools: ToolList,
-    /// The answer to the handshake, until it is known which process runs.
-    early_answer: Option<CallResult>,
     /// The actor itself is to stop with this life.
     last_life: bool,
 }
@@ -178,13 +180,14 @@ impl Server {
             queue: VecDeque::new(),
             stoppers: Vec::new(),
             timer: None,
+            timers_set: 0,
             identity: None,
+            early_answer: None,
             started_at: 0,
             serving_since: None,
             restarts: Restarts::default(),
             end_reason: String::new(),
             tools: ToolList::default(),
-            early_answer: None,
             last_life: false,
         }
     }
@@ -231,7 +234,8 @@ impl Server {
 
     fn set_timer(&mut self, context: &mut Context<'_, Self>, delay: Duration, timer: Timer) {
         self.clear_timer(context);
-        self.timer = Some(context.after(delay, ServerMessage::Timer { life: self.life, timer }));
+        self.timers_set += 1;
+        self.timer = Some(context.after(delay, ServerMessage::Timer { number: self.timers_set, timer }));
     }
 
     fn clear_timer(&mut self, context: &mut Context<'_, Self>) {
@@ -305,8 +309,11 @@ impl Server {
         }
     }
 
-    fn timer(&mut self, context: &mut Context<'_, Self>, timer: Timer) {
-        self.timer = None;
+    fn timer(&mut self, context: &mut Context<'_, Self>, number: u64, timer: Timer) {
+        // One that was cleared may have sent its message before.
+        if number != self.timers_set || self.timer.take().is_none() {
+            return;
+        }
         match timer {
             Timer::StartLimit => {
                 let limit = self.config.settings.start_timeout;
@@ -357,14 +364,11 @@ impl Actor for Server {
                 self.health(context, failed, is_well, reason);
             }
             ServerMessage::Ready { life, ready } if life == self.life => self.ready(context, ready),
-            ServerMessage::Timer { life, timer } if life == self.life => self.timer(context, timer),
+            ServerMessage::Timer { number, timer } => self.timer(context, number, timer),
             ServerMessage::Deadline { life, id } if life == self.life => self.deadline(context, id),
             ServerMessage::WaitedTooLong(key) => self.waited_too_long(key),
             // News of a former life.
-            ServerMessage::Health { .. }
-            | ServerMessage::Ready { .. }
-            | ServerMessage::Timer { .. }
-            | ServerMessage::Deadline { .. } => {}
+            ServerMessage::Health { .. } | ServerMessage::Ready { .. } | ServerMessage::Deadline { .. } => {}
         }
         Ok(())
     }

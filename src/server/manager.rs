@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::actor::{Server, ServerMessage, Surroundings};
 use super::board::{Entry, Place};
-use super::collector::CollectorMessage;
+use super::collector::{CollectorMessage, Request};
 use super::config::{Change, Config, ServerConfig};
 use super::memory::Memory;
 use super::status::ServerInfo;
@@ -132,7 +132,8 @@ impl Manager {
             // Its end was noted, too.
             self.memory.forget(server);
             // Should the collector be gone, so are its figures.
-            let _ = self.memory.collector()?.tell(CollectorMessage::Forget { server: server.into() });
+            let forget = CollectorMessage::Ask(Request::Forget { server: server.into() });
+            let _ = self.memory.collector()?.tell(forget);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::actor::ServerMessage;
 use super::board::{Board, Place};
 use super::call::{Call, CallError, CallKey, CallOptions};
-use super::collector::{CollectorMessage, MetricsCollector};
+use super::collector::{CollectorMessage, MetricsCollector, Request};
 use super::config::{Change, Config};
 use super::health::HealthMonitor;
 use super::launch::{Launcher, Leftover, LocalLauncher};
@@ -470,7 +470,7 @@ impl Servers {
     /// [`ServerError`].
     pub fn metrics(&self) -> Result<MetricsSnapshot, ServerError> {
         let collector = self.memory.collector().map_err(|_| ServerError::ManagerStopped)?;
-        collector.ask(CollectorMessage::Snapshot).wait().map_err(no_reply)
+        collector.ask(|reply| CollectorMessage::Ask(Request::Snapshot(reply))).wait().map_err(no_reply)
     }
 
     /// The figures of this moment, without a wait: what actors have told each other, but not yet counted, is

@@ -169,6 +169,10 @@ impl Link for StdioLink {
         Read::More
     }
 
+    fn has_process(&self) -> bool {
+        true
+    }
+
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>> {
         self.process.next_event()
     }

@@ -103,7 +103,7 @@ fn a_failure_of_the_servers_actor_is_the_end_of_that_life_alone() {
     let options = CallOptions::new().on_progress(move |_| bomb.0.store(true, Ordering::Relaxed));
     // The answer is sent before the bomb goes off.
     assert_eq!(stage.servers.call_with("it", "ping", Value::Null, options).wait(), Ok(json!({})));
-    assert_ne!(stage.until_running("it").pid, Some(pid));
+    stage.until_it("it", |info| info.status == Running && info.pid.is_some_and(|other| other != pid));
     stage.ping("it");
     process.assert_gone();
     assert_eq!(stage.servers.info("other").unwrap().pid, other);

@@ -51,8 +51,16 @@ fn failed_starts_leave_no_descriptor_and_no_zombie() {
     });
 }
 
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
+/// What the open descriptors of this process are.
+fn descriptors() -> Vec<String> {
+    let entries = fs::read_dir("/proc/self/fd").unwrap();
+    // One is the directory's own, and closed by now.
+    let links = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let mut kinds: Vec<_> = links
+        .map(|link| link.to_string_lossy().trim_end_matches(|c: char| "0123456789[]".contains(c)).to_owned())
+        .collect();
+    kinds.sort();
+    kinds
 }
 
 /// The children of this process that have not been reaped.

@@ -72,3 +72,20 @@ fn a_server_is_restarted_by_hand_in_any_state() {
     stage.until("it", Stopped);
     stage.until_running("it");
 }
+
+/// The wait before a restart may be over at the very moment of the stop.
+#[test]
+fn a_server_that_was_stopped_stays_so_however_short_its_backoff() {
+    let stage = Stage::one(json!({ "command": "no-such-command", "restart": for_ever()["restart"] }));
+    for _ in 0..50 {
+        stage.until("it", Backoff);
+        stage.servers.stop_server("it").unwrap();
+        assert_eq!(stage.servers.info("it").unwrap().status, Stopped);
+        let starts = stage.changes().len();
+        // Whatever was on its way to the server's actor has arrived before the answer.
+        let down = stage.servers.check("it");
+        assert!(matches!(down, Err(CallError::Down { status: Stopped, .. })), "{down:?}");
+        assert_eq!(stage.changes().len(), starts);
+        stage.servers.start_server("it").unwrap();
+    }
+}

@@ -110,10 +110,12 @@ impl Stage {
         self.until_it(name, |info| info.status == status)
     }
 
-    /// Waits until a server runs, and its process is known.
+    /// Waits until a server runs.
     #[track_caller]
     pub fn until_running(&self, name: &str) -> ServerInfo {
-        self.until_it(name, |info| info.status == ServerStatus::Running && info.pid.is_some())
+        let info = self.until(name, ServerStatus::Running);
+        assert!(info.pid.is_some() && info.peer.is_some(), "{info:?}");
+        info
     }
 
     /// All changes so far.

@@ -88,9 +88,9 @@ impl Server {
         self.phase = Phase::Starting;
         self.client = Client::new();
         self.tools = ToolList::default();
+        self.early_answer = None;
         self.started_at = context.now();
         self.serving_since = None;
-        self.early_answer = None;
         let begins = match &self.config.transport {
             Transport::Stdio { .. } => "its process is started",
             Transport::Http { .. } => "the handshake is under way",
@@ -121,16 +121,12 @@ impl Server {
 
     /// The handshake has its answer.
     pub(super) fn introduced(&mut self, context: &mut Context<'_, Self>, answer: CallResult) {
-        let has_process = matches!(self.config.transport, Transport::Stdio { .. });
-        if self.phase == Phase::Starting && has_process && self.identity.is_none() {
-            // The news that its process runs may still lie there; or the server is quicker than its guardian.
-            self.read_process(context);
-            if self.phase == Phase::Starting && self.identity.is_none() {
-                self.early_answer = Some(answer);
-                return;
-            }
-        }
         if self.phase != Phase::Starting {
+            return;
+        }
+        if self.identity.is_none() && self.link.as_ref().is_some_and(|link| link.has_process()) {
+            // The two come on different ways.
+            self.early_answer = Some(answer);
             return;
         }
         let peer = match answer {
