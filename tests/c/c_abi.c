@@ -38,6 +38,7 @@ static const suite suites[] = {
     {"server_call", server_call_suite},
     {"server_manager", server_manager_suite},
     {"server_misuse", server_misuse_suite},
+    {"server_trouble", server_trouble_suite},
     {"signal_event", signal_event_suite},
     {"stats", stats_suite},
     {"status", status_suite},

@@ -56,6 +56,7 @@ static void note_change(void* data, const mcp_event_server_info* info) {
   self->servers[place].name[0] = '\0';
   strncat(self->servers[place].name, info->name, sizeof self->servers[place].name - 1);
   self->servers[place].status = info->status;
+  self->servers[place].seen |= 1u << info->status;
   CHECK(pthread_cond_broadcast(&self->told) == 0);
   CHECK(pthread_mutex_unlock(&self->mutex) == 0);
 }
@@ -74,6 +75,13 @@ void await_status(watcher* told, const char* server, mcp_event_server_status sta
     CHECK(pthread_cond_wait(&told->told, &told->mutex) == 0);
   }
   CHECK(pthread_mutex_unlock(&told->mutex) == 0);
+}
+
+bool has_been(watcher* told, const char* server, mcp_event_server_status status) {
+  CHECK(pthread_mutex_lock(&told->mutex) == 0);
+  const bool has = (told->servers[place_of(told, server)].seen & 1u << status) != 0;
+  CHECK(pthread_mutex_unlock(&told->mutex) == 0);
+  return has;
 }
 
 mcp_event_server_manager* start_manager(mcp_event_server_config* config,

@@ -18,6 +18,8 @@ typedef struct watcher {
   struct {
     char name[32];
     mcp_event_server_status status;
+    // All that it ever was, a bit each.
+    unsigned seen;
   } servers[8];
   tally counts;
 } watcher;
@@ -26,6 +28,8 @@ void make_watcher(watcher* made);
 mcp_event_server_info_closure telling(watcher* told);
 // Waits until it was told that the server has this status.
 void await_status(watcher* told, const char* server, mcp_event_server_status status);
+// Whether it was told so at any time.
+bool has_been(watcher* told, const char* server, mcp_event_server_status status);
 
 // A manager that was started; it tells `told`.
 mcp_event_server_manager* start_manager(mcp_event_server_config* config,

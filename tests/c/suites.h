@@ -23,6 +23,7 @@ void schedulable_suite(void);
 void server_call_suite(void);
 void server_manager_suite(void);
 void server_misuse_suite(void);
+void server_trouble_suite(void);
 void signal_event_suite(void);
 void stats_suite(void);
 void status_suite(void);
