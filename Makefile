@@ -40,7 +40,10 @@ test-format: test-tools
 
 test-rust: test-tools
 	cargo clippy --quiet --locked --all-targets -- --deny warnings
+	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
 	cargo test --quiet --locked
+	cargo test --quiet --locked --features http --test http_servers
+	cargo test --quiet --locked --features http --lib server::http
 
 test-cpp: test-tools
 	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) $(CMAKE_FLAGS)

@@ -17,11 +17,11 @@ scripts/ensure-tools.sh valgrind
 
 # Prints how many instructions $3 rounds of experiment $2 in area $1 take.
 count() {
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$build/bench_$1" --contender mcp::event --quick \
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$build/bench_$1" --contender mcp --quick \
     --only "$2" --rounds "$3" --json "$json" 2>&1 | awk '/Collected :/ { print $4 }'
 }
 
-printf '| instructions an operation of mcp::event | |\n|---|---|\n'
+printf '| instructions an operation of ours | |\n|---|---|\n'
 while IFS='|' read -r area experiment operation; do
   less=$(count "$area" "$experiment" $short)
   more=$(count "$area" "$experiment" $long)
@@ -36,4 +36,6 @@ timers|while the loop does not run|the same while the loop does not run
 file_events|in a callback|a file event's life: create, destroy
 file_events|setEnabled|a change of a mask, 2 or 100 of them in an iteration
 file_events|from a ready fd|a ready fd, its eventfd's write and read included
+actors|tell, same thread|a message to an actor of the same loop, and its handling
+actors|ask, same thread|a request to an actor of the same loop, and its reply, awaited by a task there
 END

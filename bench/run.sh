@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=$PWD/target/bench
-all_areas=(post ping_pong schedule deferred_delete timers file_events echo)
+all_areas=(post ping_pong schedule deferred_delete timers file_events echo actors)
 areas=()
 options=()
 while [ $# -gt 0 ]; do
@@ -24,12 +24,22 @@ while [ $# -gt 0 ]; do
 done
 [ ${#areas[@]} -gt 0 ] || areas=("${all_areas[@]}")
 
-scripts/ensure-tools.sh build bench
-cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release >"$build.log" 2>&1 &&
-  cmake --build "$build" "${areas[@]/#/--target=bench_}" >>"$build.log" 2>&1 ||
-  { cat "$build.log" >&2; exit 1; }
+# The actors' program is cargo's alone; all others are CMake's.
+build_area() {
+  if [ "$1" = actors ]; then
+    cargo build --release --locked --manifest-path bench/actors/Cargo.toml --target-dir "$build/actors" &&
+      ln -sf actors/release/bench_actors "$build/bench_actors"
+  else
+    scripts/ensure-tools.sh build bench &&
+      cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release &&
+      cmake --build "$build" --target "bench_$1"
+  fi
+}
 
 mkdir -p "$build/results"
+for area in "${areas[@]}"; do
+  build_area "$area" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+done
 printf 'processors: %s, load before: %s, kernel: %s\n\n' "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)" "$(uname -r)"
 for area in "${areas[@]}"; do
   "$build/bench_$area" --json "$build/results/$area.json" ${options[@]+"${options[@]}"}

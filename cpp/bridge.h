@@ -71,6 +71,16 @@ mcp_event_status mcpev_signal_event_create(mcp_event_dispatcher* dispatcher, int
                                            const mcpev_ops* ops, void* from, mcp_event_signal_event** out,
                                            void** storage);
 
+// A reply that a thread waits for; refused in a callback of a loop. `*out` is to be answered with, `*waiter`
+// to be destroyed.
+typedef struct mcpev_waiter mcpev_waiter;
+mcp_event_status mcpev_reply_create_awaited(mcp_event_reply** out, mcpev_waiter** waiter);
+
+// Waits for the outcome, no longer than `timeout_us`, unless it is 0. With MCP_EVENT_OK, `*out` is the
+// caller's.
+mcp_event_status mcpev_waiter_wait(mcpev_waiter* waiter, int64_t timeout_us, mcp_event_message* out);
+void mcpev_waiter_destroy(mcpev_waiter* waiter);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,39 @@
 // library's.
 #define MCP_EVENT_VERSION 100
 
+// Restarted when it fails if it has a `create` function, else never.
+#define MCP_EVENT_RESTART_DEFAULT 0
+
+// Restarted always, also when it stopped itself; but not when somebody else stopped it.
+#define MCP_EVENT_RESTART_PERMANENT 1
+
+// Restarted when it failed.
+#define MCP_EVENT_RESTART_TRANSIENT 2
+
+// Never restarted.
+#define MCP_EVENT_RESTART_TEMPORARY 3
+
+// When a child fails, that one alone is restarted.
+#define MCP_EVENT_ONE_FOR_ONE 0
+
+// When a child fails, all are stopped and restarted, in their order.
+#define MCP_EVENT_ONE_FOR_ALL 1
+
+// When a child fails, that one, and those that were started after it, are stopped and restarted.
+#define MCP_EVENT_REST_FOR_ONE 2
+
+// On the next worker, round robin.
+#define MCP_EVENT_PLACE_NEXT 0
+
+// On the worker of the parent; without a parent, on the next one.
+#define MCP_EVENT_PLACE_WITH_PARENT 1
+
+// On the worker of the number in `worker`, counted from 0.
+#define MCP_EVENT_PLACE_ON_WORKER 2
+
+// As `max_restarts`: as often as it takes.
+#define MCP_EVENT_UNLIMITED_RESTARTS UINT32_MAX
+
 // Runs until `mcp_event_dispatcher_exit()`.
 #define MCP_EVENT_RUN_BLOCK 0
 
@@ -63,6 +96,13 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
+// A request to a server that is not ready fails at once.
+#define MCP_EVENT_FAIL_WHEN_DOWN 0
+
+// It waits until the server is ready, no longer than its own time, and fails when the server will not be ready of
+// itself.
+#define MCP_EVENT_WAIT_WHEN_DOWN 1
+
 // How a call ended. `mcp_event_last_error()` has the words.
 typedef enum mcp_event_status {
   // It did what was asked.
@@ -73,9 +113,9 @@ typedef enum mcp_event_status {
   MCP_EVENT_INVALID_ARGUMENT = 2,
   // Not in this state: a nested run, a pop of the wrong tracked object, ...
   MCP_EVENT_INVALID_STATE = 3,
-  // The dispatcher is shut down and takes no posts until its next run.
+  // The dispatcher is shut down and takes no posts until its next run; the actor takes no messages any more.
   MCP_EVENT_CLOSED = 4,
-  // The queue of posts is at its bound.
+  // The queue of posts, or the mailbox, is at its bound.
   MCP_EVENT_QUEUE_FULL = 5,
   // The system refused; `mcp_event_last_os_error()` is its errno.
   MCP_EVENT_OS_ERROR = 6,
@@ -89,7 +129,149 @@ typedef enum mcp_event_status {
   MCP_EVENT_UNAVAILABLE = 10,
   // A bug in the library; the text says where.
   MCP_EVENT_INTERNAL = 11,
+  // Nothing has this name.
+  MCP_EVENT_NOT_FOUND = 12,
+  // Another actor has this name.
+  MCP_EVENT_NAME_TAKEN = 13,
+  // The request was dropped without a reply.
+  MCP_EVENT_NO_REPLY = 14,
+  // The time for it is over.
+  MCP_EVENT_TIMED_OUT = 15,
 } mcp_event_status;
+
+// Why an actor, or one life of it, ended.
+typedef enum mcp_event_actor_reason_kind {
+  // It stopped itself.
+  MCP_EVENT_REASON_NORMAL = 0,
+  // Somebody asked it to stop.
+  MCP_EVENT_REASON_STOPPED = 1,
+  // A callback of it failed, or threw.
+  MCP_EVENT_REASON_ERROR = 2,
+  // The library panicked inside it.
+  MCP_EVENT_REASON_PANIC = 3,
+  // An actor that it was linked to failed.
+  MCP_EVENT_REASON_LINKED = 4,
+  // Its children failed more often than its supervision allows.
+  MCP_EVENT_REASON_TOO_MANY_RESTARTS = 5,
+  // It did not stop within its time limit.
+  MCP_EVENT_REASON_CUT_OFF = 6,
+  // It had ended before it was watched.
+  MCP_EVENT_REASON_GONE = 7,
+  // Its loop was shut down, so it cannot do anything any more.
+  MCP_EVENT_REASON_LOOP_GONE = 8,
+} mcp_event_actor_reason_kind;
+
+// What an actor is told of another one.
+typedef enum mcp_event_actor_signal_kind {
+  // An actor that it monitors ended. It is told once.
+  MCP_EVENT_SIGNAL_DOWN = 0,
+  // An actor that it is linked to failed. The link is gone.
+  MCP_EVENT_SIGNAL_LINK_FAILED = 1,
+} mcp_event_actor_signal_kind;
+
+// What an actor is doing.
+typedef enum mcp_event_actor_state {
+  // It has not run its `started` callback yet.
+  MCP_EVENT_ACTOR_STARTING = 0,
+  // It handles messages.
+  MCP_EVENT_ACTOR_RUNNING = 1,
+  // It handles the messages that are left, and takes no others.
+  MCP_EVENT_ACTOR_DRAINING = 2,
+  // Its callbacks and its children end.
+  MCP_EVENT_ACTOR_STOPPING = 3,
+  // It failed, and waits to be restarted.
+  MCP_EVENT_ACTOR_RESTARTING = 4,
+  // It ended for good.
+  MCP_EVENT_ACTOR_STOPPED = 5,
+} mcp_event_actor_state;
+
+// What happened to an actor that somebody should know of.
+typedef enum mcp_event_actor_event_kind {
+  // A life of it ended: it failed, or it is permanent and stopped itself.
+  MCP_EVENT_ACTOR_FAILED = 0,
+  // It failed more often than it may, and is not restarted.
+  MCP_EVENT_ACTOR_GIVEN_UP = 1,
+  // It did not stop within its time limit, and is waited for no longer.
+  MCP_EVENT_ACTOR_CUT_OFF = 2,
+  // A message came that nobody will handle; it is dropped.
+  MCP_EVENT_DEAD_LETTER = 3,
+} mcp_event_actor_event_kind;
+
+// What came of a request.
+typedef enum mcp_event_call_outcome {
+  // The server answered with a result.
+  MCP_EVENT_CALL_RESULT = 0,
+  // The server answered with an error.
+  MCP_EVENT_CALL_RPC_ERROR = 1,
+  // No server has this name.
+  MCP_EVENT_CALL_UNKNOWN_SERVER = 2,
+  // The server is not ready.
+  MCP_EVENT_CALL_DOWN = 3,
+  // No answer came in time. The server was told that nobody waits any more.
+  MCP_EVENT_CALL_TIMED_OUT = 4,
+  // It was cancelled.
+  MCP_EVENT_CALL_CANCELLED = 5,
+  // The server ended, or was stopped, before it answered.
+  MCP_EVENT_CALL_CONNECTION_LOST = 6,
+  // The answer was no valid message.
+  MCP_EVENT_CALL_MALFORMED = 7,
+  // The request is not one: its parameters are neither an object nor an array, or its method is empty.
+  MCP_EVENT_CALL_INVALID_REQUEST = 8,
+  // The server does not read what it is sent, and too much waits for it.
+  MCP_EVENT_CALL_NOT_READING = 9,
+  // The thread of a loop, which must not wait, was to wait for the answer.
+  MCP_EVENT_CALL_ON_LOOP = 10,
+  // The manager has stopped.
+  MCP_EVENT_CALL_MANAGER_STOPPED = 11,
+} mcp_event_call_outcome;
+
+// What a server is doing.
+typedef enum mcp_event_server_status {
+  // Its process is started, or the handshake is under way.
+  MCP_EVENT_SERVER_STARTING = 0,
+  // It is ready for requests.
+  MCP_EVENT_SERVER_RUNNING = 1,
+  // It runs, but its health checks fail.
+  MCP_EVENT_SERVER_UNHEALTHY = 2,
+  // It was asked to end, and has not ended yet.
+  MCP_EVENT_SERVER_STOPPING = 3,
+  // It does not run, and is not meant to.
+  MCP_EVENT_SERVER_STOPPED = 4,
+  // It does not run, and is not started again by itself.
+  MCP_EVENT_SERVER_FAILED = 5,
+  // It does not run, and is started again after a wait.
+  MCP_EVENT_SERVER_BACKOFF = 6,
+} mcp_event_server_status;
+
+// What a new configuration means for a server.
+typedef enum mcp_event_server_change_kind {
+  // It is new.
+  MCP_EVENT_SERVER_ADDED = 0,
+  // It is not there any more, and is stopped.
+  MCP_EVENT_SERVER_REMOVED = 1,
+  // It is reached in another way, or disabled or enabled: it is stopped, and started anew.
+  MCP_EVENT_SERVER_CHANGED = 2,
+  // It is reached as before, with other settings; its process stays.
+  MCP_EVENT_SERVER_RELABELLED = 3,
+  // Nothing changes.
+  MCP_EVENT_SERVER_UNCHANGED = 4,
+} mcp_event_server_change_kind;
+
+// What a server is doing.
+typedef struct ServerStatus ServerStatus;
+
+// Reaches an actor, from any thread, over all its lives. The handle is yours; it does not keep the actor running.
+typedef struct mcp_event_actor mcp_event_actor;
+
+// An actor, as its own callbacks see it. Valid until the callback that is given it returns, on its thread, and
+// not inside another actor's callback; after that every function refuses it with `MCP_EVENT_INVALID_STATE`.
+typedef struct mcp_event_actor_context mcp_event_actor_context;
+
+// Actors, and the dispatchers that they live on.
+typedef struct mcp_event_actor_system mcp_event_actor_system;
+
+// All actors of a system at one moment.
+typedef struct mcp_event_actor_tree mcp_event_actor_tree;
 
 // A clock that stands still until it is moved, for tests. Dispatchers on it keep it alive.
 typedef struct mcp_event_clock mcp_event_clock;
@@ -109,15 +291,273 @@ typedef struct mcp_event_periodic_timer mcp_event_periodic_timer;
 // A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
 typedef struct mcp_event_pool mcp_event_pool;
 
+// Where to send the reply to a request: once, from any thread. It is used up by
+// `mcp_event_reply_send()`, or by `mcp_event_reply_destroy()`, which tells who asked that no reply comes.
+typedef struct mcp_event_reply mcp_event_reply;
+
 // A callback that runs at the tail of this iteration, or in the next one. It may outlive its dispatcher.
 // All functions from any thread.
 typedef struct mcp_event_schedulable mcp_event_schedulable;
 
+// What a new configuration changed: each server, old or new, and what the change means for it.
+typedef struct mcp_event_server_change mcp_event_server_change;
+
+// Which MCP servers there are, and how each is supervised: a valid configuration. It does not change.
+typedef struct mcp_event_server_config mcp_event_server_config;
+
+// All servers at one moment, in the order of the configuration.
+typedef struct mcp_event_server_list mcp_event_server_list;
+
+// Lines of a server's log, the oldest first.
+typedef struct mcp_event_server_log mcp_event_server_log;
+
+// MCP servers that are kept running, asked and watched. Its callbacks run on one thread, one at a time: on that of
+// a dispatcher of yours, or on one of the manager's own. What they throw is logged, and ends nothing.
+typedef struct mcp_event_server_manager mcp_event_server_manager;
+
 // Listens for a signal. With the last listener of the process the signal's former disposition comes back.
 typedef struct mcp_event_signal_event mcp_event_signal_event;
 
+// A text of any length, which is yours to destroy.
+typedef struct mcp_event_text mcp_event_text;
+
 // A one-shot timer of a dispatcher; it may outlive it. All functions from any thread.
 typedef struct mcp_event_timer mcp_event_timer;
+
+// A message, or a reply. A call that takes one owns `data` when it succeeds, and `drop(data)` is called exactly
+// once, whatever becomes of the message; when it fails, `data` stays the caller's and `drop` is not called.
+//
+// A callback that is given one may take its data over: it sets `drop` to null.
+typedef struct mcp_event_message {
+  // The message, for the two sides to understand; null if there is nothing to say.
+  void *data;
+  // Its size in bytes. The library does not look at them.
+  size_t size;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_message;
+
+// Why an actor ended. It, and its text, live as long as the callback that is given it.
+typedef struct mcp_event_actor_reason {
+  // In short.
+  enum mcp_event_actor_reason_kind kind;
+  // Whether it is a failure, and not a stop that somebody wanted.
+  bool is_failure;
+  // In words.
+  const char *text;
+} mcp_event_actor_reason;
+
+// What an actor is told of another one. It lives as long as the callback that is given it.
+typedef struct mcp_event_actor_signal {
+  // What it is.
+  enum mcp_event_actor_signal_kind kind;
+  // The id of the other actor.
+  uint64_t actor;
+  // How that ended.
+  const struct mcp_event_actor_reason *reason;
+  // Whether that is restarted.
+  bool restarts;
+} mcp_event_actor_signal;
+
+// What an actor does. Zero it, then set `size` to `sizeof(mcp_event_actor_behaviour)`.
+//
+// All callbacks run on the thread of the actor's dispatcher, one at a time. One that returns another status than
+// `MCP_EVENT_OK`, or throws, is the failure of this actor alone: its data is dropped, its children are stopped,
+// and its parent decides what comes next. The reason's text is that of `mcp_event_actor_context_fail()`, else
+// that of the last call of ours that failed in the callback, else the status in words.
+typedef struct mcp_event_actor_behaviour {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // The actor's data, passed to its callbacks: for an actor that has one life, without `create`.
+  void *data;
+  // Makes the data of each life, on the actor's thread. Null: it has one life, on `data`.
+  enum mcp_event_status (*create)(void *factory, void **data);
+  // Passed to `create`.
+  void *factory;
+  // Frees `factory` once the actor has ended and its last handle is destroyed; null if there is nothing to
+  // free. On any thread.
+  void (*drop_factory)(void *factory);
+  // Frees the data when a life ends; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+  // Called for each message. The message is dropped when it returns, unless it sets `message->drop` to null.
+  // Not null.
+  enum mcp_event_status (*handle)(void *data,
+                                  struct mcp_event_message *message,
+                                  struct mcp_event_actor_context *context);
+  // Called before the first message of each life; may be null.
+  enum mcp_event_status (*started)(void *data, struct mcp_event_actor_context *context);
+  // Called when it is to stop, while its children still live; may be null. Not called after a failure.
+  enum mcp_event_status (*stopping)(void *data, struct mcp_event_actor_context *context);
+  // The last call, after its children have ended; may be null. Not called after a failure.
+  void (*stopped)(void *data, const struct mcp_event_actor_reason *reason);
+  // Called with news of an actor that it monitors or is linked to. Null: it fails with those it is linked to.
+  enum mcp_event_status (*signal)(void *data,
+                                  const struct mcp_event_actor_signal *signal,
+                                  struct mcp_event_actor_context *context);
+} mcp_event_actor_behaviour;
+
+// How long to wait before an actor is restarted: longer with each failure that follows closely.
+typedef struct mcp_event_backoff {
+  // Before the first restart, in microseconds; 0 means the default, whatever the other fields are.
+  int64_t initial_us;
+  // The longest wait; 0: thirty seconds.
+  int64_t max_us;
+  // What each further wait is multiplied by; 0: 2.
+  double factor;
+  // The share of a wait, up to 1, that is random, so that many that failed together do not come back together.
+  double jitter;
+  // An actor that lived so long is at the first wait again; 0: `max_us`.
+  int64_t reset_after_us;
+} mcp_event_backoff;
+
+// How often actors may be restarted: up to `max_restarts` times within `window_us`.
+typedef struct mcp_event_intensity {
+  // Microseconds; 0 means the default, unless `max_restarts` is `MCP_EVENT_UNLIMITED_RESTARTS`.
+  int64_t window_us;
+  // Or `MCP_EVENT_UNLIMITED_RESTARTS`, in any time.
+  uint32_t max_restarts;
+} mcp_event_intensity;
+
+// How an actor looks after its children.
+typedef struct mcp_event_supervision {
+  // `MCP_EVENT_ONE_FOR_ONE` and so on.
+  int strategy;
+  // Of all children together; by default three restarts within five seconds. One more, and the actor itself
+  // fails.
+  struct mcp_event_intensity intensity;
+  // For children that have none of their own; by default they do not wait.
+  struct mcp_event_backoff backoff;
+} mcp_event_supervision;
+
+// Settings of an actor. Zero it, then set `size` to `sizeof(mcp_event_actor_options)`: fields that a later
+// version adds then keep their defaults.
+typedef struct mcp_event_actor_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // A name to find it by, unique in the system; null: none.
+  const char *name;
+  // What its messages are called; who finds it must ask for the same. Null: nothing.
+  const char *message_type;
+  // Refuse messages while this many wait; 0: never.
+  uint32_t mailbox_bound;
+  // `MCP_EVENT_RESTART_PERMANENT` and so on. An actor without a `create` function has one life, whatever this
+  // says.
+  int restart;
+  // Before it is restarted; by default its parent's says.
+  struct mcp_event_backoff backoff;
+  // Of its own restarts: one more, and it is given up. By default they count with its siblings'.
+  struct mcp_event_intensity intensity;
+  // How long it may take to stop, its children included, before it is cut off, in microseconds; 0: five
+  // seconds.
+  int64_t stop_limit_us;
+  // `MCP_EVENT_PLACE_NEXT` and so on.
+  int placement;
+  // For `MCP_EVENT_PLACE_ON_WORKER`.
+  size_t worker;
+  // How it looks after its children.
+  struct mcp_event_supervision supervision;
+  // When it fails, drop what waits in its mailbox, instead of keeping it for the next life.
+  bool discard_mail_on_failure;
+} mcp_event_actor_options;
+
+// Takes the outcome of a request, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_reply_closure {
+  // Called once, on the thread of the dispatcher that was named: `MCP_EVENT_OK` with the reply, else null and
+  // `MCP_EVENT_NO_REPLY` or `MCP_EVENT_TIMED_OUT`. Not null.
+  void (*call)(void *data, enum mcp_event_status outcome, struct mcp_event_message *reply);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_reply_closure;
+
+// Takes the reason of an end, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_ended_closure {
+  // Called once. Not null.
+  void (*call)(void *data, const struct mcp_event_actor_reason *reason);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_ended_closure;
+
+// Makes messages, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_message_source {
+  // Fills in the next message, which is zeroed before. Runs on the actor's thread. Not null.
+  void (*call)(void *data, struct mcp_event_message *message);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_message_source;
+
+// What happened to an actor. It, and its text, live as long as the callback that is given it.
+typedef struct mcp_event_actor_event {
+  // What it is.
+  enum mcp_event_actor_event_kind kind;
+  // The id of the actor.
+  uint64_t actor;
+  // Its name; null if it has none.
+  const char *name;
+  // How it failed; null for other events.
+  const struct mcp_event_actor_reason *reason;
+  // Whether it is restarted.
+  bool restarts;
+} mcp_event_actor_event;
+
+// Takes what happens to actors, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_actor_event_closure {
+  // Called on the threads where it happens, several at a time. It must not wait. Null: nobody is told.
+  void (*call)(void *data, const struct mcp_event_actor_event *event);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_actor_event_closure;
+
+// Settings of a system. Zero it, then set `size` to `sizeof(mcp_event_actor_system_options)`: fields that a later
+// version adds then keep their defaults.
+typedef struct mcp_event_actor_system_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How many workers, each a thread with a dispatcher of its own; 0: one for each processor.
+  size_t workers;
+  // No workers, but these dispatchers, which you run for as long as there are actors. The first also counts the
+  // time for actors without a parent. Null: workers.
+  struct mcp_event_dispatcher *const *dispatchers;
+  // How many dispatchers there are.
+  size_t dispatcher_count;
+  // For each actor without a parent by itself; by default three restarts within five seconds.
+  struct mcp_event_intensity intensity;
+  // For actors without a parent that have none of their own; by default they do not wait.
+  struct mcp_event_backoff backoff;
+  // Told what happens to actors.
+  struct mcp_event_actor_event_closure on_event;
+} mcp_event_actor_system_options;
+
+// What is known of one actor. Set `size` before asking for it. Its strings live as long as the tree.
+typedef struct mcp_event_actor_info {
+  // `sizeof(mcp_event_actor_info)` as the caller knows it.
+  size_t size;
+  // Its id.
+  uint64_t id;
+  // The id of its parent; 0: it has none.
+  uint64_t parent;
+  // How many actors are above it.
+  size_t depth;
+  // Its name; null if it has none.
+  const char *name;
+  // What it is doing.
+  enum mcp_event_actor_state state;
+  // The name of the dispatcher that it lives on.
+  const char *dispatcher;
+  // Messages that wait.
+  uint64_t queued;
+  // Messages handled, in all its lives.
+  uint64_t handled;
+  // How often it was restarted.
+  uint32_t restarts;
+} mcp_event_actor_info;
 
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
@@ -155,6 +595,148 @@ typedef struct mcp_event_file_closure {
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
+
+// What came of a request. Its strings live as long as it does: as the callback that is given it, or, if a call
+// returned it, until `mcp_event_server_answer_destroy()`.
+typedef struct mcp_event_server_answer {
+  // In short.
+  enum mcp_event_call_outcome outcome;
+  // The result, as a JSON text; null if there is none.
+  const char *result;
+  // Why there is no result, in words; null if there is one.
+  const char *text;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: its code.
+  int64_t code;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: the server's own words.
+  const char *message;
+  // For `MCP_EVENT_CALL_RPC_ERROR`: more about it, as a JSON text; null if there is no more.
+  const char *data;
+  // For `MCP_EVENT_CALL_DOWN`: what the server was doing.
+  enum mcp_event_server_status status;
+} mcp_event_server_answer;
+
+// News of a request that takes its time. It, and its text, live as long as the callback that is given it.
+typedef struct mcp_event_server_progress {
+  // How far it is.
+  double progress;
+  // Whether it is known how far it will go.
+  bool has_total;
+  // How far it will go, if that is known.
+  double total;
+  // In words; null if the server says nothing.
+  const char *message;
+} mcp_event_server_progress;
+
+// Takes news of a request, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_progress_closure {
+  // Called any number of times, always before the answer. Null: the server is not asked for news.
+  void (*call)(void *data, const struct mcp_event_server_progress *progress);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_progress_closure;
+
+// How a request is made. Zero it, then set `size` to `sizeof(mcp_event_call_options)`: fields that a later version
+// adds then keep their defaults.
+typedef struct mcp_event_call_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How long the answer may take, a wait for the server included, in microseconds; 0: as configured.
+  int64_t timeout_us;
+  // `MCP_EVENT_FAIL_WHEN_DOWN` or `MCP_EVENT_WAIT_WHEN_DOWN`.
+  int when_down;
+  // Where the callbacks of this request run; null: where those of the manager do. If it is shut down or destroyed,
+  // what it was still to call is dropped without a call.
+  struct mcp_event_dispatcher *dispatcher;
+  // Told how far the request is. Its parameters must be an object then, or none.
+  struct mcp_event_progress_closure on_progress;
+} mcp_event_call_options;
+
+// Takes what came of a request, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_answer_closure {
+  // Called once. Not null.
+  void (*call)(void *data, const struct mcp_event_server_answer *answer);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_answer_closure;
+
+// What is known of one server. Set `size` before asking for it. The strings live as long as the list, or as the
+// callback that is given it.
+typedef struct mcp_event_server_info {
+  // `sizeof(mcp_event_server_info)` as the caller knows it.
+  size_t size;
+  // Its name in the configuration.
+  const char *name;
+  // What it is doing.
+  enum mcp_event_server_status status;
+  // That in one word, in lower case.
+  const char *status_name;
+  // Why, in words.
+  const char *reason;
+  // How long it has been doing so, in microseconds.
+  int64_t status_age_us;
+  // Its process; 0: it has none.
+  uint32_t pid;
+  // The sort of server it is, as configured; null: nothing is said.
+  const char *category;
+  // What it can do, as configured.
+  const char *const *labels;
+  // How many labels there are.
+  size_t label_count;
+  // The names of its tools, as it last listed them.
+  const char *const *tools;
+  // How many tools there are.
+  size_t tool_count;
+  // Its own name, as it said in the last handshake; this and the following are null before the first one.
+  const char *peer_name;
+  // Its version.
+  const char *peer_version;
+  // The revision of the protocol that was agreed on.
+  const char *protocol_version;
+  // Its capabilities, as a JSON text.
+  const char *capabilities;
+  // What it says about its use, for a model; also null if it says nothing.
+  const char *instructions;
+  // How often it was started again, in this life of the manager.
+  uint64_t restarts;
+  // How long the last health check took, in microseconds; -1: it did not pass, or there was none.
+  int64_t last_ping_us;
+  // Health checks that failed in a row.
+  uint32_t failed_checks;
+  // Requests that wait for their answers.
+  size_t in_flight;
+} mcp_event_server_info;
+
+// Settings of a manager. Zero it, then set `size` to `sizeof(mcp_event_server_manager_options)`: fields that a later
+// version adds then keep their defaults.
+typedef struct mcp_event_server_manager_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // On how many threads the servers are looked after; 0: one.
+  size_t workers;
+  // No threads of the manager's own, but this system, which must outlive the manager; null: threads.
+  struct mcp_event_actor_system *system;
+  // Where callbacks run; null: a thread of the manager's own. If it is shut down or destroyed, what it was still to
+  // call is dropped without a call.
+  struct mcp_event_dispatcher *dispatcher;
+  // The state file, unless the configuration names one. Without either, nothing is remembered. Null: none.
+  const char *state_path;
+  // What the names of the manager's actors begin with; null: "mcp". Two managers in one system need two.
+  const char *name;
+} mcp_event_server_manager_options;
+
+// Takes what changed, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_server_info_closure {
+  // Called with each change of a server's status or reason. Not null.
+  void (*call)(void *data, const struct mcp_event_server_info *info);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_server_info_closure;
 
 // A histogram in short, in microseconds.
 typedef struct mcp_event_histogram {
@@ -213,6 +795,218 @@ typedef void (*mcp_event_dump)(const void *object, int32_t indent, mcp_event_dum
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Makes an actor without a parent; `options` may be null. On success the library owns the behaviour's data, or its
+// factory; on failure they stay the caller's. `MCP_EVENT_NAME_TAKEN` if there is one of this name,
+// `MCP_EVENT_OUT_OF_RANGE` without a worker of this number, `MCP_EVENT_INVALID_STATE` once the system stops.
+enum mcp_event_status mcp_event_actor_create(struct mcp_event_actor_system *system,
+                                             const struct mcp_event_actor_behaviour *behaviour,
+                                             const struct mcp_event_actor_options *options,
+                                             struct mcp_event_actor **out);
+
+// Another handle of the same actor.
+enum mcp_event_status mcp_event_actor_clone(const struct mcp_event_actor *actor,
+                                            struct mcp_event_actor **out);
+
+// Destroys the handle; the actor lives on.
+enum mcp_event_status mcp_event_actor_destroy(struct mcp_event_actor *actor);
+
+// Queues `message`, behind all that this thread sent to the actor before; it is never handled inside this call.
+// `MCP_EVENT_CLOSED` if the actor has stopped or is about to, `MCP_EVENT_QUEUE_FULL` at the mailbox's bound.
+enum mcp_event_status mcp_event_actor_tell(const struct mcp_event_actor *actor,
+                                           struct mcp_event_message message);
+
+// Likewise, but waits while the mailbox is full, on a thread that runs no loop. In a callback of a loop, whose
+// thread must not wait, it is `MCP_EVENT_QUEUE_FULL` then.
+enum mcp_event_status mcp_event_actor_tell_wait(const struct mcp_event_actor *actor,
+                                                struct mcp_event_message message);
+
+// Sends a request, whose outcome comes to `closure`, once, on the thread of `dispatcher`; should that be shut
+// down, the closure is dropped without a call. After `timeout_us`, unless it is 0, the outcome is
+// `MCP_EVENT_TIMED_OUT`. A request that is refused, as by `mcp_event_actor_tell()`, has no outcome: the message
+// and the closure's data stay the caller's.
+enum mcp_event_status mcp_event_actor_ask(const struct mcp_event_actor *actor,
+                                          struct mcp_event_message message,
+                                          struct mcp_event_dispatcher *dispatcher,
+                                          int64_t timeout_us,
+                                          struct mcp_event_reply_closure closure);
+
+// Sends a request, and waits for the reply, which is the caller's then: no longer than `timeout_us`, unless it is
+// 0. `MCP_EVENT_NO_REPLY`, `MCP_EVENT_TIMED_OUT`: the request was taken, and its message with it. The message stays
+// the caller's after all else: what `mcp_event_actor_tell()` refuses with, and `MCP_EVENT_INVALID_STATE` in a
+// callback of a loop, whose thread must not wait.
+enum mcp_event_status mcp_event_actor_ask_wait(const struct mcp_event_actor *actor,
+                                               struct mcp_event_message message,
+                                               int64_t timeout_us,
+                                               struct mcp_event_message *out);
+
+// Stops the actor for good, after the messages that are queued. It takes no more from now on.
+enum mcp_event_status mcp_event_actor_stop(const struct mcp_event_actor *actor);
+
+// Stops the actor for good, after the message that it handles. What is queued is dropped.
+enum mcp_event_status mcp_event_actor_stop_now(const struct mcp_event_actor *actor);
+
+// Calls `closure` when the actor has ended for good, on its dispatcher's thread; inside this call, if it has.
+enum mcp_event_status mcp_event_actor_when_ended(const struct mcp_event_actor *actor,
+                                                 struct mcp_event_ended_closure closure);
+
+// Its id, unique in the process, which it keeps over restarts.
+enum mcp_event_status mcp_event_actor_id(const struct mcp_event_actor *actor, uint64_t *out);
+
+// Its name, or null if it has none. It lives as long as the handle.
+enum mcp_event_status mcp_event_actor_name(const struct mcp_event_actor *actor, const char **out);
+
+// What it is doing.
+enum mcp_event_status mcp_event_actor_get_state(const struct mcp_event_actor *actor,
+                                                enum mcp_event_actor_state *out);
+
+// How many messages wait to be handled.
+enum mcp_event_status mcp_event_actor_queue_depth(const struct mcp_event_actor *actor, size_t *out);
+
+// The actor itself, as a handle of your own.
+enum mcp_event_status mcp_event_actor_context_actor(struct mcp_event_actor_context *context,
+                                                    struct mcp_event_actor **out);
+
+// The dispatcher that the actor lives on, for its own timers, file events and requests. It stays the system's.
+enum mcp_event_status mcp_event_actor_context_dispatcher(struct mcp_event_actor_context *context,
+                                                         struct mcp_event_dispatcher **out);
+
+// The actor of this name in the same system, under the rules of `mcp_event_actor_system_find()`.
+enum mcp_event_status mcp_event_actor_context_find(struct mcp_event_actor_context *context,
+                                                   const char *name,
+                                                   const char *message_type,
+                                                   struct mcp_event_actor **out);
+
+// Makes a child of the actor, under the rules of `mcp_event_actor_create()`.
+enum mcp_event_status mcp_event_actor_context_create_child(struct mcp_event_actor_context *context,
+                                                           const struct mcp_event_actor_behaviour *behaviour,
+                                                           const struct mcp_event_actor_options *options,
+                                                           struct mcp_event_actor **out);
+
+// Takes the reply of the request that is being handled, for you to send or destroy, then or later. What is not
+// taken is dropped when the handler returns. `MCP_EVENT_INVALID_STATE` if it is no request, or was taken.
+enum mcp_event_status mcp_event_actor_context_take_reply(struct mcp_event_actor_context *context,
+                                                         struct mcp_event_reply **out);
+
+// Stops the actor once the callback has returned.
+enum mcp_event_status mcp_event_actor_context_stop(struct mcp_event_actor_context *context);
+
+// Makes the actor fail, with this text, once the callback has returned, whatever that returns.
+enum mcp_event_status mcp_event_actor_context_fail(struct mcp_event_actor_context *context,
+                                                   const char *reason);
+
+// Inside a `signal` callback: does with the signal what an actor without one does. Elsewhere nothing.
+enum mcp_event_status mcp_event_actor_context_pass_on(struct mcp_event_actor_context *context);
+
+// Inside a `stopping` callback: the actor stops when it calls `mcp_event_actor_context_finish()`, or when its time
+// limit is over. Elsewhere nothing.
+enum mcp_event_status mcp_event_actor_context_finish_later(struct mcp_event_actor_context *context);
+
+// All is done that was put off by `mcp_event_actor_context_finish_later()`.
+enum mcp_event_status mcp_event_actor_context_finish(struct mcp_event_actor_context *context);
+
+// Sends the actor `message` after `delay_us`, unless this life of it ends before, which drops it. The bound of the
+// mailbox does not count. `*out` names the timer.
+enum mcp_event_status mcp_event_actor_context_after_us(struct mcp_event_actor_context *context,
+                                                       int64_t delay_us,
+                                                       struct mcp_event_message message,
+                                                       uint64_t *out);
+
+// Sends the actor what `source` makes, every `interval_us`, without drift, until this life of it ends; ticks that
+// the loop was too busy for are skipped. What the source throws is the actor's failure.
+enum mcp_event_status mcp_event_actor_context_every_us(struct mcp_event_actor_context *context,
+                                                       int64_t interval_us,
+                                                       struct mcp_event_message_source source,
+                                                       uint64_t *out);
+
+// Ends a timer of the actor; `*out` says whether there was one. A message that it has sent already still comes.
+enum mcp_event_status mcp_event_actor_context_cancel(struct mcp_event_actor_context *context,
+                                                     uint64_t timer,
+                                                     bool *out);
+
+// Asks to be told, once, when `actor` ends: `MCP_EVENT_SIGNAL_DOWN`.
+enum mcp_event_status mcp_event_actor_context_monitor(struct mcp_event_actor_context *context,
+                                                      const struct mcp_event_actor *actor);
+
+// Ties the actor to another: when one fails, the other is told, and fails too unless its `signal` callback thinks
+// otherwise.
+enum mcp_event_status mcp_event_actor_context_link(struct mcp_event_actor_context *context,
+                                                   const struct mcp_event_actor *actor);
+
+// Unties them.
+enum mcp_event_status mcp_event_actor_context_unlink(struct mcp_event_actor_context *context,
+                                                     const struct mcp_event_actor *actor);
+
+// Makes a reply that is not part of a request yet, for a message of your own to carry. Its outcome comes to
+// `closure` on the thread of `dispatcher`; should that be shut down, the closure is dropped without a call.
+// After `timeout_us`, unless it is 0, the outcome is `MCP_EVENT_TIMED_OUT`.
+enum mcp_event_status mcp_event_reply_create(struct mcp_event_dispatcher *dispatcher,
+                                             int64_t timeout_us,
+                                             struct mcp_event_reply_closure closure,
+                                             struct mcp_event_reply **out);
+
+// Sends the reply, and destroys the handle. Nothing is sent if nobody waits for it any more; the message is
+// dropped then. On failure both stay the caller's.
+enum mcp_event_status mcp_event_reply_send(struct mcp_event_reply *reply, struct mcp_event_message message);
+
+// Drops it: who asked learns that no reply comes.
+enum mcp_event_status mcp_event_reply_destroy(struct mcp_event_reply *reply);
+
+// Makes a system, whose workers run; `options` may be null.
+enum mcp_event_status mcp_event_actor_system_create(const struct mcp_event_actor_system_options *options,
+                                                    struct mcp_event_actor_system **out);
+
+// Stops all actors, the youngest first, each after the messages that are queued for it, and waits for them.
+// `MCP_EVENT_INVALID_STATE` in a callback of a loop, whose thread must not wait.
+enum mcp_event_status mcp_event_actor_system_stop(struct mcp_event_actor_system *system);
+
+// Begins to stop all actors, the youngest first. No new ones are made from now on.
+enum mcp_event_status mcp_event_actor_system_begin_stop(struct mcp_event_actor_system *system);
+
+// Waits until all actors have stopped, no longer than `limit_us`; `*out` says whether they have.
+enum mcp_event_status mcp_event_actor_system_wait_stopped(struct mcp_event_actor_system *system,
+                                                          int64_t limit_us,
+                                                          bool *out);
+
+// How many dispatchers actors are placed on.
+enum mcp_event_status mcp_event_actor_system_workers(const struct mcp_event_actor_system *system,
+                                                     size_t *out);
+
+// The dispatcher of worker `index`; it stays the system's. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_actor_system_dispatcher(const struct mcp_event_actor_system *system,
+                                                        size_t index,
+                                                        struct mcp_event_dispatcher **out);
+
+// The actor of this name, as a handle of your own. `MCP_EVENT_NOT_FOUND` if there is none;
+// `MCP_EVENT_INVALID_ARGUMENT` if its `message_type` is another one (null is one too).
+enum mcp_event_status mcp_event_actor_system_find(const struct mcp_event_actor_system *system,
+                                                  const char *name,
+                                                  const char *message_type,
+                                                  struct mcp_event_actor **out);
+
+// All actors at this moment.
+enum mcp_event_status mcp_event_actor_system_tree(const struct mcp_event_actor_system *system,
+                                                  struct mcp_event_actor_tree **out);
+
+// Stops all actors and destroys the system. With workers it waits for the actors, unless it is called in a
+// callback; dispatchers of yours must run until the actors have stopped.
+enum mcp_event_status mcp_event_actor_system_destroy(struct mcp_event_actor_system *system);
+
+// How many actors there were.
+enum mcp_event_status mcp_event_actor_tree_size(const struct mcp_event_actor_tree *tree, size_t *out);
+
+// Fills in what was known of actor number `index`: parents come before their children, those before the
+// parent's next sibling. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_actor_tree_get(const struct mcp_event_actor_tree *tree,
+                                               size_t index,
+                                               struct mcp_event_actor_info *out);
+
+// The tree as a table for people to read, children indented under their parents. It lives as long as the tree.
+enum mcp_event_status mcp_event_actor_tree_text(const struct mcp_event_actor_tree *tree,
+                                                const char **out);
+
+// Frees it.
+enum mcp_event_status mcp_event_actor_tree_destroy(struct mcp_event_actor_tree *tree);
 
 // Makes a clock; give it to a dispatcher in its options.
 enum mcp_event_status mcp_event_clock_create(struct mcp_event_clock **out);
@@ -381,6 +1175,175 @@ enum mcp_event_status mcp_event_schedulable_cancel(struct mcp_event_schedulable 
 
 // Whether it is scheduled; false from just before it runs.
 enum mcp_event_status mcp_event_schedulable_enabled(const struct mcp_event_schedulable *callback, bool *out);
+
+// Frees an answer that a call returned.
+enum mcp_event_status mcp_event_server_answer_destroy(struct mcp_event_server_answer *answer);
+
+// Sends a request to a server. `params` is a JSON text, or null for none; `options` may be null. What comes of it,
+// whatever it is, comes to `closure`, once, also when the manager is destroyed meanwhile. The number is for
+// `mcp_event_server_manager_cancel()`; the closure may be called before it is written. The call fails, and both
+// closures stay the caller's, for arguments that make no sense, and if the manager was not started.
+enum mcp_event_status mcp_event_server_manager_call(struct mcp_event_server_manager *manager,
+                                                    const char *server,
+                                                    const char *method,
+                                                    const char *params,
+                                                    const struct mcp_event_call_options *options,
+                                                    struct mcp_event_answer_closure closure,
+                                                    uint64_t *out);
+
+// Likewise, and waits for what comes of it, which is the caller's to destroy. On the thread of a loop, which must
+// not wait, that is `MCP_EVENT_CALL_ON_LOOP`, at once.
+enum mcp_event_status mcp_event_server_manager_call_wait(struct mcp_event_server_manager *manager,
+                                                         const char *server,
+                                                         const char *method,
+                                                         const char *params,
+                                                         const struct mcp_event_call_options *options,
+                                                         struct mcp_event_server_answer **out);
+
+// Cancels the request of this number to this server, which is told. Nothing, if its outcome is known already.
+// `MCP_EVENT_NOT_FOUND` for an unknown server, `MCP_EVENT_CLOSED` once the manager has stopped.
+enum mcp_event_status mcp_event_server_manager_cancel(struct mcp_event_server_manager *manager,
+                                                      const char *server,
+                                                      uint64_t call);
+
+// Sends a notification to a server. `params` is a JSON text, or null for none. A server that is not ready does not
+// get it. `MCP_EVENT_NOT_FOUND` for an unknown server, `MCP_EVENT_CLOSED` once the manager has stopped.
+enum mcp_event_status mcp_event_server_manager_notify(struct mcp_event_server_manager *manager,
+                                                      const char *server,
+                                                      const char *method,
+                                                      const char *params);
+
+// How many servers there are in it.
+enum mcp_event_status mcp_event_server_change_size(const struct mcp_event_server_change *change, size_t *out);
+
+// A server: what the change means for it, and its name, which lives as long as the change. Those of one kind stand
+// together, in the order of the kinds. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_change_get(const struct mcp_event_server_change *change,
+                                                  size_t index,
+                                                  enum mcp_event_server_change_kind *out_kind,
+                                                  const char **out_name);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_change_destroy(struct mcp_event_server_change *change);
+
+// Makes a configuration from its JSON text; variables are those of the environment. `MCP_EVENT_INVALID_ARGUMENT`
+// for a wrong one: the last error says where in it, as a JSON path.
+enum mcp_event_status mcp_event_server_config_create(const char *json,
+                                                     struct mcp_event_server_config **out);
+
+// Likewise, from a file. `MCP_EVENT_OS_ERROR` if it cannot be read.
+enum mcp_event_status mcp_event_server_config_create_from_file(const char *path,
+                                                               struct mcp_event_server_config **out);
+
+// How many things in it have no effect.
+enum mcp_event_status mcp_event_server_config_warning_count(const struct mcp_event_server_config *config,
+                                                            size_t *out);
+
+// One of them in words, with its JSON path. It lives as long as the configuration. `MCP_EVENT_OUT_OF_RANGE` for an
+// index too large.
+enum mcp_event_status mcp_event_server_config_warning(const struct mcp_event_server_config *config,
+                                                      size_t index,
+                                                      const char **out);
+
+// Frees it. Managers that were given it have their own.
+enum mcp_event_status mcp_event_server_config_destroy(struct mcp_event_server_config *config);
+
+// How many servers there were.
+enum mcp_event_status mcp_event_server_list_size(const struct mcp_event_server_list *list, size_t *out);
+
+// Fills in what was known of server number `index`. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_list_get(const struct mcp_event_server_list *list,
+                                                size_t index,
+                                                struct mcp_event_server_info *out);
+
+// Fills in what was known of the server of this name. `MCP_EVENT_NOT_FOUND` if there is none.
+enum mcp_event_status mcp_event_server_list_find(const struct mcp_event_server_list *list,
+                                                 const char *name,
+                                                 struct mcp_event_server_info *out);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_list_destroy(struct mcp_event_server_list *list);
+
+// How many lines there are.
+enum mcp_event_status mcp_event_server_log_size(const struct mcp_event_server_log *log, size_t *out);
+
+// A line: its number, counted from 1 over all that the server ever wrote, and its text, which lives as long as the
+// log. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_server_log_get(const struct mcp_event_server_log *log,
+                                               size_t index,
+                                               uint64_t *out_number,
+                                               const char **out_text);
+
+// Frees it.
+enum mcp_event_status mcp_event_server_log_destroy(struct mcp_event_server_log *log);
+
+// Makes a manager of the servers in `config`, which stays the caller's. It is not started; `options` may be null.
+enum mcp_event_status mcp_event_server_manager_create(const struct mcp_event_server_config *config,
+                                                      const struct mcp_event_server_manager_options *options,
+                                                      struct mcp_event_server_manager **out);
+
+// Has the closure told of each change of a server's status or reason. Replaces the one before.
+// `MCP_EVENT_INVALID_STATE` once the manager has been started.
+enum mcp_event_status mcp_event_server_manager_on_change(struct mcp_event_server_manager *manager,
+                                                         struct mcp_event_server_info_closure closure);
+
+// Ends what an earlier life of the program left behind, by the state file, then starts the servers that are to run.
+// Waits for the disk, not for the servers. `MCP_EVENT_OS_ERROR` or `MCP_EVENT_INVALID_STATE` if the state file
+// cannot be used, or another manager uses it; one may try again. `MCP_EVENT_INVALID_STATE` in a callback of a loop,
+// and for a manager that was started.
+enum mcp_event_status mcp_event_server_manager_start(struct mcp_event_server_manager *manager);
+
+// Stops all servers at the same time, and waits until nothing is left of them. What was not answered yet is answered
+// with a failure. `MCP_EVENT_INVALID_STATE` in a callback of a loop, whose thread must not wait.
+enum mcp_event_status mcp_event_server_manager_stop(struct mcp_event_server_manager *manager);
+
+// Begins to stop all servers, at the same time.
+enum mcp_event_status mcp_event_server_manager_begin_stop(struct mcp_event_server_manager *manager);
+
+// Stops all servers, waits until nothing is left of them and the manager's own callbacks have run, and destroys the
+// manager. In a callback of a loop it does not wait: all that happens on another thread then.
+enum mcp_event_status mcp_event_server_manager_destroy(struct mcp_event_server_manager *manager);
+
+// All servers at this moment.
+enum mcp_event_status mcp_event_server_manager_list(const struct mcp_event_server_manager *manager,
+                                                    struct mcp_event_server_list **out);
+
+// Has a server run, now and in later lives of the program. `MCP_EVENT_NOT_FOUND` for an unknown one,
+// `MCP_EVENT_CLOSED` once the manager has stopped; `MCP_EVENT_INVALID_STATE` in a callback of a loop.
+enum mcp_event_status mcp_event_server_manager_start_server(struct mcp_event_server_manager *manager,
+                                                            const char *server);
+
+// Has a server not run, now and in later lives of the program, and waits until nothing is left of it. Fails as
+// `mcp_event_server_manager_start_server()` does.
+enum mcp_event_status mcp_event_server_manager_stop_server(struct mcp_event_server_manager *manager,
+                                                           const char *server);
+
+// Ends a server, and starts it anew. Fails as `mcp_event_server_manager_start_server()` does.
+enum mcp_event_status mcp_event_server_manager_restart_server(struct mcp_event_server_manager *manager,
+                                                              const char *server);
+
+// What a server wrote to its stderr: the lines from `number` on, counted from 1, that are still known. None, for an
+// unknown server.
+enum mcp_event_status mcp_event_server_manager_log_since(const struct mcp_event_server_manager *manager,
+                                                         const char *server,
+                                                         uint64_t number,
+                                                         struct mcp_event_server_log **out);
+
+// Takes a new configuration over, which stays the caller's, as far as it differs: servers that are the same in both
+// do not notice. `MCP_EVENT_CLOSED` once the manager has stopped; `MCP_EVENT_INVALID_STATE` in a callback of a loop.
+enum mcp_event_status mcp_event_server_manager_reload(struct mcp_event_server_manager *manager,
+                                                      const struct mcp_event_server_config *config,
+                                                      struct mcp_event_server_change **out);
+
+// The figures of this moment, and the status of each server, in the text format of Prometheus.
+enum mcp_event_status mcp_event_server_manager_prometheus(const struct mcp_event_server_manager *manager,
+                                                          struct mcp_event_text **out);
+
+// Its characters, in UTF-8, zero-terminated. They live as long as the text.
+enum mcp_event_status mcp_event_text_data(const struct mcp_event_text *text, const char **out);
+
+// Frees it.
+enum mcp_event_status mcp_event_text_destroy(struct mcp_event_text *text);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_signal_event_destroy(struct mcp_event_signal_event *event);

@@ -8,6 +8,9 @@ work=$PWD/target/demo
 prefix=$work/prefix
 bin=$work/examples
 log=$work/log
+# Where the examples in Rust are, whatever the environment says.
+export CARGO_TARGET_DIR=$PWD/target
+rust_examples=$CARGO_TARGET_DIR/debug/examples
 
 headline() { printf '\n== %s\n' "$*"; }
 
@@ -30,7 +33,8 @@ install_library() {
 build_examples() {
   quietly cmake -S examples/cpp -B "$bin" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
   quietly cmake --build "$bin"
-  quietly cargo build --quiet --example mcp_client --example pipe_and_timer
+  quietly cargo build --quiet --example pipe_and_timer --example mcp_client --example mcp_example_server \
+    --example logging_actor --example mcp_supervisor --example mcp_v2_demo
 }
 
 # Talks to the echo server: a line, then more than any buffer holds; both must come back as they were.
@@ -63,6 +67,44 @@ talk_to_echo_server() {
   sed 's/^/  -- /' "$work/last_words"
 }
 
+# Runs the supervisor until its four servers are ready, fetches its metrics, and ends it.
+supervise() {
+  local supervisor line address='' pid pids=()
+  rm -f "$work/news"
+  mkfifo "$work/news"
+  "$rust_examples/mcp_supervisor" examples/mcp_supervisor/servers.json --metrics 127.0.0.1:0 >"$work/news" &
+  supervisor=$!
+  trap 'kill "$supervisor" 2>/dev/null' EXIT
+  exec 3<"$work/news"
+  while [ -z "$address" ] || [ "${#pids[@]}" -lt 4 ]; do
+    read -r -t 60 line <&3
+    echo "  $line"
+    case $line in
+      *http://*) address=${line#*http://} address=${address%/metrics} ;;
+      *": running (pid "*) pid=${line#*(pid } && pids+=("${pid%%)*}") ;;
+    esac
+  done
+
+  echo "  -> GET /metrics"
+  exec 4<>"/dev/tcp/${address%:*}/${address##*:}"
+  printf 'GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n' "$address" >&4
+  tr -d '\r' <&4 >"$work/metrics"
+  exec 4>&-
+  head -n 1 "$work/metrics" | sed 's/^/  <- /'
+  grep -E '^mcp_server_status.* 1$' "$work/metrics" | sed 's/^/  <- /'
+
+  echo "  -> SIGTERM"
+  kill -TERM "$supervisor"
+  sed 's/^/  /' <&3
+  exec 3<&-
+  wait "$supervisor"
+  trap - EXIT
+  for pid in "${pids[@]}"; do
+    [ ! -e "/proc/$pid" ] || { echo "process $pid is left" >&2 && exit 1; }
+  done
+  echo "  none of the processes ${pids[*]} is left"
+}
+
 mkdir -p "$work"
 scripts/ensure-tools.sh build demo
 
@@ -76,12 +118,19 @@ headline "From C: a timer and a pipe"
 "$bin/timer_and_pipe"
 
 headline "From Rust: a pipe and a timer"
-cargo run --quiet --example pipe_and_timer
+"$rust_examples/pipe_and_timer"
 
 headline "From C++: an echo server"
 talk_to_echo_server
 
 headline "From C++: an MCP server, over stdio and over TCP, driven by the official Rust SDK"
-cargo run --quiet --example mcp_client -- "$bin/mcp_stdio_server" "$bin/mcp_tcp_server"
+"$rust_examples/mcp_client" "$bin/mcp_stdio_server" "$bin/mcp_tcp_server"
 
-headline "All went as it should"
+headline "From Rust: an actor that keeps a log"
+"$rust_examples/logging_actor"
+
+headline "From Rust: a supervisor of MCP servers, with metrics"
+supervise
+
+headline "From Rust: MCP servers as supervised actors"
+"$rust_examples/mcp_v2_demo"

@@ -35,6 +35,8 @@ mod documentation {
     }
     pages! {
         Readme = "../README.md",
+        Actors = "../docs/actors.md",
+        ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
@@ -45,10 +47,12 @@ mod documentation {
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
-        Signals = "../docs/signals.md",
-        Stats = "../docs/stats.md",
         ServerConfiguration = "../docs/server-configuration.md",
         Servers = "../docs/servers.md",
+        ServersCAndCpp = "../docs/servers-c-and-cpp.md",
+        ServersOverHttp = "../docs/servers-over-http.md",
+        Signals = "../docs/signals.md",
+        Stats = "../docs/stats.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -40,8 +40,7 @@ enum Entry {
     Stop,
     Sum(u32, u32, ReplyTo<u32>),
     Ignore(ReplyTo<u32>),
-    Spawn(&'static str),
-    Work(Box<dyn FnOnce() + Send>),
+    Work(Box<dyn FnOnce() + Send + Sync>),
 }
 
 impl Diary {
@@ -72,10 +71,6 @@ impl Actor for Diary {
             Entry::Stop => context.stop(),
             Entry::Sum(a, b, reply) => reply.send(a + b),
             Entry::Ignore(reply) => drop(reply),
-            Entry::Spawn(name) => {
-                let log = self.log.clone();
-                context.start(Spec::new(move || Diary::new(&log)).name(name))?;
-            }
             Entry::Work(work) => work(),
         }
         Ok(())
@@ -157,6 +152,15 @@ fn a_stop_drains_and_a_stop_now_does_not() {
     diary.stop_now();
     assert_eq!(stage.run(), ["stopping", "stopped: it was stopped", "dropped"]);
     assert_eq!(diary.queue_depth(), 0);
+}
+
+#[test]
+fn an_actor_may_stop_itself() {
+    let stage = Stage::new();
+    let diary = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    diary.tell(Entry::Stop).unwrap();
+    diary.tell(Entry::Note("unheard")).unwrap();
+    assert_eq!(stage.run(), ["started", "stopping", "stopped: it stopped itself", "dropped"]);
 }
 
 #[test]
@@ -249,7 +253,8 @@ fn requests_are_answered_or_say_why_not() {
     assert_eq!(diary.ask(|reply| Entry::Sum(40, 2, reply)).wait(), Ok(42));
     assert_eq!(diary.ask(Entry::Ignore).wait(), Err(AskError::NoReply));
     let (go, wait_for_it) = mpsc::channel::<()>();
-    diary.tell(Entry::Work(Box::new(move || assert!(wait_for_it.recv().is_err())))).unwrap();
+    let wait_for_it = Mutex::new(wait_for_it);
+    diary.tell(Entry::Work(Box::new(move || assert!(wait_for_it.lock().unwrap().recv().is_err())))).unwrap();
     let mut slow = diary.ask(|reply| Entry::Sum(1, 1, reply));
     assert_eq!(slow.wait_timeout(Duration::from_millis(1)), Err(AskError::TimedOut));
     drop(go);
@@ -258,6 +263,53 @@ fn requests_are_answered_or_say_why_not() {
     diary.stop();
     assert!(matches!(ended.wait(), Ok(Reason::Stopped)));
     assert_eq!(diary.ask(Entry::Ignore).wait(), Err(AskError::Refused(Why::Stopped)));
+}
+
+#[test]
+fn a_request_is_waited_for_no_longer_than_its_time() {
+    let stage = Stage::new();
+    let log = stage.log.clone();
+    let diary = stage.system.start(Spec::new(move || Diary::new(&log))).unwrap();
+    let kept = Arc::new(Mutex::new(None));
+    let keeps = stage.system.spawn(Function::new({
+        let kept = kept.clone();
+        move |reply: ReplyTo<u32>, _| {
+            *kept.lock().unwrap() = Some(reply);
+            Ok(())
+        }
+    }));
+    let keeps = keeps.unwrap();
+    let (answered, late) = (diary.clone(), keeps.clone());
+    let outcomes = Log::default();
+    let outcome = outcomes.clone();
+    let asks = async move {
+        let answer = answered.ask_within(SECOND, |reply| Entry::Sum(1, 2, reply)).await;
+        outcome.add(format!("{answer:?}"));
+        let answer = late.ask_within(SECOND, |reply| reply).await;
+        outcome.add(format!("{answer:?}"));
+    };
+    stage.dispatcher.spawn(asks).unwrap();
+    stage.run();
+    assert_eq!(outcomes.take(), ["Ok(3)"]);
+    stage.advance(SECOND - Duration::from_nanos(1));
+    assert!(outcomes.take().is_empty());
+    stage.advance(Duration::from_nanos(1));
+    assert_eq!(outcomes.take(), ["Err(TimedOut)"]);
+    assert_eq!(keeps.ask_within(Duration::ZERO, |reply| reply).wait(), Err(AskError::TimedOut));
+}
+
+/// In a handler, a request that is refused is an error like any other: it can be shown to several threads.
+#[test]
+fn a_refused_request_is_an_error_of_the_handler() {
+    let stage = Stage::new();
+    let gone = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    gone.stop_now();
+    stage.run();
+    let passes_on = Function::new(move |reply: ReplyTo<u32>, _| Ok(gone.tell(Entry::Ignore(reply))?));
+    let passes_on = stage.system.spawn(passes_on).unwrap();
+    passes_on.tell(ReplyTo::callback(|_| ())).unwrap();
+    stage.run();
+    assert_eq!(passes_on.state(), ActorState::Stopped);
 }
 
 #[test]

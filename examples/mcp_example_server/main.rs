@@ -1,4 +1,4 @@
-//! A small MCP server over stdio that can also be told to misbehave: the peer that clients and supervisors of
+//! A small MCP server over stdio or HTTP that can also be told to misbehave: the peer that clients and supervisors of
 //! servers are tried out on. It uses nothing of this library.
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{fmt, iter::Peekable, str::FromStr, time::Duration};
+use std::{fmt, iter::Peekable, net::SocketAddr, str::FromStr, time::Duration};
 
 use super::misbehaviour::Misbehaviour;
 use super::tools::Theme;
@@ -8,7 +8,11 @@ use super::tools::Theme;
 pub const USAGE: &str = "\
 An MCP server over stdio: JSON-RPC messages, one a line. It exits with status 0 when stdin ends.
 
-usage: mcp_example_server [--name NAME] [--tools basic|docker|kubernetes|prometheus] [misbehaviour...]
+usage: mcp_example_server [--name NAME] [--tools basic|docker|kubernetes|prometheus] [--http ADDRESS:PORT]
+                          [misbehaviour...]
+
+With --http it serves http://ADDRESS:PORT/mcp in place of stdin, until it is ended; port 0 is any that is free, and
+stderr names it.
 
 How it starts and ends:
   --die-at-once [CODE]    exits with CODE, or 1, before it reads anything
@@ -45,6 +49,8 @@ pub enum Wish {
 pub struct Options {
     pub name: String,
     pub theme: Theme,
+    /// Where to serve HTTP.
+    pub http: Option<SocketAddr>,
     pub misbehaviour: Misbehaviour,
 }
 
@@ -52,12 +58,13 @@ pub struct Options {
 pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
     let mut words = Words(arguments.peekable());
     let mut wrong = Misbehaviour::default();
-    let (mut name, mut theme) = ("example".to_owned(), Theme::Basic);
+    let (mut name, mut theme, mut http) = ("example".to_owned(), Theme::Basic, None);
     while let Some(flag) = words.0.next() {
         match flag.as_str() {
             "--help" => return Ok(Wish::Help),
             "--name" => name = words.text(&flag)?,
             "--tools" => theme = words.value(&flag)?,
+            "--http" => http = Some(words.value(&flag)?),
             "--die-at-once" => wrong.die_at_once = Some(words.number_if_any().unwrap_or(1)),
             "--exit-after" => wrong.exit_after = Some(words.milliseconds(&flag)?),
             "--ignore-sigterm" => wrong.ignore_sigterm = true,
@@ -81,7 +88,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
     if wrong.half_line {
         wrong.mute_after.get_or_insert(0);
     }
-    Ok(Wish::Serve(Options { name, theme, misbehaviour: wrong }))
+    Ok(Wish::Serve(Options { name, theme, http, misbehaviour: wrong }))
 }
 
 struct Words<I: Iterator>(Peekable<I>);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
 };
 
 use serde_json::Value;
@@ -13,7 +13,15 @@ use super::misbehaviour::Misbehaviour;
 pub struct Outlet {
     misbehaviour: Arc<Misbehaviour>,
     /// Held while a line is written.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    sink: Sink,
+}
+
+/// Where lines go.
+enum Sink {
+    Stdout,
+    /// To whoever carries them further.
+    Channel(Sender<Vec<u8>>),
 }
 
 #[derive(Default)]
@@ -24,7 +32,13 @@ struct State {
 
 impl Outlet {
     pub fn new(misbehaviour: Arc<Misbehaviour>) -> Outlet {
-        Outlet { misbehaviour, state: Mutex::default() }
+        Outlet { misbehaviour, state: Arc::default(), sink: Sink::Stdout }
+    }
+
+    /// The same outlet, but for where its lines go.
+    pub fn onto(&self, lines: Sender<Vec<u8>>) -> Outlet {
+        let (misbehaviour, state) = (self.misbehaviour.clone(), self.state.clone());
+        Outlet { misbehaviour, state, sink: Sink::Channel(lines) }
     }
 
     /// Sends the answer to a message, or the answers to a batch.
@@ -34,18 +48,18 @@ impl Outlet {
             return;
         }
         for line in self.misbehaviour.garbage_lines() {
-            write(line);
+            self.write(line);
         }
         let line = json_rpc::encode(message);
         if self.misbehaviour.mute_after.is_some_and(|last| state.answers >= last) {
             state.silent = true;
             if self.misbehaviour.half_line {
-                write(&line[..line.len() / 2]);
+                self.write(&line[..line.len() / 2]);
             }
             return;
         }
         state.answers += 1;
-        write(&line);
+        self.write(&line);
     }
 
     /// Sends a notification.
@@ -53,13 +67,18 @@ impl Outlet {
         let line = json_rpc::encode(&json_rpc::notification(method, params));
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.silent {
-            write(&line);
+            self.write(&line);
         }
     }
-}
 
-fn write(bytes: &[u8]) {
-    let mut stdout = io::stdout().lock();
-    // A client that listens no more will end stdin, too, and that is what ends the server.
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    /// A client that listens no more will end the conversation, too, and that is what ends the server.
+    fn write(&self, bytes: &[u8]) {
+        match &self.sink {
+            Sink::Stdout => {
+                let mut stdout = io::stdout().lock();
+                let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+            }
+            Sink::Channel(lines) => drop(lines.send(bytes.to_vec())),
+        }
+    }
 }

@@ -1,11 +1,13 @@
-//! The whole server: understands the command line, then serves stdin until it ends.
+//! The whole server: understands the command line, then serves stdin until it ends, or HTTP.
 //!
-//! Each line is handled in turn on this thread. Only what takes long runs on a thread of its own, so that the
+//! Each line of stdin is handled in turn on this thread. Only what takes long runs on a thread of its own, so that the
 //! lines behind it are not kept waiting.
 
 mod answer;
 mod arguments;
 mod children;
+mod http;
+mod http_request;
 mod json_rpc;
 mod misbehaviour;
 mod options;
@@ -52,8 +54,18 @@ fn run(options: Options) -> ExitCode {
     eprintln!("{}: ready", options.name);
     misbehaviour.flood_stderr(&options.name);
     let outlet = Arc::new(Outlet::new(misbehaviour.clone()));
-    let session = Session::new(options.name.clone(), options.theme, misbehaviour.clone(), outlet);
-    if let Err(error) = serve_lines(io::stdin().lock(), session) {
+    let make_session = {
+        let (name, misbehaviour, outlet) = (options.name.clone(), misbehaviour.clone(), outlet.clone());
+        move || Session::new(name.clone(), options.theme, misbehaviour.clone(), outlet.clone())
+    };
+    if let Some(address) = options.http {
+        let Err(error) = http::serve(&options.name, address, outlet, make_session) else {
+            return ExitCode::SUCCESS;
+        };
+        eprintln!("{}: serving HTTP at {address}: {error}", options.name);
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = serve_lines(io::stdin().lock(), make_session()) {
         eprintln!("{}: reading stdin: {error}", options.name);
         return ExitCode::FAILURE;
     }

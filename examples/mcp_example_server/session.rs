@@ -62,6 +62,13 @@ impl Session {
         }
     }
 
+    /// Handles a message; what is said to it leaves through `outlet`.
+    pub fn receive_from(&mut self, message: &[u8], outlet: Arc<Outlet>) {
+        let usual = std::mem::replace(&mut self.outlet, outlet);
+        self.receive(message);
+        self.outlet = usual;
+    }
+
     fn handle(&mut self, message: Value, destination: Destination) {
         if json_rpc::is_response(&message) {
             return;

@@ -4,11 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Why;
+use crate::dispatcher::Handle;
 use crate::dispatcher::core::inside_callback;
+use crate::task::Sleep;
 use crate::task::oneshot::{Cancelled, Receiver, Sender};
 
 /// Why there is no reply.
@@ -45,7 +48,8 @@ pub struct ReplyTo<T>(ReplyTarget<T>);
 
 enum ReplyTarget<T> {
     Future(Sender<T>),
-    Callback(Option<Callback<T>>),
+    /// In a lock, which is never contended, for a request to be shown to several threads, as errors are.
+    Callback(Mutex<Option<Callback<T>>>),
 }
 
 type Callback<T> = Box<dyn FnOnce(Result<T, AskError>) + Send>;
@@ -59,26 +63,30 @@ impl<T> fmt::Debug for ReplyTo<T> {
 impl<T> ReplyTo<T> {
     /// A reply that `callback` is called with, on the thread that sends it, or that drops the request.
     pub fn callback(callback: impl FnOnce(Result<T, AskError>) + Send + 'static) -> ReplyTo<T> {
-        ReplyTo(ReplyTarget::Callback(Some(Box::new(callback))))
+        ReplyTo(ReplyTarget::Callback(Mutex::new(Some(Box::new(callback)))))
     }
 
     /// Sends the reply. Nothing, if nobody waits for it any more.
     pub fn send(mut self, value: T) {
-        match std::mem::replace(&mut self.0, ReplyTarget::Callback(None)) {
+        match std::mem::replace(&mut self.0, ReplyTarget::Callback(Mutex::new(None))) {
             ReplyTarget::Future(sender) => drop(sender.send(value)),
-            ReplyTarget::Callback(Some(callback)) => callback(Ok(value)),
-            ReplyTarget::Callback(None) => {}
+            ReplyTarget::Callback(callback) => call(callback, Ok(value)),
         }
     }
 }
 
 impl<T> Drop for ReplyTo<T> {
     fn drop(&mut self) {
-        if let ReplyTarget::Callback(callback) = &mut self.0
-            && let Some(callback) = callback.take()
-        {
-            callback(Err(AskError::NoReply));
+        if let ReplyTarget::Callback(callback) = &mut self.0 {
+            call(std::mem::take(callback), Err(AskError::NoReply));
         }
+    }
+}
+
+fn call<T>(callback: Mutex<Option<Callback<T>>>, outcome: Result<T, AskError>) {
+    let callback = callback.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(callback) = callback {
+        callback(outcome);
     }
 }
 
@@ -144,5 +152,44 @@ impl<T> Future for Reply<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = Pin::new(&mut self.receiver).poll(context);
         result.map(|result| self.outcome(result))
+    }
+}
+
+/// A reply that is waited for no longer than a time: a future for any executor, or something that a plain thread
+/// waits for. Made by [`ActorRef::ask_within`](super::ActorRef::ask_within); the time runs from there.
+#[must_use = "the reply comes when it is awaited, or waited for"]
+#[derive(Debug)]
+pub struct TimedReply<T> {
+    reply: Reply<T>,
+    deadline: Option<Instant>,
+    sleep: Sleep,
+}
+
+impl<T> TimedReply<T> {
+    pub(crate) fn new(reply: Reply<T>, limit: Duration, timekeeper: &Handle) -> TimedReply<T> {
+        TimedReply { reply, deadline: Instant::now().checked_add(limit), sleep: timekeeper.sleep(limit) }
+    }
+
+    /// Waits for the reply on a thread that runs no loop.
+    ///
+    /// # Errors
+    /// Why there is none; [`AskError::OnLoop`], at once, inside any loop.
+    pub fn wait(mut self) -> Result<T, AskError> {
+        match self.deadline {
+            Some(deadline) => self.reply.wait_timeout(deadline.saturating_duration_since(Instant::now())),
+            None => self.reply.wait(),
+        }
+    }
+}
+
+impl<T> Future for TimedReply<T> {
+    type Output = Result<T, AskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // What has come counts, even if it is late.
+        if let Poll::Ready(outcome) = Pin::new(&mut self.reply).poll(context) {
+            return Poll::Ready(outcome);
+        }
+        Pin::new(&mut self.sleep).poll(context).map(|()| Err(AskError::TimedOut))
     }
 }

@@ -124,7 +124,7 @@ impl<A: AsyncActor> Actor for Async<A> {
             return Ok(());
         }
         drop(signals);
-        signal.default_outcome()
+        signal.into_result()
     }
 
     fn stopping(&mut self, _: &mut Context<'_, Self>) -> Result<Stopping, BoxError> {

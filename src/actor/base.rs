@@ -104,9 +104,10 @@ impl Status {
         self.0.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
+    /// Nothing follows the end.
     pub(crate) fn set(&self, state: ActorState) {
-        let update = |bits: u8| Some(bits & !STATE | state as u8);
-        // The closure never refuses.
+        let has_ended = |bits: u8| bits & STATE == ActorState::Stopped as u8;
+        let update = |bits: u8| (!has_ended(bits)).then_some(bits & !STATE | state as u8);
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
     }
 
@@ -166,9 +167,10 @@ impl Default for Settings {
 /// How long an actor may take to stop, if nothing else is said: five seconds.
 pub(crate) const STOP_LIMIT: Nanos = 5_000_000_000;
 
-/// What only some actors need: a name, children, watchers, senders that wait.
+/// What only some actors need: a name, settings, children, watchers, senders that wait.
 pub(crate) struct Extra {
     pub(crate) name: Option<Arc<str>>,
+    settings: Option<Box<Settings>>,
     family: Mutex<Family<Arc<dyn Node>>>,
     timers: Mutex<HashMap<Wait, Arc<Timer>>>,
     watchers: Mutex<Watchers>,
@@ -181,7 +183,6 @@ pub(crate) struct Base {
     pub(crate) core: Arc<Core>,
     /// None for the root alone.
     pub(crate) parent: Option<Arc<dyn Node>>,
-    pub(crate) settings: Option<Box<Settings>>,
     extra: OnceLock<Box<Extra>>,
     /// Messages from other threads, from the loop's own, and those taken out; their difference is the depth.
     sent: AtomicU64,
@@ -212,7 +213,6 @@ impl Base {
             system,
             core,
             parent,
-            settings: traits.settings,
             extra: OnceLock::new(),
             sent: AtomicU64::new(0),
             sent_here: AtomicU64::new(0),
@@ -223,24 +223,33 @@ impl Base {
             restart: traits.restart,
             status: Status::default(),
         };
-        if traits.name.is_some() {
-            base.extra_with(traits.name);
+        if traits.name.is_some() || traits.settings.is_some() {
+            base.extra_with(traits.name, traits.settings);
         }
         base
     }
 
-    fn extra_with(&self, name: Option<Arc<str>>) -> &Extra {
+    fn extra_with(&self, name: Option<Arc<str>>, settings: Option<Box<Settings>>) -> &Extra {
         self.extra.get_or_init(|| {
-            let settings = self.settings.as_deref();
-            let supervision = settings.and_then(|settings| settings.supervision.clone()).unwrap_or_default();
+            let supervision = settings.as_ref().and_then(|settings| settings.supervision.clone());
+            let family = Family::new(supervision.unwrap_or_default(), self.parent.is_none());
             Box::new(Extra {
                 name,
-                family: Mutex::new(Family::new(supervision, self.parent.is_none())),
+                settings,
+                family: Mutex::new(family),
                 timers: Mutex::default(),
                 watchers: Mutex::default(),
                 room: Mutex::default(),
             })
         })
+    }
+
+    fn extra_or_new(&self) -> &Extra {
+        self.extra_with(None, None)
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        self.extra.get()?.settings.as_deref()
     }
 
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
@@ -249,7 +258,7 @@ impl Base {
 
     /// The family, made when it is first needed. No user code runs under its lock.
     pub(crate) fn family(&self) -> MutexGuard<'_, Family<Arc<dyn Node>>> {
-        lock(&self.extra_with(None).family)
+        lock(&self.extra_or_new().family)
     }
 
     /// The family, if it was ever needed.
@@ -258,11 +267,11 @@ impl Base {
     }
 
     pub(crate) fn timers(&self) -> MutexGuard<'_, HashMap<Wait, Arc<Timer>>> {
-        lock(&self.extra_with(None).timers)
+        lock(&self.extra_or_new().timers)
     }
 
     pub(crate) fn watchers(&self) -> MutexGuard<'_, Watchers> {
-        lock(&self.extra_with(None).watchers)
+        lock(&self.extra_or_new().watchers)
     }
 
     pub(crate) fn known_watchers(&self) -> Option<MutexGuard<'_, Watchers>> {
@@ -277,8 +286,7 @@ impl Base {
     pub(crate) fn depth(&self) -> u64 {
         // First what was taken: read in this order, the difference is never negative.
         let taken = self.taken.load(Ordering::Acquire);
-        // A message that was refused after it was counted is taken off the first, whichever counted it.
-        let sent = self.sent.load(Ordering::Acquire).wrapping_add(self.sent_here.load(Ordering::Acquire));
+        let sent = self.sent.load(Ordering::Acquire) + self.sent_here.load(Ordering::Acquire);
         sent.saturating_sub(taken)
     }
 
@@ -345,7 +353,7 @@ impl Base {
 
     /// Has `waker` woken when there may be room, or the actor ended.
     pub(crate) fn wait_for_room(&self, waker: &Waker) {
-        let mut room = lock(&self.extra_with(None).room);
+        let mut room = lock(&self.extra_or_new().room);
         if !room.iter().any(|known| known.will_wake(waker)) {
             room.push(waker.clone());
         }
@@ -362,7 +370,7 @@ impl Base {
     }
 
     pub(crate) fn discards_mail(&self) -> bool {
-        self.settings.as_ref().is_some_and(|settings| settings.discards_mail)
+        self.settings().is_some_and(|settings| settings.discards_mail)
     }
 }
 
@@ -391,6 +399,8 @@ pub(crate) enum Control {
     CutOff {
         life: LifeNumber,
     },
+    /// Another of the messages that are parked may be handled.
+    Pump,
     /// It is to fail.
     Fail(Reason),
     /// What runs in the life of this number came to its end; of an actor that takes its messages itself.
@@ -422,15 +432,15 @@ impl Child for Arc<dyn Node> {
     }
 
     fn backoff(&self) -> Option<Backoff> {
-        self.base().settings.as_ref()?.backoff
+        self.base().settings()?.backoff
     }
 
     fn intensity(&self) -> Option<Intensity> {
-        self.base().settings.as_ref()?.intensity
+        self.base().settings()?.intensity
     }
 
     fn stop_limit(&self) -> Nanos {
-        self.base().settings.as_ref().map_or(STOP_LIMIT, |settings| settings.stop_limit)
+        self.base().settings().map_or(STOP_LIMIT, |settings| settings.stop_limit)
     }
 }
 

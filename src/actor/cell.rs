@@ -5,6 +5,8 @@
 //!
 //! All of [`Own`] belongs to the loop's thread. User code runs with the actor borrowed and nothing else.
 
+mod timer;
+
 use std::any::{Any, type_name};
 use std::cell::{Cell as LocalCell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,15 +16,16 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
+use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
 use super::family::{Fate, LifeNumber, Stop};
+use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
 use super::system::Event;
 use super::{Actor, Context, Reason, Stopping, TellError, Why, kin, watch};
-use crate::dispatcher::closure::{Outcome, guarded};
+use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::post::Job;
-use crate::dispatcher::{PeriodicTimer, Timer};
 use crate::error::Refusal;
 
 /// Makes a new actor for each life.
@@ -38,13 +41,22 @@ pub(crate) struct Cell<A: Actor> {
 
 /// The loop's part of an actor.
 struct Own<A: Actor> {
+    /// How many [`Lease`]s of it there are.
+    leases: LocalCell<usize>,
     actor: RefCell<Option<A>>,
     life: LocalCell<Life>,
     /// What the running user code asked for.
     wish: LocalCell<Wish>,
-    /// Why this life ends, while it does.
-    reason: RefCell<Option<Reason>>,
+    /// Why this life ends, while it does; none, if it was asked to.
+    reason: LocalCell<Option<Box<Reason>>>,
     rest: RefCell<Option<Box<Rest<A>>>>,
+}
+
+impl<A: Actor> Own<A> {
+    fn ends_by(&self, reason: Reason) {
+        let is_usual = matches!(reason, Reason::Stopped);
+        self.reason.set((!is_usual).then(|| Box::new(reason)));
+    }
 }
 
 /// What only some actors need.
@@ -58,12 +70,6 @@ struct Rest<A: Actor> {
     reader: Option<Waker>,
     /// What its family said of a life that has not begun yet.
     early: Vec<Control>,
-}
-
-/// A timer of the actor's own, which ends with its life.
-enum OwnTimer {
-    Once { _timer: Timer },
-    Periodic { _timer: PeriodicTimer },
 }
 
 impl<A: Actor> Default for Rest<A> {
@@ -101,7 +107,7 @@ enum Wish {
     Finish,
 }
 
-// SAFETY: `own` is reached through `Cell::own` alone, by whoever owns the loop, one thread at a time; or by the
+// SAFETY: `own` is reached through `Cell::own` and `Cell::leases` alone, by whoever owns the loop, one thread at a time; or by the
 // one that drops the cell. What is in it is `Send`.
 unsafe impl<A: Actor> Sync for Cell<A> {}
 
@@ -115,13 +121,20 @@ impl<A: Actor> Cell<A> {
         let rest = (factory.is_some() || dead_letters.is_some())
             .then(|| Box::new(Rest { factory, dead_letters, ..Rest::default() }));
         let own = Own {
+            leases: LocalCell::new(0),
             actor: RefCell::new(actor),
             life: LocalCell::new(Life::Down),
             wish: LocalCell::new(Wish::Nothing),
-            reason: RefCell::new(None),
+            reason: LocalCell::new(None),
             rest: RefCell::new(rest),
         };
         Arc::new(Cell { base, own })
+    }
+
+    /// How many leases of it there are: for its loop's owner alone.
+    #[inline]
+    pub(super) fn leases(&self) -> &LocalCell<usize> {
+        &self.own.leases
     }
 
     fn own(&self, on_loop: OnLoop<'_>) -> &Own<A> {
@@ -133,7 +146,7 @@ impl<A: Actor> Cell<A> {
         self.clone()
     }
 
-    fn shared(&self) -> Arc<Self> {
+    pub(super) fn shared(&self) -> Arc<Self> {
         // SAFETY: `new` alone makes cells, and makes them in an `Arc`, of which `&self` keeps one alive.
         unsafe {
             Arc::increment_strong_count(self);
@@ -144,22 +157,21 @@ impl<A: Actor> Cell<A> {
     /// What the actor sends itself with a timer: never refused, neither for want of room nor while it stops.
     pub(crate) fn tell_itself(&self, message: A::Message) {
         self.base.count_sent_unbounded();
-        drop(self.queue(message, Sender::Itself));
+        drop(self.queue(Itself(self.shared()), message));
     }
 
     #[inline]
-    fn queue(&self, message: A::Message, sender: Sender) -> Result<(), TellError<A::Message>> {
-        let delivery = Delivery { ticket: Ticket(Some(self.shared())), sender, message };
-        self.base.core.mail(delivery).map_err(|(_, delivery)| {
-            let Delivery { ticket, message, .. } = delivery;
-            ticket.into_cell();
+    fn queue<H: Hold<A>>(&self, hold: H, message: A::Message) -> Result<(), TellError<A::Message>> {
+        self.base.core.mail(Delivery::new(hold, message)).map_err(|(_, delivery)| {
+            let (_, message) = delivery.open();
             self.base.uncount_sent();
             TellError { why: Why::Stopped, message }
         })
     }
 
-    #[inline]
-    fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
+    /// A message arrives. Always inline: the message is moved once, from the queue to its handler.
+    #[inline(always)]
+    pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
@@ -169,6 +181,7 @@ impl<A: Actor> Cell<A> {
         self.deliver_slowly(on_loop, sender, message);
     }
 
+    #[inline(never)]
     fn deliver_slowly(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
         let own = self.own(on_loop);
         if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
@@ -198,6 +211,7 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
+    #[inline(always)]
     fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
         self.base.count_handled();
         let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
@@ -286,7 +300,7 @@ impl<A: Actor> Cell<A> {
         if A::PULLS {
             wake_reader(own);
         } else if pumps {
-            drop(self.base.core.mail(Pump(self.clone())));
+            drop(self.base.core.mail(Instruction::new(self.clone(), Control::Pump)));
         }
     }
 
@@ -317,16 +331,18 @@ impl<A: Actor> Cell<A> {
             return;
         }
         let own = self.own(on_loop);
-        let reason = match own.life.get() {
-            Life::Running => Reason::Normal,
-            Life::Draining | Life::Finishing => Reason::Stopped,
+        let of_itself = match own.life.get() {
+            Life::Running => !self.base.status.is_halted(),
+            Life::Draining | Life::Finishing => false,
             Life::Down | Life::LosingChildren | Life::Ended => return,
         };
         if let Err(reason) = outcome {
             return self.fail(on_loop, reason);
         }
         self.base.status.set(ActorState::Stopping);
-        own.reason.borrow_mut().get_or_insert(reason);
+        if of_itself {
+            own.ends_by(Reason::Normal);
+        }
         self.clear_timers(own);
         self.end_children(on_loop);
     }
@@ -367,7 +383,7 @@ impl<A: Actor> Cell<A> {
     fn begin_stop(self: &Arc<Self>, on_loop: OnLoop<'_>, reason: Reason) {
         let own = self.own(on_loop);
         self.base.status.set(ActorState::Stopping);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         own.life.set(Life::Finishing);
         self.clear_timers(own);
         let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
@@ -392,7 +408,7 @@ impl<A: Actor> Cell<A> {
         }
         self.base.status.set(ActorState::Stopping);
         own.wish.set(Wish::Nothing);
-        *own.reason.borrow_mut() = Some(reason);
+        own.ends_by(reason);
         self.clear_timers(own);
         self.drop_actor(own);
         self.end_children(on_loop);
@@ -410,7 +426,7 @@ impl<A: Actor> Cell<A> {
 
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
-        let reason = own.reason.take().unwrap_or(Reason::Stopped);
+        let reason = own.reason.take().map_or(Reason::Stopped, |reason| *reason);
         let stopped = self.call(on_loop, |actor, _| {
             actor.stopped(&reason);
             Ok(())
@@ -472,7 +488,7 @@ impl<A: Actor> Cell<A> {
         let limit = super::family::Child::stop_limit(&self.node());
         let (own, reason) = (self.own(on_loop), Reason::CutOff(Duration::from_nanos(limit)));
         match own.life.get() {
-            Life::LosingChildren => drop(own.reason.replace(Some(reason))),
+            Life::LosingChildren => own.ends_by(reason),
             _ => self.fail(on_loop, reason),
         }
     }
@@ -490,11 +506,6 @@ impl<A: Actor> Cell<A> {
         if let Err(failure) = guarded(|| drop(actor)) {
             tracing::error!(actor = %self.base, "its destructor: {}", failure.describe());
         }
-    }
-
-    fn clear_timers(&self, own: &Own<A>) {
-        let timers = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.timers));
-        drop(timers);
     }
 
     fn bury_parked(self: &Arc<Self>, on_loop: OnLoop<'_>) {
@@ -526,7 +537,7 @@ impl<A: Actor> Cell<A> {
         }
     }
 
-    fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
+    pub(crate) fn obey(self: &Arc<Self>, on_loop: OnLoop<'_>, control: Control) {
         let own = self.own(on_loop);
         let (life, state) = (self.base.life(), own.life.get());
         match control {
@@ -544,6 +555,7 @@ impl<A: Actor> Cell<A> {
                     own.rest.borrow_mut().get_or_insert_default().early.push(early);
                 }
             }
+            Control::Pump => self.pump(on_loop),
             Control::Fail(reason) => self.fail(on_loop, reason),
             Control::StoryEnded { life: meant, outcome } => self.story_ended(on_loop, meant, outcome),
             Control::ChildrenGone => {
@@ -559,7 +571,7 @@ impl<A: Actor> Cell<A> {
     fn recall(self: &Arc<Self>, own: &Own<A>) {
         let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
         for control in early.into_iter().flatten() {
-            drop(self.base.core.mail(Instruction { cell: Some(self.clone()), control: Some(control) }));
+            drop(self.base.core.mail(Instruction::new(self.clone(), control)));
         }
     }
 
@@ -578,71 +590,6 @@ impl<A: Actor> Cell<A> {
             own.wish.set(Wish::Finish);
         }
     }
-
-    /// Sends the actor what `message` gives, after `delay`.
-    pub(crate) fn arm_once(
-        &self,
-        on_loop: OnLoop<'_>,
-        delay: Duration,
-        mut message: impl FnMut() -> Option<A::Message> + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = Timer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            if let Some(message) = message() {
-                cell.tell_itself(message);
-            }
-            if let Some(on_loop) = cell.base.core.running_here() {
-                cell.disarm(on_loop, key);
-            }
-        });
-        timer.enable(delay);
-        self.keep_timer(on_loop, key, OwnTimer::Once { _timer: timer });
-        key
-    }
-
-    /// Sends the actor what `message` gives, every `interval`.
-    pub(crate) fn arm_periodic(
-        &self,
-        on_loop: OnLoop<'_>,
-        interval: Duration,
-        mut message: impl FnMut() -> A::Message + Send + 'static,
-    ) -> u64 {
-        let key = self.next_timer_key(on_loop);
-        let cell = Arc::downgrade(&self.shared());
-        let timer = PeriodicTimer::new(&self.base.core, move || {
-            let Some(cell) = cell.upgrade() else { return };
-            match catch_unwind(AssertUnwindSafe(&mut message)) {
-                Ok(message) => cell.tell_itself(message),
-                Err(payload) => {
-                    if let Some(on_loop) = cell.base.core.running_here() {
-                        cell.fail(on_loop, Reason::from_panic(&*payload));
-                    }
-                }
-            }
-        });
-        timer.enable(interval);
-        self.keep_timer(on_loop, key, OwnTimer::Periodic { _timer: timer });
-        key
-    }
-
-    fn next_timer_key(&self, on_loop: OnLoop<'_>) -> u64 {
-        let mut rest = self.own(on_loop).rest.borrow_mut();
-        let next = &mut rest.get_or_insert_default().next_timer;
-        *next += 1;
-        *next
-    }
-
-    fn keep_timer(&self, on_loop: OnLoop<'_>, key: u64, timer: OwnTimer) {
-        self.own(on_loop).rest.borrow_mut().get_or_insert_default().timers.insert(key, timer);
-    }
-
-    /// Whether there was such a timer.
-    pub(crate) fn disarm(&self, on_loop: OnLoop<'_>, key: u64) -> bool {
-        let timer = self.own(on_loop).rest.borrow_mut().as_mut().and_then(|rest| rest.timers.remove(&key));
-        timer.is_some()
-    }
 }
 
 impl<A: Actor> Node for Cell<A> {
@@ -656,10 +603,8 @@ impl<A: Actor> Node for Cell<A> {
 
     fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
         let core = self.base.core.clone();
-        let instruction = Instruction { cell: Some(self), control: Some(control) };
-        core.mail(instruction).map_err(|(refusal, mut instruction)| {
-            // The sender knows, and sees to it.
-            instruction.cell = None;
+        core.mail(Instruction::new(self, control)).map_err(|(refusal, instruction)| {
+            instruction.take_back();
             refusal
         })
     }
@@ -676,49 +621,6 @@ fn wake_reader<A: Actor>(own: &Own<A>) {
     }
 }
 
-/// A message on its way. Should the loop be shut down before it arrives, it is dropped, and counted.
-struct Delivery<A: Actor> {
-    ticket: Ticket<A>,
-    sender: Sender,
-    message: A::Message,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Anybody,
-    Itself,
-}
-
-struct Ticket<A: Actor>(Option<Arc<Cell<A>>>);
-
-impl<A: Actor> Ticket<A> {
-    /// The cell, to count by itself what becomes of the message.
-    #[inline]
-    fn into_cell(mut self) -> Option<Arc<Cell<A>>> {
-        self.0.take()
-    }
-}
-
-impl<A: Actor> Drop for Ticket<A> {
-    fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
-            cell.base.count_taken();
-        }
-    }
-}
-
-impl<A: Actor> Job for Delivery<A> {
-    fn run(self) -> Outcome {
-        let Delivery { ticket, sender, message } = self;
-        if let Some(cell) = ticket.into_cell()
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.deliver(on_loop, sender, message);
-        }
-        Ok(())
-    }
-}
-
 impl<A: Actor> Recipient<A::Message> for Cell<A> {
     #[inline]
     fn tell(&self, message: A::Message) -> Result<(), TellError<A::Message>> {
@@ -726,49 +628,19 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if base.status.is_closed() {
             return Err(TellError { why: Why::Stopped, message });
         }
-        let here = base.core.is_running_here();
-        let counted = if here { base.count_sent_here() } else { base.count_sent() };
-        if let Err(Full) = counted {
+        let Some(on_loop) = base.core.running_here() else {
+            return match base.count_sent() {
+                Ok(()) => self.queue(self.shared(), message),
+                Err(Full) => Err(TellError { why: Why::Full, message }),
+            };
+        };
+        if base.core.check_open().is_err() {
+            return Err(TellError { why: Why::Stopped, message });
+        }
+        if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        self.queue(message, Sender::Anybody)
-    }
-}
-
-/// Should the loop be shut down before it arrives, the actor is lost. What is told is told once, so it is gone
-/// when that has been done.
-struct Instruction<A: Actor> {
-    cell: Option<Arc<Cell<A>>>,
-    control: Option<Control>,
-}
-
-impl<A: Actor> Job for Instruction<A> {
-    fn run(mut self) -> Outcome {
-        if let (Some(cell), Some(control)) = (self.cell.take(), self.control.take())
-            && let Some(on_loop) = cell.base.core.running_here()
-        {
-            cell.obey(on_loop, control);
-        }
-        Ok(())
-    }
-}
-
-impl<A: Actor> Drop for Instruction<A> {
-    fn drop(&mut self) {
-        let is_news = !matches!(self.control, Some(Control::Signal(_)));
-        if let Some(cell) = self.cell.take().filter(|_| is_news) {
-            kin::lost(&cell.node());
-        }
-    }
-}
-
-struct Pump<A: Actor>(Arc<Cell<A>>);
-
-impl<A: Actor> Job for Pump<A> {
-    fn run(self) -> Outcome {
-        if let Some(on_loop) = self.0.base.core.running_here() {
-            self.0.pump(on_loop);
-        }
+        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
         Ok(())
     }
 }

@@ -15,6 +15,18 @@ use crate::dispatcher::{Handle, Nanos};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerKey(u64);
 
+#[cfg(feature = "ffi")]
+impl TimerKey {
+    /// For C, which knows it as a number.
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_number(number: u64) -> TimerKey {
+        TimerKey(number)
+    }
+}
+
 /// Sends an actor messages from its own callbacks. They count for no bound, and are handled also while it is
 /// [stopping later](super::Stopping::Later). It does not keep the actor's memory.
 pub struct Loopback<M> {

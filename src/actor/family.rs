@@ -112,8 +112,6 @@ struct Member<C> {
     child: C,
     state: State,
     life: LifeNumber,
-    /// Only those that have ended once need it; most never do.
-    record: Option<Box<Record>>,
 }
 
 /// What is known of a child's former lives.
@@ -135,7 +133,8 @@ enum Waited {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Stopping,
+    /// This one's end is awaited, or nobody's.
+    Stopping(Option<u64>),
     Waiting(Wait),
     /// This one's start is awaited, or nobody's.
     Starting(Option<u64>),
@@ -143,7 +142,10 @@ enum Step {
 
 /// Children that are restarted together.
 struct Group {
-    members: BTreeSet<u64>,
+    /// Those left to stop, the youngest first.
+    to_stop: BTreeSet<u64>,
+    /// Those left to start, the eldest first; while they are stopped, all.
+    to_start: BTreeSet<u64>,
     step: Step,
     delay: Duration,
 }
@@ -153,6 +155,8 @@ pub(crate) struct Family<C> {
     /// The children are strangers to each other: failures are counted for each by itself.
     is_root: bool,
     members: BTreeMap<u64, Member<C>>,
+    /// Of those members that have ended once, or are to stop; most never do.
+    records: BTreeMap<u64, Record>,
     restarts: VecDeque<Nanos>,
     group: Option<Group>,
     ending: Ending,
@@ -168,6 +172,7 @@ impl<C: Child> Family<C> {
             supervision,
             is_root,
             members: BTreeMap::new(),
+            records: BTreeMap::new(),
             restarts: VecDeque::new(),
             group: None,
             ending: Ending::No,
@@ -191,19 +196,20 @@ impl<C: Child> Family<C> {
 
     /// Takes in a child whose first life the caller starts.
     pub(crate) fn adopt(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Running, life: 1, record: None });
+        self.members.insert(number, Member { child, state: State::Running, life: 1 });
     }
 
     /// Takes in a child that [`Family::start_in_order`] is to start.
     pub(crate) fn adopt_held(&mut self, number: u64, child: C) {
-        self.members.insert(number, Member { child, state: State::Held, life: 0, record: None });
+        self.members.insert(number, Member { child, state: State::Held, life: 0 });
     }
 
     /// Starts those that are held, the eldest first, each after the one before has started.
     pub(crate) fn start_in_order(&mut self) -> Actions<C> {
         let held = |(number, member): (&u64, &Member<C>)| (member.state == State::Held).then_some(*number);
-        let members: BTreeSet<_> = self.members.iter().filter_map(held).collect();
-        self.group = Some(Group { members, step: Step::Starting(None), delay: Duration::ZERO });
+        let to_start = self.members.iter().filter_map(held).collect();
+        let (to_stop, step) = (BTreeSet::new(), Step::Starting(None));
+        self.group = Some(Group { to_stop, to_start, step, delay: Duration::ZERO });
         let mut actions = Vec::new();
         self.advance(&mut actions);
         actions
@@ -218,7 +224,7 @@ impl<C: Child> Family<C> {
         if member.state == State::Starting {
             member.state = State::Running;
         }
-        if let Some(record) = &mut member.record {
+        if let Some(record) = self.records.get_mut(&number) {
             record.started = Some(now);
         }
         if let Some(group) = &mut self.group
@@ -328,16 +334,23 @@ impl<C: Child> Family<C> {
     /// All from `first` on are stopped, and then started, with those that a former failure had stopped.
     fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
         self.set(failed, State::Held);
-        let mut members: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_stop: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_start = to_stop.clone();
+        let mut step = Step::Stopping(None);
         if let Some(former) = self.end_group(actions) {
-            let were_all_stopped = !matches!(former.step, Step::Starting(_));
-            members.extend(former.members.into_iter().filter(|number| {
-                let is_running = |member: &Member<C>| member.state == State::Running;
-                were_all_stopped || !self.members.get(number).is_none_or(is_running)
-            }));
+            to_stop.extend(former.to_stop);
+            to_start.extend(former.to_start);
+            match former.step {
+                Step::Stopping(_) => step = former.step,
+                Step::Waiting(_) => {}
+                Step::Starting(awaited) => {
+                    to_stop.extend(awaited);
+                    to_start.extend(awaited);
+                }
+            }
             delay = delay.max(former.delay);
         }
-        self.group = Some(Group { members, step: Step::Stopping, delay });
+        self.group = Some(Group { to_stop, to_start, step, delay });
     }
 
     /// Asks one child to stop, for good.
@@ -373,6 +386,21 @@ impl<C: Child> Family<C> {
             self.set(number, State::Held);
         }
         self.advance(&mut actions);
+        actions
+    }
+
+    /// The actor is lost, and cannot wait for its children any more: they are asked to stop, and forgotten.
+    pub(crate) fn abandon(&mut self) -> Actions<C> {
+        self.ending = Ending::Done;
+        self.group = None;
+        let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
+        let orphans = std::mem::take(&mut self.members).into_values().rev();
+        actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
+            child: orphan.child,
+            life: orphan.life,
+            how: Stop::Drain,
+            leaves: true,
+        }));
         actions
     }
 
@@ -418,38 +446,34 @@ impl<C: Child> Family<C> {
         if self.is_ending() {
             return self.advance_ending(actions);
         }
-        while let Some(group) = &self.group {
+        while let Some(group) = &mut self.group {
             match group.step {
                 Step::Waiting(_) | Step::Starting(Some(_)) => return,
-                Step::Stopping => {
-                    let youngest = group.members.iter().rev().copied().find_map(|number| {
-                        let state = self.members.get(&number)?.state;
-                        (state != State::Held).then_some((number, state))
-                    });
-                    match youngest {
-                        Some((_, State::Stopping { .. } | State::Leaving)) => return,
-                        Some((number, State::Waiting)) => {
-                            self.end_wait(number, actions);
-                            self.set(number, State::Held);
-                        }
-                        Some((number, _)) => {
+                Step::Stopping(asked) => {
+                    let Some(number) = asked.or_else(|| group.to_stop.pop_last()) else {
+                        self.wait_for_group(actions);
+                        continue;
+                    };
+                    group.step = Step::Stopping(Some(number));
+                    match self.members.get(&number).map(|member| member.state) {
+                        Some(State::Stopping { .. } | State::Leaving) => return,
+                        Some(State::Starting | State::Running) => {
                             let leaves = self.restart_of(number) == Restart::Temporary;
                             return self.ask_to_stop(number, Stop::Now, leaves, actions);
                         }
-                        None => self.wait_for_group(actions),
+                        Some(State::Waiting | State::Held) | None => {
+                            group.step = Step::Stopping(None);
+                        }
                     }
                 }
                 Step::Starting(None) => {
-                    let held = |number: &u64| {
-                        self.members.get(number).is_some_and(|member| member.state == State::Held)
+                    let Some(number) = group.to_start.pop_first() else {
+                        self.group = None;
+                        return;
                     };
-                    let eldest = group.members.iter().copied().find(held);
-                    match (eldest, &mut self.group) {
-                        (Some(number), Some(group)) => {
-                            group.step = Step::Starting(Some(number));
-                            self.start(number, actions);
-                        }
-                        _ => self.group = None,
+                    if self.members.get(&number).is_some_and(|member| member.state == State::Held) {
+                        group.step = Step::Starting(Some(number));
+                        self.start(number, actions);
                     }
                 }
             }
@@ -467,7 +491,8 @@ impl<C: Child> Family<C> {
         let number = *number;
         match member.state {
             State::Stopping { leaves: true } | State::Leaving => {}
-            State::Stopping { leaves: false } => self.set(number, State::Stopping { leaves: true }),
+            // It is asked already, but not for good.
+            State::Stopping { leaves: false } => actions.extend(self.stop(number, Stop::Now)),
             _ => self.ask_to_stop(number, Stop::Drain, true, actions),
         }
     }
@@ -511,9 +536,11 @@ impl<C: Child> Family<C> {
             Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
-        let childs = self.members.get_mut(&number).map(Member::record);
-        let (intensity, restarts, passed) = match (own, childs) {
-            (Some(own), Some(record)) => (own, &mut record.restarts, Count::ChildsPassed),
+        let is_known = self.members.contains_key(&number);
+        let (intensity, restarts, passed) = match own {
+            Some(own) if is_known => {
+                (own, &mut self.records.entry(number).or_default().restarts, Count::ChildsPassed)
+            }
             _ => (familys, &mut self.restarts, Count::FamilysPassed),
         };
         let Some(max) = intensity.max_restarts else { return Count::Within };
@@ -525,8 +552,7 @@ impl<C: Child> Family<C> {
     fn next_delay(&mut self, number: u64, now: Nanos, random: f64) -> Duration {
         let own = self.child(number).and_then(|child| child.backoff());
         let backoff = own.unwrap_or(self.supervision.backoff);
-        let Some(member) = self.members.get_mut(&number) else { return Duration::ZERO };
-        let record = member.record();
+        let Some(record) = self.record(number) else { return Duration::ZERO };
         let lived = record.started.take().map(|started| now.saturating_sub(started));
         if lived.is_some_and(|lived| lived >= nanos(backoff.reset_after)) {
             record.attempt = 0;
@@ -534,6 +560,11 @@ impl<C: Child> Family<C> {
         let delay = backoff.delay(record.attempt, random);
         record.attempt = record.attempt.saturating_add(1);
         delay
+    }
+
+    /// The record of a child that is known.
+    fn record(&mut self, number: u64) -> Option<&mut Record> {
+        self.members.contains_key(&number).then(|| self.records.entry(number).or_default())
     }
 
     fn child(&self, number: u64) -> Option<C> {
@@ -561,8 +592,8 @@ impl<C: Child> Family<C> {
     /// Waits for something that a child's next step ends.
     fn wait_for(&mut self, number: u64, what: Waited, delay: Nanos, actions: &mut Actions<C>) {
         let wait = self.wait(what, delay, actions);
-        if let Some(member) = self.members.get_mut(&number) {
-            member.record().wait = Some(wait);
+        if let Some(record) = self.record(number) {
+            record.wait = Some(wait);
         }
     }
 
@@ -576,8 +607,7 @@ impl<C: Child> Family<C> {
     }
 
     fn end_wait(&mut self, number: u64, actions: &mut Actions<C>) {
-        let record = self.members.get_mut(&number).and_then(|member| member.record.as_mut());
-        if let Some(wait) = record.and_then(|record| record.wait.take()) {
+        if let Some(wait) = self.records.get_mut(&number).and_then(|record| record.wait.take()) {
             self.waits.remove(&wait);
             actions.push(Action::Forget(wait));
         }
@@ -586,18 +616,12 @@ impl<C: Child> Family<C> {
     fn remove(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
         self.members.remove(&number);
-        if let Some(group) = &mut self.group {
-            group.members.remove(&number);
-            if group.step == Step::Starting(Some(number)) {
-                group.step = Step::Starting(None);
-            }
+        self.records.remove(&number);
+        if let Some(group) = &mut self.group
+            && group.step == Step::Starting(Some(number))
+        {
+            group.step = Step::Starting(None);
         }
-    }
-}
-
-impl<C> Member<C> {
-    fn record(&mut self) -> &mut Record {
-        self.record.get_or_insert_default()
     }
 }
 
@@ -614,3 +638,6 @@ enum Count {
     ChildsPassed,
     FamilysPassed,
 }
+
+#[cfg(test)]
+mod tests;

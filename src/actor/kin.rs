@@ -140,7 +140,7 @@ pub(crate) fn lost(node: &Kin) {
 fn give_up(node: &Kin, work: &mut Work) {
     if node.base().parent.is_some() && end(node, &Reason::LoopGone) {
         if node.base().known_family().is_some() {
-            plan(node, decide(node, Family::stop_all), work);
+            plan(node, decide(node, Family::abandon), work);
         }
         if let Some(parent) = &node.base().parent {
             plan(parent, decide(parent, |family| family.left(node.base().id.get())), work);

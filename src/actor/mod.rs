@@ -40,9 +40,11 @@ mod asynchronous;
 mod base;
 mod cell;
 mod context;
+mod delivery;
 mod error;
 mod family;
 mod function;
+mod instruction;
 mod kin;
 mod reason;
 mod reference;
@@ -54,7 +56,7 @@ mod system;
 mod tree;
 mod watch;
 
-pub use ask::{AskError, Reply, ReplyTo};
+pub use ask::{AskError, Reply, ReplyTo, TimedReply};
 pub use asynchronous::{Async, AsyncActor, Inbox, Received};
 pub use base::{ActorId, ActorState};
 pub use context::{Context, Loopback, TimerKey};
@@ -95,7 +97,7 @@ pub trait Actor: std::marker::Send + Sized + 'static {
     /// those it is linked to.
     fn signal(&mut self, signal: Signal, context: &mut Context<'_, Self>) -> ActorResult {
         let _ = context;
-        signal.default_outcome()
+        signal.into_result()
     }
 
     /// When it is to stop: after the last message, while its children still live. [`Stopping::Later`] if

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
-use super::ask::{self, Reply, ReplyTo};
+use super::ask::{self, Reply, ReplyTo, TimedReply};
 use super::base::Node;
 use super::family::Stop;
 use super::send::Send as Sending;
 use super::{ActorId, ActorState, Reason, TellError, Why, kin, watch};
-use crate::task::oneshot;
+use crate::task::{self, oneshot};
 
 /// An actor that takes messages of type `M`.
 pub(crate) trait Recipient<M>: Node {
@@ -74,6 +75,17 @@ impl<M: Send + 'static> ActorRef<M> {
         let (sender, receiver) = oneshot::channel();
         let refused = self.tell(make(ask::reply_to(sender))).err().map(|error| error.why);
         Reply::new(receiver, refused)
+    }
+
+    /// As [`ask`](ActorRef::ask), no longer than `limit` from now. The time is counted by the loop that this is
+    /// called on, else by one that belongs to the actor's system; never by that of the actor, which may hang.
+    pub fn ask_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        make: impl FnOnce(ReplyTo<T>) -> M,
+    ) -> TimedReply<T> {
+        let timekeeper = task::current().unwrap_or_else(|| self.actor.base().system.timekeeper());
+        TimedReply::new(self.ask(make), limit, &timekeeper)
     }
 
     /// Like `tell`; if the mailbox is full, `waker` is woken when there may be room.

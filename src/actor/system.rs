@@ -98,12 +98,20 @@ type EventHook = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 pub(crate) struct Shared {
     /// The loops that actors live on; never none.
     loops: Vec<Handle>,
+    /// Counts the time for those that have no loop to count it for them.
+    timekeeper: Handle,
     /// It knows the system too, so it is kept alive by the [`System`], and by its children.
     root: OnceLock<Weak<Root>>,
-    names: Mutex<HashMap<Arc<str>, (ActorId, Weak<dyn Node>)>>,
+    names: Mutex<HashMap<Arc<str>, Holder>>,
     next_loop: AtomicUsize,
     chance: AtomicU64,
     on_event: Option<EventHook>,
+}
+
+/// Who has a name. The id is there to be compared: to look into the node could make this the last to know it.
+struct Holder {
+    id: ActorId,
+    node: Weak<dyn Node>,
 }
 
 /// Ids are unique in the process: several systems may know each other's actors.
@@ -136,13 +144,17 @@ impl Shared {
         Base::new(id, self.clone(), core, parent, traits)
     }
 
+    pub(crate) fn timekeeper(&self) -> Handle {
+        self.timekeeper.clone()
+    }
+
     pub(crate) fn keep_name(&self, node: &Arc<dyn Node>) -> Result<(), SpawnError> {
         let Some(name) = node.base().name() else { return Ok(()) };
         let mut names = lock(&self.names);
         if names.contains_key(name) {
             return Err(SpawnError::NameTaken(name.to_string()));
         }
-        names.insert(name.clone(), (node.base().id, Arc::downgrade(node)));
+        names.insert(name.clone(), Holder { id: node.base().id, node: Arc::downgrade(node) });
         Ok(())
     }
 
@@ -150,7 +162,7 @@ impl Shared {
         let Some(name) = base.name() else { return };
         let mut names = lock(&self.names);
         // The name may be another's by now.
-        if names.get(name).is_some_and(|(id, _)| *id == base.id) {
+        if names.get(name).is_some_and(|holder| holder.id == base.id) {
             names.remove(name);
         }
     }
@@ -178,7 +190,7 @@ impl Shared {
     }
 
     fn find<M: Send + 'static>(&self, name: &str) -> Result<ActorRef<M>, FindError> {
-        let node = lock(&self.names).get(name).and_then(|(_, node)| node.upgrade());
+        let node = lock(&self.names).get(name).and_then(|holder| holder.node.upgrade());
         let node = node.ok_or_else(|| FindError::Unknown(name.into()))?;
         let actor = node.kind();
         match node.reference().downcast::<ActorRef<M>>() {
@@ -332,6 +344,7 @@ impl Builder {
         };
         let shared = Arc::new(Shared {
             loops,
+            timekeeper: keeper_loop.clone(),
             root: OnceLock::new(),
             names: Mutex::default(),
             next_loop: AtomicUsize::new(0),
@@ -432,6 +445,11 @@ impl SystemHandle {
     /// How many loops actors are placed on.
     pub fn workers(&self) -> usize {
         self.shared.loops.len()
+    }
+
+    /// The dispatcher of a worker, counted from 0.
+    pub fn dispatcher(&self, worker: usize) -> Option<Handle> {
+        self.shared.loops.get(worker).cloned()
     }
 
     /// Begins to stop all actors, the youngest first. No new ones are made from now on.

@@ -32,8 +32,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// What comes of it when an actor does not say otherwise: it fails with those it is linked to.
-    pub(crate) fn default_outcome(self) -> ActorResult {
+    /// What it means to an actor that does not say otherwise: with those it is linked to, it fails.
+    pub fn into_result(self) -> ActorResult {
         match self {
             Signal::Down { .. } => Ok(()),
             Signal::LinkFailed { actor, reason } => Err(Box::new(LinkFailure { actor, reason })),

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::deferred::Deferred;
 use super::list::List;
 use super::post::Task;
+use super::ring::Ring;
 use super::watchdog::Registration;
 use super::wheel::Wheel;
 use crate::poller::Ready;
@@ -41,7 +42,7 @@ pub(crate) struct Local {
     schedules: Cell<u64>,
 
     /// Jobs that the loop's own thread queued for actors: a post without the atomics.
-    pub(crate) mail: RefCell<VecDeque<Task>>,
+    pub(crate) mail: Ring<Task>,
     /// The tasks whose work lives, each a reference to it.
     pub(crate) tasks: List,
 
@@ -94,7 +95,7 @@ impl Local {
             current: List::new(),
             current_due: List::new(),
             schedules: Cell::new(0),
-            mail: RefCell::new(VecDeque::new()),
+            mail: Ring::new(),
             tasks: List::new(),
             deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),

@@ -26,6 +26,7 @@ pub(crate) mod list;
 mod local;
 pub(crate) mod post;
 mod queue;
+mod ring;
 pub(crate) mod schedulable;
 mod shutdown;
 pub(crate) mod signal;
@@ -310,7 +311,7 @@ impl OnLoop<'_> {
 
     fn has_tail_work(self) -> bool {
         !self.core.posts.is_empty()
-            || !self.mail.borrow().is_empty()
+            || !self.mail.is_empty()
             || self.core.has_commands()
             || self.has_deferred()
             || !self.current.is_empty()

@@ -1,7 +1,7 @@
 //! Posts: closures from any thread, run on the loop in the order they were posted.
 
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use super::Budget;
@@ -67,17 +67,19 @@ impl Task {
         size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>()
     }
 
-    fn new<T: Job>(job: T) -> Task {
-        let mut task = MaybeUninit::uninit();
+    /// Writes a task for a job of any size to `place`.
+    ///
+    /// # Safety
+    /// `place` is valid for writing.
+    #[inline]
+    unsafe fn write<T: Job>(place: *mut Task, job: T) {
         if Self::fits::<T>() {
-            // SAFETY: valid for writing, and it fits.
-            unsafe { Task::store(task.as_mut_ptr(), job) };
+            // SAFETY: the caller's promise, and it fits.
+            unsafe { Task::store(place, job) };
         } else {
             // SAFETY: as above; a box fits.
-            unsafe { Task::store(task.as_mut_ptr(), Box::new(job)) };
+            unsafe { Task::store(place, Box::new(job)) };
         }
-        // SAFETY: `store` wrote both fields.
-        unsafe { task.assume_init() }
     }
 
     /// Writes a task for `job` to `place`.
@@ -126,11 +128,11 @@ impl Core {
     /// From the loop's own thread it goes to the mail, else to the posts; either way behind all that this
     /// thread queued before.
     pub(crate) fn mail<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
-        if let Err(refusal) = self.admit_unbounded() {
+        if let Err(refusal) = self.check_open() {
             return Err((refusal, job));
         }
         if let Some(on_loop) = self.running_here() {
-            on_loop.mail.borrow_mut().push_back(Task::new(job));
+            on_loop.queue_mail(job);
             return Ok(());
         }
         if self.post_bound.is_some() {
@@ -156,7 +158,9 @@ impl Core {
         }
     }
 
-    fn admit_unbounded(&self) -> Result<(), Refusal> {
+    /// Whether anything may be queued at all.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<(), Refusal> {
         if !self.accepting.load(Ordering::SeqCst) {
             return Err(Refusal::Closed);
         }
@@ -167,7 +171,7 @@ impl Core {
     }
 
     fn admit(&self) -> Result<(), Refusal> {
-        self.admit_unbounded()?;
+        self.check_open()?;
         if let Some(bound) = self.post_bound
             && self.bounded_posts.fetch_add(1, Ordering::Relaxed) >= bound
         {
@@ -204,18 +208,22 @@ impl OnLoop<'_> {
         Ok(())
     }
 
+    /// Queues a job of the loop's own thread, behind its mail.
+    #[inline]
+    pub(crate) fn queue_mail<T: Job>(self, job: T) {
+        // SAFETY: the ring gives a place to write to.
+        self.mail.push_with(|place| unsafe { Task::write(place, job) });
+    }
+
     /// Runs the mail that is there now, or until the budget is spent.
     pub(crate) fn run_mail(self, budget: &mut Budget) -> Outcome {
-        let count = self.mail.borrow().len();
-        for _ in 0..count {
+        for _ in 0..self.mail.len() {
             if budget.is_spent() {
                 break;
             }
             self.touch_watchdog();
-            let Some(task) = self.mail.borrow_mut().pop_front() else { break };
-            let mut task = ManuallyDrop::new(task);
-            // SAFETY: it is a task, and `ManuallyDrop` lets nobody drop it again.
-            let outcome = unsafe { Task::run(&raw mut *task) };
+            // SAFETY: the place holds a task, which `run` moves out first.
+            let Some(outcome) = self.mail.pop_with(|place| unsafe { Task::run(place) }) else { break };
             self.after_callback(outcome)?;
             budget.spend();
         }
@@ -224,7 +232,7 @@ impl OnLoop<'_> {
 
     /// The run ends: its mail joins the posts, so that the next run finds all in the order it was queued.
     pub(crate) fn mail_to_posts(self) {
-        for task in self.mail.take() {
+        while let Some(task) = self.mail.pop() {
             if self.core.post_bound.is_some() {
                 self.core.bounded_posts.fetch_add(1, Ordering::Relaxed);
             }
@@ -235,7 +243,7 @@ impl OnLoop<'_> {
     /// Takes all posts and mail out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
         let end = self.core.posts.end();
-        let mut taken: Vec<_> = self.mail.take().into();
+        let mut taken: Vec<_> = std::iter::from_fn(|| self.mail.pop()).collect();
         while self.core.posts.begin() < end {
             // SAFETY: the place holds a task, and is read once.
             match self.next_post(|place| unsafe { place.read() }) {

@@ -7,6 +7,9 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+use super::actor_message::mcp_event_message;
+use super::actor_options::limit;
+use super::actor_reply::{Waiter, mcp_event_reply};
 use super::clock::mcp_event_clock;
 use super::closure::{install_exception_ops, outcome};
 use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
@@ -272,4 +275,41 @@ unsafe extern "C" fn mcpev_signal_event_create(
             handle::put(out, mcp_event_signal_event::give(owner))
         }
     })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_reply_create_awaited(
+    out: *mut *mut mcp_event_reply,
+    waiter: *mut *mut Waiter,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        let (reply, waits) = mcp_event_reply::awaited()?;
+        // SAFETY: the wrapper's promise: valid out-parameters.
+        unsafe {
+            waiter.write(Box::into_raw(Box::new(waits)));
+            handle::put(out, reply.give())
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_waiter_wait(
+    waiter: *mut Waiter,
+    timeout_us: i64,
+    out: *mut mcp_event_message,
+) -> mcp_event_status {
+    guard(|| {
+        let limit = limit(timeout_us, "the timeout")?;
+        // SAFETY: the wrapper's promise: made above, and alive.
+        let message = unsafe { &mut *waiter }.wait(limit)?;
+        // SAFETY: the wrapper's promise: valid.
+        unsafe { handle::put(out, message.into_raw()) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_waiter_destroy(waiter: *mut Waiter) {
+    // SAFETY: the wrapper's promise: made above, and destroyed once.
+    drop(unsafe { Box::from_raw(waiter) });
 }

@@ -1,7 +1,8 @@
 //! C's closures: a function, its data, and how to drop the data.
 
 use std::ffi::c_void;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::status::{Failed, Result};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, ForeignException, Outcome};
@@ -62,6 +63,20 @@ pub(crate) unsafe fn call(function: unsafe extern "C-unwind" fn(*mut c_void), da
     }
 }
 
+/// Calls code that does nothing but call C functions of any kind, as [`call`] does. It may be left by an
+/// exception, so it must own nothing.
+pub(crate) fn call_code<F: FnOnce()>(code: F) -> Outcome {
+    unsafe extern "C-unwind" fn run<F: FnOnce()>(code: *mut c_void) {
+        // SAFETY: what is passed below.
+        if let Some(code) = unsafe { (*code.cast::<Option<F>>()).take() } {
+            code();
+        }
+    }
+    let mut code = Some(code);
+    // SAFETY: the code lives until the call ends.
+    unsafe { call(run::<F>, (&raw mut code).cast()) }
+}
+
 /// # Safety
 /// The function may be called with `data`.
 unsafe fn call_file(
@@ -97,6 +112,11 @@ impl Data {
     pub(crate) fn give_back(&mut self) {
         self.drop = None;
     }
+
+    /// The data and its drop function, for somebody else to own.
+    pub(crate) fn into_parts(mut self) -> (*mut c_void, Option<unsafe extern "C-unwind" fn(*mut c_void)>) {
+        (self.data, self.drop.take())
+    }
 }
 
 impl Drop for Data {
@@ -106,6 +126,39 @@ impl Drop for Data {
             && let Err(failure) = unsafe { call(drop, self.data) }
         {
             tracing::error!("a closure's drop function: {}", failure.describe());
+        }
+    }
+}
+
+/// Data that is ours once the call that it was passed to has succeeded, and the caller's again if it failed.
+/// Until that is known the call keeps a share of its own, so that nobody drops it too early.
+#[derive(Clone)]
+pub(crate) struct Pledge(Arc<Pledged>);
+
+struct Pledged {
+    data: Data,
+    is_ours: AtomicBool,
+}
+
+impl Pledge {
+    pub(crate) fn new(data: *mut c_void, drop: Option<unsafe extern "C-unwind" fn(*mut c_void)>) -> Pledge {
+        Pledge(Arc::new(Pledged { data: Data::new(data, drop), is_ours: AtomicBool::new(true) }))
+    }
+
+    pub(crate) fn data(&self) -> *mut c_void {
+        self.0.data.data
+    }
+
+    /// The data stays the caller's, whoever else has a share.
+    pub(crate) fn give_back(&self) {
+        self.0.is_ours.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Pledged {
+    fn drop(&mut self) {
+        if !*self.is_ours.get_mut() {
+            self.data.give_back();
         }
     }
 }

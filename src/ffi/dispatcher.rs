@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::clock::mcp_event_clock;
 use super::closure::{self, CClosure, mcp_event_closure};
 use super::handle;
-use super::status::{Failed, Result, guard, mcp_event_status};
+use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::Core;
 use crate::dispatcher::deferred::Deferred;
@@ -104,7 +104,7 @@ pub struct mcp_event_dispatcher_options {
 
 /// # Safety
 /// `text` is null or a zero-terminated string.
-unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
+pub(crate) unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
     if text.is_null() {
         return Err(Failed::null(what));
     }
@@ -126,12 +126,7 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
         let mut builder = Dispatcher::builder(unsafe { text(name, "the name") }?);
         // SAFETY: C's promise: null or valid.
         if let Some(options) = unsafe { options.as_ref() } {
-            if options.size < size_of::<mcp_event_dispatcher_options>() {
-                return Err(Failed::invalid(format!(
-                    "options.size is {}; set it to sizeof(mcp_event_dispatcher_options)",
-                    options.size
-                )));
-            }
+            check_size::<mcp_event_dispatcher_options>(options.size, "options")?;
             if !options.backend.is_null() {
                 // SAFETY: C's promise.
                 builder = builder.backend(unsafe { text(options.backend, "options.backend") }?);

@@ -3,7 +3,7 @@
 #[cfg(debug_assertions)]
 use std::{collections::HashSet, sync::Mutex};
 
-use super::status::{Failed, Result};
+use super::status::{Failed, Result, mcp_event_status};
 
 #[cfg(debug_assertions)]
 static LIVING: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
@@ -66,6 +66,14 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result {
 /// Refuses a null out-parameter before anything is made for it.
 pub(crate) fn check_out<T>(out: *mut T) -> Result {
     if out.is_null() { Err(Failed::null("the out-parameter")) } else { Ok(()) }
+}
+
+/// One of several, of which C gave the number.
+pub(crate) fn nth<'a, T>(all: &'a [T], index: usize, what: &str) -> Result<&'a T> {
+    all.get(index).ok_or_else(|| {
+        let text = format!("there is no {what} {index}: there are {}", all.len());
+        Failed::new(mcp_event_status::MCP_EVENT_OUT_OF_RANGE, text)
+    })
 }
 
 /// What all kinds of handles of a dispatcher share: conversion and destruction. The C type and the exported

@@ -6,6 +6,15 @@
 // The names are C's, and so are the safety rules: each function's text says what its arguments must be.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
+mod actor;
+mod actor_behaviour;
+mod actor_context;
+mod actor_message;
+mod actor_options;
+mod actor_reason;
+mod actor_reply;
+mod actor_system;
+mod actor_tree;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
@@ -16,6 +25,8 @@ mod handle;
 mod log;
 mod pool;
 mod schedulable;
+#[cfg(feature = "servers")]
+mod server;
 mod signal;
 mod stats;
 mod status;

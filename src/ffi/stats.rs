@@ -2,7 +2,7 @@
 
 use super::dispatcher::mcp_event_dispatcher;
 use super::handle;
-use super::status::{Failed, guard, mcp_event_status};
+use super::status::{check_size, guard, mcp_event_status};
 use crate::dispatcher::LatencySummary;
 
 /// A histogram in short, in microseconds.
@@ -91,9 +91,7 @@ pub unsafe extern "C" fn mcp_event_dispatcher_stats(
         handle::check_out(out)?;
         // SAFETY: C's promise: valid, and its size set.
         let size = unsafe { (*out).size };
-        if size < size_of::<mcp_event_stats>() {
-            return Err(Failed::invalid(format!("stats.size is {size}; set it to sizeof(mcp_event_stats)")));
-        }
+        check_size::<mcp_event_stats>(size, "stats")?;
         // SAFETY: C's promise: a living handle.
         let stats = unsafe { mcp_event_dispatcher::handle(dispatcher) }?.stats();
         // SAFETY: as large as checked.

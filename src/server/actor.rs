@@ -41,6 +41,8 @@ pub(crate) enum ServerMessage {
     Start,
     /// Do not run. The reply comes when nothing of it is left.
     Stop(Option<ReplyTo<()>>),
+    /// Do not run, and leave nothing, at once.
+    Kill,
     /// End, and run again.
     Restart,
     /// Its configuration changed; `anew`: so much that what runs is not what is meant any more.
@@ -350,6 +352,7 @@ impl Actor for Server {
         match message {
             ServerMessage::Start => self.asked_to_start(context),
             ServerMessage::Stop(reply) => self.asked_to_stop(context, reply),
+            ServerMessage::Kill => self.asked_to_die(context),
             ServerMessage::Restart => self.asked_to_restart(context),
             ServerMessage::Configure { config, anew } => self.configure(context, *config, anew),
             ServerMessage::Call(request) => self.call(context, request),

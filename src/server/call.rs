@@ -105,6 +105,9 @@ pub enum CallError {
     Cancelled,
     /// The server ended, or was stopped, before it answered.
     ConnectionLost(String),
+    /// The request or its answer was lost or refused on the way, for this reason. The server itself goes on, and
+    /// may have done what it was asked.
+    Transport(String),
     /// The answer was no valid message, for this reason.
     Malformed(String),
     /// The request is not one: its parameters are neither an object nor an array, or its method is empty.
@@ -129,6 +132,7 @@ impl fmt::Display for CallError {
             CallError::TimedOut(limit) => write!(f, "the server did not answer within {limit:?}"),
             CallError::Cancelled => f.write_str("the request was cancelled"),
             CallError::ConnectionLost(why) => write!(f, "the server was lost before it answered: {why}"),
+            CallError::Transport(why) => write!(f, "the request got no answer: {why}"),
             CallError::Malformed(why) => write!(f, "the server's answer was {why}"),
             CallError::InvalidRequest(why) => f.write_str(why),
             CallError::NotReading { waiting } => {
@@ -151,13 +155,13 @@ impl Error for CallError {
 
 pub(crate) type CallResult = Result<Value, CallError>;
 
-/// Tells requests of a process apart, for their cancellation.
+/// Tells the requests of a process apart, for their cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct CallKey(u64);
+pub struct CallKey(pub(crate) u64);
 
 impl CallKey {
     pub(crate) fn new() -> CallKey {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         CallKey(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -204,6 +208,21 @@ impl Call {
         let key = CallKey::new();
         let reply = server.ask(|reply| ServerMessage::Call(Request { key, method, params, options, reply }));
         Call { state: State::Asked { key, reply, server } }
+    }
+
+    /// As `start`, but `done` is called with what comes of it.
+    pub(crate) fn start_then(
+        server: ActorRef<ServerMessage>,
+        method: String,
+        params: Option<Value>,
+        options: CallOptions,
+        done: impl FnOnce(CallResult) + Send + 'static,
+    ) -> CallKey {
+        let key = CallKey::new();
+        let reply = ReplyTo::callback(move |answer| done(outcome(answer)));
+        // An actor that is gone drops the reply, which calls back too.
+        let _ = server.tell(ServerMessage::Call(Request { key, method, params, options, reply }));
+        key
     }
 
     /// Waits for the answer, on a thread that runs no loop.

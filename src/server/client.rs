@@ -93,12 +93,7 @@ impl Client {
 
     /// Takes out the request that an answer with `id` is for.
     pub(crate) fn take(&mut self, id: &Id) -> Option<Flight> {
-        let id = match id {
-            Id::Number(number) => *number,
-            // Some servers write every id as a string.
-            Id::String(text) => text.parse().ok()?,
-        };
-        self.take_number(id)
+        self.take_number(id.number()?)
     }
 
     pub(crate) fn take_number(&mut self, id: i64) -> Option<Flight> {

@@ -14,6 +14,14 @@ pub enum Id {
 }
 
 impl Id {
+    /// The number that it is meant to be: some servers write every id as a string.
+    pub(crate) fn number(&self) -> Option<i64> {
+        match self {
+            Id::Number(number) => Some(*number),
+            Id::String(text) => text.parse().ok(),
+        }
+    }
+
     /// `None` for what is no id: a fraction, `null`, or a value of another type. A whole number may be written
     /// with a decimal point, as some languages do.
     fn from_value(value: &Value) -> Option<Id> {

@@ -12,6 +12,9 @@ mod config;
 mod document;
 mod handshake;
 mod health;
+mod heard;
+#[cfg(feature = "http")]
+mod http;
 mod json_rpc;
 mod launch;
 mod line_reader;
@@ -23,6 +26,7 @@ mod metrics;
 mod open_link;
 mod restarts;
 mod servers;
+mod sigpipe;
 mod state;
 mod state_keeper;
 mod status;
@@ -30,7 +34,7 @@ mod stdio;
 mod tool_list;
 mod working_set;
 
-pub use call::{Call, CallError, CallOptions, Progress, WhenDown};
+pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};
 pub use config::{
     Backoff, Change, Config, ConfigError, RestartPolicy, RestartSettings, ServerConfig, Settings,
     StateSettings, Transport, Warning,

@@ -11,7 +11,7 @@ pub(crate) fn open_link(
     config: &ServerConfig,
     launcher: &dyn Launcher,
     dispatcher: &Handle,
-    notify: impl Fn(Ready) + Clone + Send + 'static,
+    notify: impl Fn(Ready) + Clone + Send + Sync + 'static,
 ) -> Result<Box<dyn Link>, String> {
     let settings = &config.settings;
     match &config.transport {
@@ -28,7 +28,7 @@ pub(crate) fn open_link(
         #[cfg(feature = "http")]
         Transport::Http { url, headers } => {
             let link = super::http::HttpLink::new(&config.name, url, headers, settings, notify);
-            Ok(Box::new(link.map_err(|error| error.to_string())?))
+            Ok(Box::new(link?))
         }
         #[cfg(not(feature = "http"))]
         Transport::Http { .. } => {

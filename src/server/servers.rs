@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::actor::ServerMessage;
 use super::board::{Board, Place};
-use super::call::{Call, CallError, CallOptions};
+use super::call::{Call, CallError, CallKey, CallOptions};
 use super::collector::{CollectorMessage, MetricsCollector, Request};
 use super::config::{Change, Config};
 use super::health::HealthMonitor;
@@ -318,6 +318,36 @@ impl Servers {
         }
     }
 
+    /// Sends a request to a server, for who cannot await the answer: `done` is called with it, or with why there is
+    /// none, exactly once, on the thread where that becomes known; should it be known at once, that is this one. It
+    /// must not wait. The key is for [`cancel`](Servers::cancel).
+    pub fn call_then(
+        &self,
+        server: &str,
+        method: &str,
+        params: Value,
+        options: CallOptions,
+        done: impl FnOnce(Result<Value, CallError>) + Send + 'static,
+    ) -> CallKey {
+        let params = Some(params).filter(|params| !params.is_null());
+        match self.memory.board.find(server) {
+            Some(place) => Call::start_then(place.actor, method.to_owned(), params, options, done),
+            None => {
+                done(Err(CallError::UnknownServer(server.to_owned())));
+                CallKey::new()
+            }
+        }
+    }
+
+    /// Cancels a request of [`call_then`](Servers::call_then) to this server; the server is told. Nothing, if its
+    /// outcome is known already.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn cancel(&self, server: &str, call: CallKey) -> Result<(), ServerError> {
+        self.find(server)?.actor.tell(ServerMessage::Cancel(call)).map_err(|_| ServerError::ManagerStopped)
+    }
+
     /// Sends a notification to a server; `params` as for [`call`](Servers::call). One that is not ready does not
     /// get it.
     ///
@@ -420,9 +450,18 @@ impl Servers {
     /// [`ServerError`].
     pub fn reload(&self, config: Config) -> Result<Change, ServerError> {
         may_wait()?;
+        self.begin_reload(config)?.wait().map_err(no_reply)
+    }
+
+    /// Begins to take a new configuration over, as [`reload`](Servers::reload) does; the reply comes when that is
+    /// done.
+    ///
+    /// # Errors
+    /// [`ServerError::ManagerStopped`].
+    pub fn begin_reload(&self, config: Config) -> Result<Reply<Change>, ServerError> {
         let config = Box::new(config);
         let manager = self.memory.manager().map_err(|_| ServerError::ManagerStopped)?;
-        manager.ask(|reply| ManagerMessage::Reload { config, reply }).wait().map_err(no_reply)
+        Ok(manager.ask(|reply| ManagerMessage::Reload { config, reply }))
     }
 
     /// The figures, with all that happened before.
@@ -456,6 +495,15 @@ impl Servers {
             keeper.wait();
         }
         Ok(())
+    }
+
+    /// Kills all servers and what they started, without asking them first, as [`stop`](Servers::stop) does in the
+    /// end; for whoever stops them, and cannot wait. They are not started again by themselves.
+    pub fn kill(&self) {
+        for place in self.memory.board.all() {
+            // An actor that is gone has no process.
+            let _ = place.actor.tell(ServerMessage::Kill);
+        }
     }
 
     /// Begins to stop them all; the reply comes with the end. The state is written by then, or soon after.

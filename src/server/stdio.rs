@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::os::fd::AsRawFd;
 
+use super::heard::Heard;
 use super::launch::{Launched, Process, ProcessEvent};
-use super::line_reader::{Line, LineReader};
-use super::link::{Link, Read, Ready};
+use super::line_reader::LineReader;
+use super::link::{Kind, Link, Read, Ready};
+use super::sigpipe::SigpipeBlocked;
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
 use crate::poller::{FileReady, Trigger};
@@ -80,7 +82,7 @@ impl StdioLink {
 }
 
 impl Link for StdioLink {
-    fn send(&mut self, line: String) -> Result<(), usize> {
+    fn send(&mut self, line: String, _kind: Kind) -> Result<(), usize> {
         if self.stdin.is_none() {
             return Ok(());
         }
@@ -102,6 +104,7 @@ impl Link for StdioLink {
             return Err(error);
         }
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        let sigpipe = SigpipeBlocked::new();
         while let Some(line) = self.output.front() {
             match stdin.write(&line.as_bytes()[self.written..]) {
                 Ok(count) => {
@@ -115,6 +118,7 @@ impl Link for StdioLink {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => {
+                    sigpipe.take_back();
                     self.close_input();
                     return Err(error);
                 }
@@ -123,13 +127,13 @@ impl Link for StdioLink {
         Ok(())
     }
 
-    fn read(&mut self, on_line: &mut dyn FnMut(Line<'_>)) -> io::Result<Read> {
+    fn read(&mut self, on_heard: &mut dyn FnMut(Heard)) -> Result<Read, String> {
         let mut left = TURN;
         while left > 0 {
             match self.stdout.read(&mut self.buffer) {
                 Ok(0) => {
                     if let Some(line) = self.lines.end() {
-                        on_line(line);
+                        on_heard(line.into());
                     }
                     return Ok(Read::Ended);
                 }
@@ -137,12 +141,12 @@ impl Link for StdioLink {
                     left = left.saturating_sub(count);
                     let mut chunk = &self.buffer[..count];
                     while let Some(line) = self.lines.next(&mut chunk) {
-                        on_line(line);
+                        on_heard(line.into());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Read::Empty),
-                Err(error) => return Err(error),
+                Err(error) => return Err(format!("its output is lost: {error}")),
             }
         }
         Ok(Read::More)
@@ -163,10 +167,6 @@ impl Link for StdioLink {
             }
         }
         Read::More
-    }
-
-    fn has_process(&self) -> bool {
-        true
     }
 
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>> {

@@ -17,6 +17,10 @@ typedef struct suite {
 } suite;
 
 static const suite suites[] = {
+    {"actor", actor_suite},
+    {"actor_context", actor_context_suite},
+    {"actor_reply", actor_reply_suite},
+    {"actor_system", actor_system_suite},
     {"clock", clock_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},
@@ -31,6 +35,9 @@ static const suite suites[] = {
     {"post", post_suite},
     {"run_and_exit", run_and_exit_suite},
     {"schedulable", schedulable_suite},
+    {"server_call", server_call_suite},
+    {"server_manager", server_manager_suite},
+    {"server_misuse", server_misuse_suite},
     {"signal_event", signal_event_suite},
     {"stats", stats_suite},
     {"status", status_suite},

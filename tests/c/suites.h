@@ -2,6 +2,10 @@
 #ifndef MCP_EVENT_TESTS_C_SUITES_H
 #define MCP_EVENT_TESTS_C_SUITES_H
 
+void actor_suite(void);
+void actor_context_suite(void);
+void actor_reply_suite(void);
+void actor_system_suite(void);
 void clock_suite(void);
 void deferred_delete_suite(void);
 void dispatcher_suite(void);
@@ -16,6 +20,9 @@ void pool_suite(void);
 void post_suite(void);
 void run_and_exit_suite(void);
 void schedulable_suite(void);
+void server_call_suite(void);
+void server_manager_suite(void);
+void server_misuse_suite(void);
 void signal_event_suite(void);
 void stats_suite(void);
 void status_suite(void);

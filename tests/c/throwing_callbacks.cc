@@ -122,6 +122,68 @@ void dropsThrow() {
   CHECK(mcp_event_dispatcher_destroy(dispatcher) == MCP_EVENT_OK);
 }
 
+mcp_event_status throwInActor(void*, mcp_event_message*, mcp_event_actor_context*) {
+  throw std::runtime_error(kText);
+}
+
+mcp_event_status throwInStart(void* calls, mcp_event_actor_context*) {
+  count(calls);
+  throw std::runtime_error(kText);
+}
+
+mcp_event_status throwInFactory(void* calls, void**) {
+  count(calls);
+  throw 42;
+}
+
+void expectText(void* ends, const mcp_event_actor_reason* reason) {
+  CHECK(reason->kind == MCP_EVENT_REASON_ERROR);
+  CHECK(std::strstr(reason->text, kText) != nullptr || std::strstr(reason->text, "int") != nullptr);
+  count(ends);
+}
+
+// An actor that throws ends; the loop, and the other actors on it, do not notice.
+void actorsThrow() {
+  mcp_event_dispatcher* dispatcher = newDispatcher();
+  mcp_event_actor_system_options options = {};
+  options.size = sizeof options;
+  options.dispatchers = &dispatcher;
+  options.dispatcher_count = 1;
+  mcp_event_actor_system* system = nullptr;
+  CHECK(mcp_event_actor_system_create(&options, &system) == MCP_EVENT_OK);
+  int calls = 0;
+  int ends = 0;
+  mcp_event_actor_behaviour behaviour = {};
+  behaviour.size = sizeof behaviour;
+  behaviour.data = &calls;
+  behaviour.handle = throwInActor;
+  mcp_event_actor* handling = nullptr;
+  CHECK(mcp_event_actor_create(system, &behaviour, nullptr, &handling) == MCP_EVENT_OK);
+  CHECK(mcp_event_actor_when_ended(handling, {expectText, &ends, nullptr}) == MCP_EVENT_OK);
+  CHECK(mcp_event_actor_tell(handling, {&calls, sizeof calls, count}) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  CHECK(calls == 1 && ends == 1);
+  behaviour.started = throwInStart;
+  mcp_event_actor* starting = nullptr;
+  CHECK(mcp_event_actor_create(system, &behaviour, nullptr, &starting) == MCP_EVENT_OK);
+  CHECK(mcp_event_actor_when_ended(starting, {expectText, &ends, nullptr}) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  CHECK(calls == 2 && ends == 2);
+  behaviour.create = throwInFactory;
+  behaviour.factory = &calls;
+  mcp_event_actor* unmade = nullptr;
+  CHECK(mcp_event_actor_create(system, &behaviour, nullptr, &unmade) == MCP_EVENT_OK);
+  CHECK(mcp_event_actor_when_ended(unmade, {expectText, &ends, nullptr}) == MCP_EVENT_OK);
+  CHECK(run(dispatcher) == MCP_EVENT_OK);
+  // It may be restarted three times.
+  CHECK(calls == 6 && ends == 3);
+  for (mcp_event_actor* actor : {handling, starting, unmade}) {
+    CHECK(mcp_event_actor_destroy(actor) == MCP_EVENT_OK);
+  }
+  CHECK(mcp_event_actor_system_destroy(system) == MCP_EVENT_OK);
+  CHECK(mcp_event_dispatcher_destroy(dispatcher) == MCP_EVENT_OK);
+}
+
 }  // namespace
 
 int main() {
@@ -129,5 +191,6 @@ int main() {
   handlesThrow();
   watchdogsThrow();
   dropsThrow();
+  actorsThrow();
   return EXIT_SUCCESS;
 }

@@ -6,8 +6,8 @@ use super::{Phase, Server, ServerMessage};
 use crate::actor::Context;
 use crate::server::call::CallError;
 use crate::server::client::answer_line;
-use crate::server::json_rpc::{Id, Incoming, Malformed, answered_by_head};
-use crate::server::line_reader::Line;
+use crate::server::heard::Heard;
+use crate::server::json_rpc::{Id, Incoming};
 use crate::server::link::{Read, Ready};
 use crate::server::metrics::Measured;
 
@@ -21,7 +21,7 @@ impl Server {
     /// Hears what there is; why there will be no more, if so.
     pub(super) fn hear_all(&mut self, context: &mut Context<'_, Self>) -> Option<String> {
         let mut heard = Vec::new();
-        let read = self.link.as_mut()?.read(&mut |line| heard.push(Heard::from(line)));
+        let read = self.link.as_mut()?.read(&mut |news| heard.push(news));
         for heard in heard {
             self.hear(context, heard);
         }
@@ -33,7 +33,7 @@ impl Server {
                 None
             }
             Ok(Read::Ended) => Some("it closed its output".into()),
-            Err(error) => Some(format!("its output is lost: {error}")),
+            Err(why) => Some(why),
         }
     }
 
@@ -64,6 +64,11 @@ impl Server {
                 let limit = self.config.settings.max_message_bytes;
                 tracing::warn!(server = %self.name, length, limit, "a message that is too long");
                 self.spoil(context, answers.as_ref(), format!("longer than the {limit} bytes allowed"));
+            }
+            Heard::Unanswered { id, why } => {
+                if let Some(flight) = self.client.take_number(id) {
+                    self.land(context, flight, Err(CallError::Transport(why)));
+                }
             }
             Heard::Truncated(bytes) => {
                 self.measure(Measured::Malformed);
@@ -116,31 +121,6 @@ impl Server {
                 context.loopback().tell(ServerMessage::Ready { life: self.life, ready: Ready::Log });
             }
             Read::Ended => self.entry.end_log(),
-        }
-    }
-}
-
-/// A line, understood.
-enum Heard {
-    Message(Incoming),
-    Malformed(Malformed),
-    /// Too long, and an answer to this request as far as its beginning tells.
-    Oversized {
-        length: usize,
-        answers: Option<Id>,
-    },
-    Truncated(usize),
-}
-
-impl From<Line<'_>> for Heard {
-    fn from(line: Line<'_>) -> Heard {
-        match line {
-            Line::Complete(line) => match Incoming::decode(line) {
-                Ok(incoming) => Heard::Message(incoming),
-                Err(malformed) => Heard::Malformed(malformed),
-            },
-            Line::Oversized { length, head } => Heard::Oversized { length, answers: answered_by_head(head) },
-            Line::Truncated(line) => Heard::Truncated(line.len()),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{After, Phase, Server, ServerMessage, Step, Timer};
 use crate::actor::{Context, ReplyTo};
 use crate::server::call::CallResult;
 use crate::server::client::{Client, Purpose};
+use crate::server::config::Transport;
 use crate::server::handshake;
 use crate::server::json_rpc::Outgoing;
 use crate::server::launch::ProcessEvent;
@@ -70,6 +71,15 @@ impl Server {
         }
     }
 
+    /// A stop that takes the last step first.
+    pub(super) fn asked_to_die(&mut self, context: &mut Context<'_, Self>) {
+        self.asked_to_stop(context, None);
+        if let (Phase::Ending(_, after), Some(link)) = (self.phase, &mut self.link) {
+            link.kill();
+            self.phase = Phase::Ending(Step::Killed, after);
+        }
+    }
+
     // A life begins.
 
     pub(super) fn start(&mut self, context: &mut Context<'_, Self>) {
@@ -78,10 +88,14 @@ impl Server {
         self.phase = Phase::Starting;
         self.client = Client::new();
         self.tools = ToolList::default();
-        self.early_answer = None;
         self.started_at = context.now();
         self.serving_since = None;
-        self.become_(ServerStatus::Starting, "its process is started");
+        self.early_answer = None;
+        let begins = match &self.config.transport {
+            Transport::Stdio { .. } => "its process is started",
+            Transport::Http { .. } => "the handshake is under way",
+        };
+        self.become_(ServerStatus::Starting, begins);
         let (life, loopback) = (self.life, context.loopback());
         let notify = move |ready| loopback.tell(ServerMessage::Ready { life, ready });
         match open_link(&self.config, &*self.around.memory.launcher, &context.dispatcher(), notify) {
@@ -110,8 +124,9 @@ impl Server {
         if self.phase != Phase::Starting {
             return;
         }
-        if self.identity.is_none() && self.link.as_ref().is_some_and(|link| link.has_process()) {
-            // The two come on different ways.
+        let has_process = matches!(self.config.transport, Transport::Stdio { .. });
+        if has_process && self.identity.is_none() {
+            // The server is quicker than its guardian, which tells in a moment that it runs.
             self.early_answer = Some(answer);
             return;
         }
@@ -127,7 +142,9 @@ impl Server {
         self.phase = Phase::Serving;
         self.serving_since = Some(context.now());
         let initialized = Outgoing::Notification { method: "notifications/initialized", params: None };
-        self.send_unanswered(initialized.to_line());
+        if let Some(link) = &mut self.link {
+            link.introduce(&peer.protocol_version, initialized.to_line());
+        }
         let lists_tools = peer.capabilities.get("tools").is_some();
         let reason = format!("{} {} is ready", peer.name, peer.version);
         self.entry.update(|info| info.peer = Some(peer));

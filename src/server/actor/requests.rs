@@ -10,6 +10,7 @@ use crate::dispatcher::Nanos;
 use crate::server::call::{CallError, CallKey, CallResult, Request, WhenDown};
 use crate::server::client::{Asker, Flight, Purpose, cancelled_line};
 use crate::server::json_rpc::Outgoing;
+use crate::server::link::Kind;
 use crate::server::metrics::{Measured, RequestOutcome};
 use crate::server::status::ServerStatus;
 use crate::server::tool_list::Next;
@@ -96,7 +97,7 @@ impl Server {
             context.cancel(timer);
             request.reply.send(Err(CallError::Cancelled));
         } else if let Some((id, flight)) = self.client.take_call(key) {
-            self.send_unanswered(cancelled_line(id, "the caller does not wait any more"));
+            self.give_up(id, "the caller does not wait any more");
             self.land(context, flight, Err(CallError::Cancelled));
         }
     }
@@ -187,8 +188,12 @@ impl Server {
         let id = self.client.next_id();
         let deadline = ServerMessage::Deadline { life: self.life, id };
         let deadline = context.after(limit.saturating_sub(waited), deadline);
+        let kind = match &asker {
+            Asker::Own(Purpose::Ping(_)) => Kind::Check(id),
+            _ => Kind::Request(id),
+        };
         self.client.sent(Flight { asker, method, sent_at: context.now(), limit, deadline });
-        if let Err(waiting) = self.send_line(line)
+        if let Err(waiting) = self.send_line(line, kind)
             && let Some(flight) = self.client.take_number(id)
         {
             self.land(context, flight, Err(CallError::NotReading { waiting }));
@@ -196,13 +201,13 @@ impl Server {
         self.count_in_flight();
     }
 
-    fn send_line(&mut self, line: String) -> Result<(), usize> {
-        self.link.as_mut().map_or(Ok(()), |link| link.send(line))
+    fn send_line(&mut self, line: String, kind: Kind) -> Result<(), usize> {
+        self.link.as_mut().map_or(Ok(()), |link| link.send(line, kind))
     }
 
     /// What the server need not answer, it need not read either.
     pub(super) fn send_unanswered(&mut self, line: String) {
-        if let Err(waiting) = self.send_line(line) {
+        if let Err(waiting) = self.send_line(line, Kind::Notice) {
             tracing::debug!(server = %self.name, waiting, "it does not read its input");
         }
     }
@@ -244,10 +249,18 @@ impl Server {
         }
     }
 
+    /// Nobody waits for an answer any more; the server is told.
+    fn give_up(&mut self, id: i64, why: &str) {
+        if let Some(link) = &mut self.link {
+            link.forget(id);
+        }
+        self.send_unanswered(cancelled_line(id, why));
+    }
+
     pub(super) fn deadline(&mut self, context: &mut Context<'_, Self>, id: i64) {
         let Some(flight) = self.client.take_number(id) else { return };
         if !matches!(flight.asker, Asker::Own(Purpose::Initialize)) {
-            self.send_unanswered(cancelled_line(id, "it took too long"));
+            self.give_up(id, "it took too long");
         }
         let limit = flight.limit;
         self.land(context, flight, Err(CallError::TimedOut(limit)));

@@ -15,6 +15,8 @@ pub use change::Change;
 pub use error::{ConfigError, Warning};
 pub use settings::{Backoff, RestartPolicy, RestartSettings, Settings};
 pub use transport::Transport;
+#[cfg(feature = "http")]
+pub(crate) use transport::origin;
 
 use super::document::{self, Fault, Item};
 use reader::Reader;

@@ -51,7 +51,7 @@ impl fmt::Debug for Transport {
 }
 
 /// Scheme, host and port of a URL, without a user's name and password.
-fn origin(url: &str) -> String {
+pub(crate) fn origin(url: &str) -> String {
     split(url).map_or_else(String::new, |(scheme, host)| format!("{scheme}://{host}/..."))
 }
 

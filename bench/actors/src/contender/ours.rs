@@ -1,0 +1,196 @@
+//! The actors of this library.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mcp_event::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, System};
+use mcp_event::{Dispatcher, RunType};
+
+use super::{BATCH, BURST, Contender, Countdown, Tally, from_threads, until};
+use crate::harness;
+
+pub struct Ours;
+
+enum Message {
+    Count,
+    Get(ReplyTo<usize>),
+}
+
+/// Counts its messages; after each burst it asks the sender, if it has one, for another.
+struct Counter {
+    tally: Tally,
+    sender: Option<ActorRef<ActorRef<Message>>>,
+    exit: Option<mcp_event::Handle>,
+}
+
+impl Actor for Counter {
+    type Message = Message;
+
+    fn handle(&mut self, message: Message, context: &mut Context<'_, Self>) -> ActorResult {
+        match message {
+            Message::Get(reply) => reply.send(self.tally.left),
+            Message::Count => {
+                if self.tally.count()
+                    && let Some(sender) = &self.sender
+                {
+                    sender.tell(context.myself())?;
+                }
+                if self.tally.is_done()
+                    && let Some(dispatcher) = &self.exit
+                {
+                    dispatcher.exit();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends a burst to whom it is told to.
+struct Sender;
+
+impl Actor for Sender {
+    type Message = ActorRef<Message>;
+
+    fn handle(&mut self, counter: ActorRef<Message>, _: &mut Context<'_, Self>) -> ActorResult {
+        for _ in 0..BURST {
+            counter.tell(Message::Count).expect("it takes messages");
+        }
+        Ok(())
+    }
+}
+
+struct Idle(Arc<Countdown>);
+
+impl Actor for Idle {
+    type Message = ();
+
+    fn started(&mut self, _: &mut Context<'_, Self>) -> ActorResult {
+        self.0.count();
+        Ok(())
+    }
+
+    fn handle(&mut self, (): (), _: &mut Context<'_, Self>) -> ActorResult {
+        self.0.count();
+        Ok(())
+    }
+}
+
+/// Makes so many children.
+struct Parent {
+    children: Vec<ActorRef<()>>,
+    countdown: Arc<Countdown>,
+}
+
+impl Actor for Parent {
+    type Message = usize;
+
+    fn handle(&mut self, actors: usize, context: &mut Context<'_, Self>) -> ActorResult {
+        for _ in 0..actors {
+            self.children.push(context.spawn(Idle(self.countdown.clone()))?);
+        }
+        Ok(())
+    }
+}
+
+fn on_worker() -> System {
+    System::new(1).expect("a system starts")
+}
+
+/// An actor on a worker that replies to [`Message::Get`].
+fn replying(system: &System) -> ActorRef<Message> {
+    let (tally, _) = Tally::new(0);
+    system.spawn(Counter { tally, sender: None, exit: None }).expect("an actor starts")
+}
+
+impl Contender for Ours {
+    fn name(&self) -> &'static str {
+        harness::OURS
+    }
+
+    fn tell_here(&self, messages: usize) -> Option<Duration> {
+        let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
+        let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+        let (tally, end) = Tally::new(messages);
+        let sender = system.spawn(Sender).expect("an actor starts");
+        let exit = Some(dispatcher.handle());
+        let counter = system.spawn(Counter { tally, sender: Some(sender.clone()), exit });
+        sender.tell(counter.expect("an actor starts")).expect("it takes messages");
+        let start = Instant::now();
+        dispatcher.run(RunType::Block).expect("the loop runs");
+        Some(until(&end, start))
+    }
+
+    fn tell_from(&self, threads: usize, messages: usize) -> Duration {
+        let system = on_worker();
+        let (tally, end) = Tally::new(messages);
+        let counter = system.spawn(Counter { tally, sender: None, exit: None }).expect("an actor starts");
+        let start = from_threads(threads, messages, |share| {
+            for _ in 0..share {
+                counter.tell(Message::Count).expect("it takes messages");
+            }
+        });
+        until(&end, start)
+    }
+
+    fn ask(&self, requests: usize) -> Option<Duration> {
+        let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
+        let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+        let (counter, exit) = (replying(&system), dispatcher.handle());
+        let mut task = dispatcher
+            .spawn(async move {
+                let start = Instant::now();
+                for _ in 0..requests {
+                    counter.ask(Message::Get).await.expect("it replies");
+                }
+                exit.exit();
+                start.elapsed()
+            })
+            .expect("a task starts");
+        dispatcher.run(RunType::Block).expect("the loop runs");
+        Some(task.wait().expect("the task ends"))
+    }
+
+    fn ask_blocking(&self, requests: usize) -> Option<Duration> {
+        let system = on_worker();
+        let counter = replying(&system);
+        let start = Instant::now();
+        for _ in 0..requests {
+            counter.ask(Message::Get).wait().expect("it replies");
+        }
+        Some(start.elapsed())
+    }
+
+    fn spawn(&self, actors: usize) -> Duration {
+        let system = on_worker();
+        let (countdown, end) = Countdown::new(actors);
+        let parent = Parent { children: Vec::with_capacity(actors), countdown };
+        let parent = system.spawn(parent).expect("an actor starts");
+        let start = Instant::now();
+        parent.tell(actors).expect("it takes messages");
+        until(&end, start)
+    }
+
+    fn start(&self) -> Duration {
+        let start = Instant::now();
+        let system = on_worker();
+        replying(&system).ask(Message::Get).wait().expect("it replies");
+        start.elapsed()
+    }
+
+    fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
+        let system = on_worker();
+        let mut all = Vec::with_capacity(actors);
+        while all.len() < actors {
+            let batch = BATCH.min(actors - all.len());
+            let (countdown, end) = Countdown::new(2 * batch);
+            for _ in 0..batch {
+                let actor = system.spawn(Idle(countdown.clone())).expect("an actor starts");
+                actor.tell(()).expect("it takes messages");
+                all.push(actor);
+            }
+            end.recv().expect("all handle their message");
+        }
+        meanwhile();
+    }
+}

@@ -1,0 +1,10 @@
+//! MCP servers for C, a noun a file.
+
+mod answer;
+mod call;
+mod change;
+mod config;
+mod list;
+mod log;
+mod manager;
+mod text;
