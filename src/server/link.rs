@@ -72,11 +72,6 @@ pub(crate) trait Link: Send {
     /// Reads what is meant for people.
     fn read_log(&mut self, on_chunk: &mut dyn FnMut(&[u8])) -> Read;
 
-    /// Whether there is a process behind it, which says so when it runs.
-    fn has_process(&self) -> bool {
-        false
-    }
-
     /// What happened to the process. A server that is none of ours has none, and is only
     /// [`Gone`](ProcessEvent::Gone) when nothing of the connection is left.
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>>;

@@ -169,10 +169,6 @@ impl Link for StdioLink {
         Read::More
     }
 
-    fn has_process(&self) -> bool {
-        true
-    }
-
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>> {
         self.process.next_event()
     }

@@ -173,6 +173,13 @@ fn a_loops_thread_does_not_wait() {
         assert!(text.starts_with("a loop's own thread cannot wait"), "{text}");
     }
     stage.ping("it");
+    // What does not wait is for loops, too.
+    let servers = stage.servers.clone();
+    let stopped = background.on_loop(move || servers.begin_stop_server("it").unwrap());
+    assert_eq!(stopped.wait(), Ok(()));
+    let servers = stage.servers.clone();
+    background.on_loop(move || servers.start_server("it").unwrap());
+    assert_eq!(stage.servers.call_with("it", "ping", Value::Null, patient()).wait(), Ok(json!({})));
 }
 
 #[test]

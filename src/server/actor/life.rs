@@ -88,7 +88,6 @@ impl Server {
         self.phase = Phase::Starting;
         self.client = Client::new();
         self.tools = ToolList::default();
-        self.early_answer = None;
         self.started_at = context.now();
         self.serving_since = None;
         let begins = match &self.config.transport {
@@ -124,8 +123,9 @@ impl Server {
         if self.phase != Phase::Starting {
             return;
         }
-        if self.identity.is_none() && self.link.as_ref().is_some_and(|link| link.has_process()) {
-            // The two come on different ways.
+        let has_process = matches!(self.config.transport, Transport::Stdio { .. });
+        if has_process && self.identity.is_none() {
+            // The server is quicker than its guardian, which tells in a moment that it runs.
             self.early_answer = Some(answer);
             return;
         }
