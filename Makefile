@@ -18,6 +18,7 @@ help:
 	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
 	@echo 'make test-loom      the models of the lock-free parts'
+	@echo 'make test-real-servers  MCP servers that others wrote, installed into target/ and managed'
 	@echo 'make header         generate include/mcp_event.h anew'
 	@echo 'make format         format all sources'
 
@@ -64,6 +65,10 @@ test-valgrind:
 .PHONY: test-loom
 test-loom:
 	RUSTFLAGS='--cfg mcp_event_loom' cargo test --release --lib --target-dir $(TARGET)/loom loom_
+
+.PHONY: test-real-servers
+test-real-servers:
+	@scripts/test-real-servers.sh
 
 .PHONY: bench
 bench:

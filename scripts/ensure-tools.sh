@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a job needs and is not there yet. Quiet and instant when nothing is missing.
 #
-#   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format ...
+#   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format|real-servers ...
 set -eu
 
 # One row a need: its jobs; a command, or a C or C++ header, that shows it is there; its package by package manager.
@@ -19,6 +19,8 @@ bench     asio.hpp          libasio-dev        asio-devel         asio          
 bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
 valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
 format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools
+real-servers npm      npm                npm                npm           npm               node          npm-default
+real-servers python3  python3            python3            python        python3           python        python3
 END
 }
 
@@ -46,7 +48,7 @@ choose_manager() {
   fi
 }
 
-[ $# -gt 0 ] || { echo "usage: $0 build|demo|test|bench|valgrind|format ..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 build|demo|test|bench|valgrind|format|real-servers ..." >&2; exit 2; }
 
 wanted=""
 for job in "$@"; do

@@ -1,5 +1,6 @@
 //! The servers, the system of actors they live in, and the news of them.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -80,13 +81,20 @@ impl Stage {
             "{:<12} {:<9} {:>8} {:>10}  what it says",
             "server", "status", "pid", "after"
         ));
-        let mut left = self.names.len();
-        while left > 0 {
+        let mut starting: BTreeSet<_> = self.names.iter().cloned().collect();
+        let mut silent = starting.clone();
+        while !silent.is_empty() {
             let info = self.next_change(PATIENCE)?.ok_or("the servers do not get ready")?;
             match info.status {
                 ServerStatus::Starting => {}
                 ServerStatus::Running => {
-                    left -= 1;
+                    // It says what it offers when it is asked, a moment after it is ready.
+                    if !info.tools.is_empty() {
+                        silent.remove(&info.name);
+                    }
+                    if !starting.remove(&info.name) {
+                        continue;
+                    }
                     let pid = info.pid.ok_or("a server runs without a process")?;
                     processes.note(&info.name, pid)?;
                     let after = format!("{:.0} ms", self.begun.elapsed().as_secs_f64() * 1e3);

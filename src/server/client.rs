@@ -3,10 +3,11 @@
 //! No input or output here: it makes lines to send, and is given messages that came.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{CallError, CallKey, CallResult, Progress, Request};
+use super::call::{CallError, CallKey, Progress, Request};
 use super::json_rpc::{Id, Outgoing, RpcError};
 use crate::actor::{ReplyTo, TimerKey};
 use crate::dispatcher::Nanos;
@@ -24,7 +25,7 @@ pub(crate) enum Asker {
 pub(crate) enum Purpose {
     Initialize,
     /// A health check; who wants to know.
-    Ping(ReplyTo<CallResult>),
+    Ping(ReplyTo<Result<(), CallError>>),
     /// A page of the tools.
     ListTools,
 }
@@ -34,6 +35,8 @@ pub(crate) struct Flight {
     pub(crate) asker: Asker,
     pub(crate) method: String,
     pub(crate) sent_at: Nanos,
+    /// How long it may take.
+    pub(crate) limit: Duration,
     /// The timer of its deadline.
     pub(crate) deadline: TimerKey,
 }

@@ -11,11 +11,18 @@ pub(crate) enum CollectorMessage {
         server: Arc<str>,
         measured: Measured,
     },
+    /// To be done when all is counted that happened before.
+    Ask(Request),
+    /// All that was told on the collector's own loop is counted now, too: what a loop tells itself does not queue
+    /// with what others tell it.
+    Do(Request),
+}
+
+/// What is asked of the collector.
+pub(crate) enum Request {
     /// The server is not configured any more.
-    Forget {
-        server: Arc<str>,
-    },
-    /// The figures, with all that was counted before this message.
+    Forget { server: Arc<str> },
+    /// The figures.
     Snapshot(ReplyTo<MetricsSnapshot>),
 }
 
@@ -32,12 +39,13 @@ impl MetricsCollector {
 impl Actor for MetricsCollector {
     type Message = CollectorMessage;
 
-    fn handle(&mut self, message: CollectorMessage, _: &mut Context<'_, Self>) -> ActorResult {
+    fn handle(&mut self, message: CollectorMessage, context: &mut Context<'_, Self>) -> ActorResult {
         let metrics = &self.memory.metrics;
         match message {
             CollectorMessage::Count { server, measured } => metrics.server(&server).record(&measured),
-            CollectorMessage::Forget { server } => metrics.forget(&server),
-            CollectorMessage::Snapshot(reply) => reply.send(metrics.snapshot()),
+            CollectorMessage::Ask(request) => context.loopback().tell(CollectorMessage::Do(request)),
+            CollectorMessage::Do(Request::Forget { server }) => metrics.forget(&server),
+            CollectorMessage::Do(Request::Snapshot(reply)) => reply.send(metrics.snapshot()),
         }
         Ok(())
     }

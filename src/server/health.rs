@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actor::ServerMessage;
-use super::call::{CallError, CallResult};
+use super::call::CallError;
 use super::config::Settings;
 use super::memory::Memory;
 use crate::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, TimerKey};
@@ -13,6 +13,8 @@ pub(crate) enum HealthMessage {
     /// A server serves now: begin to ask it, or ask it as the settings say now.
     Watch {
         server: Arc<str>,
+        /// The life of the server that it speaks for.
+        life: u64,
         actor: ActorRef<ServerMessage>,
         settings: Settings,
     },
@@ -28,7 +30,7 @@ pub(crate) enum HealthMessage {
     Checked {
         server: Arc<str>,
         watch: u64,
-        result: CallResult,
+        result: Result<(), CallError>,
     },
 }
 
@@ -40,6 +42,7 @@ pub(crate) struct HealthMonitor {
 
 struct Watched {
     number: u64,
+    life: u64,
     actor: ActorRef<ServerMessage>,
     settings: Settings,
     timer: Option<TimerKey>,
@@ -55,6 +58,7 @@ impl HealthMonitor {
         &mut self,
         context: &mut Context<'_, Self>,
         server: Arc<str>,
+        life: u64,
         actor: ActorRef<ServerMessage>,
         settings: Settings,
     ) {
@@ -62,7 +66,7 @@ impl HealthMonitor {
         self.watches += 1;
         let number = self.watches;
         let timer = arm(context, &server, number, &settings);
-        self.watched.insert(server, Watched { number, actor, settings, timer, failed_in_a_row: 0 });
+        self.watched.insert(server, Watched { number, life, actor, settings, timer, failed_in_a_row: 0 });
     }
 
     fn unwatch(&mut self, context: &mut Context<'_, Self>, server: &str) {
@@ -86,16 +90,23 @@ impl HealthMonitor {
         let _ = watched.actor.tell(ServerMessage::Check(reply));
     }
 
-    fn checked(&mut self, context: &mut Context<'_, Self>, server: Arc<str>, watch: u64, result: CallResult) {
+    fn checked(
+        &mut self,
+        context: &mut Context<'_, Self>,
+        server: Arc<str>,
+        watch: u64,
+        result: Result<(), CallError>,
+    ) {
         let Some(watched) = self.watched.get_mut(&server).filter(|watched| watched.number == watch) else {
             return;
         };
+        let life = watched.life;
         match result {
-            // An error is an answer too: older servers do not know `ping`.
-            Ok(_) | Err(CallError::Rpc(_)) => {
+            Ok(()) => {
                 if std::mem::take(&mut watched.failed_in_a_row) > 0 {
                     let reason = "its health checks pass again".into();
-                    let _ = watched.actor.tell(ServerMessage::Health { failed: 0, is_well: true, reason });
+                    let well = ServerMessage::Health { life, failed: 0, is_well: true, reason };
+                    let _ = watched.actor.tell(well);
                 }
             }
             Err(error) => {
@@ -103,7 +114,7 @@ impl HealthMonitor {
                 let failed = watched.failed_in_a_row;
                 let is_well = failed < watched.settings.health_failure_threshold;
                 let reason = format!("{failed} health checks in a row failed: {error}");
-                let _ = watched.actor.tell(ServerMessage::Health { failed, is_well, reason });
+                let _ = watched.actor.tell(ServerMessage::Health { life, failed, is_well, reason });
             }
         }
         watched.timer = arm(context, &server, watch, &watched.settings);
@@ -134,7 +145,9 @@ impl Actor for HealthMonitor {
 
     fn handle(&mut self, message: HealthMessage, context: &mut Context<'_, Self>) -> ActorResult {
         match message {
-            HealthMessage::Watch { server, actor, settings } => self.watch(context, server, actor, settings),
+            HealthMessage::Watch { server, life, actor, settings } => {
+                self.watch(context, server, life, actor, settings);
+            }
             HealthMessage::Unwatch { server } => self.unwatch(context, &server),
             HealthMessage::Due { server, watch } => self.check(context, server, watch),
             HealthMessage::Checked { server, watch, result } => self.checked(context, server, watch, result),

@@ -1,6 +1,6 @@
 //! What is heard from a server: lines, understood.
 
-use super::json_rpc::{Incoming, Malformed};
+use super::json_rpc::{Id, Incoming, Malformed, answered_by_head};
 use super::line_reader::Line;
 
 /// A piece of news from a server.
@@ -10,8 +10,9 @@ pub(crate) enum Heard {
     Message(Incoming),
     /// A line that is none.
     Malformed(Malformed),
-    /// A message that is too long: it has this many bytes, or more.
-    Oversized(usize),
+    /// A message that is too long: it has this many bytes, or more. As far as its beginning tells, it answers this
+    /// request.
+    Oversized { length: usize, answers: Option<Id> },
     /// Its output ended within a line, after so many bytes of it.
     Truncated(usize),
     /// The request of this id gets no answer, for this reason; others may.
@@ -26,7 +27,7 @@ impl From<Line<'_>> for Heard {
                 Ok(incoming) => Heard::Message(incoming),
                 Err(malformed) => Heard::Malformed(malformed),
             },
-            Line::Oversized(bytes) => Heard::Oversized(bytes),
+            Line::Oversized { length, head } => Heard::Oversized { length, answers: answered_by_head(head) },
             Line::Truncated(line) => Heard::Truncated(line.len()),
         }
     }

@@ -251,5 +251,33 @@ impl Incoming {
     }
 }
 
+/// Whose request a message answers of which only the beginning is known. Not all can be told: some servers write
+/// the id at the end.
+pub(crate) fn answered_by_head(head: &[u8]) -> Option<Id> {
+    let mut rest = head.trim_ascii_start().strip_prefix(b"{")?;
+    let mut id = None;
+    loop {
+        let (key, after) = first_value(rest)?;
+        let after = after.trim_ascii_start().strip_prefix(b":")?;
+        match key.as_str()? {
+            "result" | "error" => return id,
+            "method" => return None,
+            _ => {}
+        }
+        let (value, after) = first_value(after)?;
+        if key == "id" {
+            id = Id::from_value(&value);
+        }
+        rest = after.trim_ascii_start().strip_prefix(b",")?;
+    }
+}
+
+/// The JSON value that `bytes` begin with, and what follows it.
+fn first_value(bytes: &[u8]) -> Option<(Value, &[u8])> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    Some((value, &bytes[values.byte_offset()..]))
+}
+
 #[cfg(test)]
 mod tests;

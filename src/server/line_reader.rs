@@ -1,7 +1,7 @@
 //! Splits a stream of bytes into lines of bounded length.
 //!
 //! Lines end with `\n`; a `\r` before it is taken off. Every byte is looked at once, and no more than the
-//! longest allowed line is ever kept.
+//! longest allowed line is ever kept, and of a longer one its beginning.
 
 use std::mem;
 
@@ -10,14 +10,18 @@ use std::mem;
 pub(crate) enum Line<'a> {
     /// A line, without its end.
     Complete(&'a [u8]),
-    /// A line is longer than allowed: it has this many bytes so far. Reported once; the rest of it is skipped.
-    Oversized(usize),
+    /// A line is longer than allowed: it has `length` bytes so far, and begins with `head`. Reported once; the
+    /// rest of it is skipped.
+    Oversized { length: usize, head: &'a [u8] },
     /// The stream ended in this line.
     Truncated(&'a [u8]),
 }
 
 /// The capacity that is kept from one line to the next.
 const KEPT: usize = 64 << 10;
+
+/// How much is told of an oversized line.
+const HEAD: usize = 1 << 10;
 
 /// The splitter.
 pub(crate) struct LineReader {
@@ -63,7 +67,7 @@ impl LineReader {
                 return None;
             }
             if rest.len() > most || (rest.len() == most && rest.last() != Some(&b'\r')) {
-                return Some(self.skip(rest.len()));
+                return Some(self.skip(rest));
             }
             self.partial.extend_from_slice(rest);
             return None;
@@ -72,7 +76,7 @@ impl LineReader {
         if rest.len() > most {
             // Its end is found again by the next call.
             *chunk = &chunk[end..];
-            return Some(self.skip(rest.len()));
+            return Some(self.skip(rest));
         }
         *chunk = after;
         let line = if self.partial.is_empty() {
@@ -84,7 +88,10 @@ impl LineReader {
         };
         let content = line.strip_suffix(b"\r").unwrap_or(line);
         if content.len() > self.limit {
-            return Some(Line::Oversized(content.len()));
+            return Some(Line::Oversized {
+                length: content.len(),
+                head: &content[..content.len().min(HEAD)],
+            });
         }
         Some(Line::Complete(content))
     }
@@ -98,18 +105,23 @@ impl LineReader {
         }
     }
 
-    fn skip(&mut self, more: usize) -> Line<'static> {
-        let length = self.partial.len() + more;
-        self.partial = Vec::new();
+    fn skip(&mut self, more: &[u8]) -> Line<'_> {
+        let length = self.partial.len() + more.len();
+        let missing = HEAD.saturating_sub(self.partial.len()).min(more.len());
+        self.partial.extend_from_slice(&more[..missing]);
         self.state = State::Skipping;
-        Line::Oversized(length)
+        Line::Oversized { length, head: &self.partial[..self.partial.len().min(HEAD)] }
     }
 
     fn forget_handed_out(&mut self) {
-        if self.state == State::HandedOut {
-            self.partial.clear();
-            self.partial.shrink_to(KEPT);
-            self.state = State::Reading;
+        match self.state {
+            State::Reading => {}
+            State::HandedOut => {
+                self.partial.clear();
+                self.partial.shrink_to(KEPT);
+                self.state = State::Reading;
+            }
+            State::Skipping => self.partial = Vec::new(),
         }
     }
 }
@@ -136,7 +148,7 @@ mod tests {
         fn from(line: Line<'_>) -> Found {
             match line {
                 Line::Complete(line) => Found::Complete(line.to_vec()),
-                Line::Oversized(_) => Found::Oversized,
+                Line::Oversized { .. } => Found::Oversized,
                 Line::Truncated(line) => Found::Truncated(line.to_vec()),
             }
         }
@@ -150,7 +162,7 @@ mod tests {
                 found.push(line.into());
             }
             assert!(chunk.is_empty());
-            assert!(reader.partial.len() <= limit + 1);
+            assert!(reader.partial.len() <= limit.max(HEAD) + 1);
         }
         found.extend(reader.end().map(Found::from));
         found
@@ -212,7 +224,7 @@ mod tests {
     fn an_oversized_line_is_reported_before_its_end_and_the_stream_goes_on() {
         let mut reader = LineReader::new(4);
         let mut chunk = &b"12345"[..];
-        assert_eq!(reader.next(&mut chunk), Some(Line::Oversized(5)));
+        assert_eq!(reader.next(&mut chunk), Some(Line::Oversized { length: 5, head: b"12345" }));
         for mut chunk in [&b"67890"[..]; 1_000] {
             assert_eq!(reader.next(&mut chunk), None);
             assert_eq!(reader.partial.capacity(), 0);

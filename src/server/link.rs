@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 
 /// The connection to one life of a server, of whatever kind. Nothing of it waits.
 pub(crate) trait Link: Send {
-    /// Queues a line; it goes out as the server takes it.
+    /// Queues a line; it goes out as the server takes it. That it takes nothing any more, [`Link::flush`] says.
     ///
     /// # Errors
     /// The bytes that wait, when they are too many.
@@ -64,10 +64,18 @@ pub(crate) trait Link: Send {
     fn read(&mut self, on_heard: &mut dyn FnMut(Heard)) -> Result<Read, String>;
 
     /// Writes what waits.
+    ///
+    /// # Errors
+    /// What the system says; the server takes nothing any more.
     fn flush(&mut self) -> io::Result<()>;
 
     /// Reads what is meant for people.
     fn read_log(&mut self, on_chunk: &mut dyn FnMut(&[u8])) -> Read;
+
+    /// Whether there is a process behind it, which says so when it runs.
+    fn has_process(&self) -> bool {
+        false
+    }
 
     /// What happened to the process. A server that is none of ours has none, and is only
     /// [`Gone`](ProcessEvent::Gone) when nothing of the connection is left.

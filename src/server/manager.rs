@@ -1,51 +1,50 @@
 //! The server manager: knows which servers there are to be, and has an actor for each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::{Server, ServerMessage, Surroundings};
 use super::board::{Entry, Place};
-use super::collector::CollectorMessage;
+use super::collector::{CollectorMessage, Request};
 use super::config::{Change, Config, ServerConfig};
-use super::launch::ProcessIdentity;
 use super::memory::Memory;
-use super::state::{Desired, Event, EventKind};
 use super::status::ServerInfo;
 use crate::actor::{Actor, ActorResult, BoxError, Context, ReplyTo, Restart, Spec, Stopping};
 
 pub(crate) enum ManagerMessage {
     /// Take a new configuration over, as far as it differs.
     Reload { config: Box<Config>, reply: ReplyTo<Change> },
-    /// A user wants a server to run, or not.
-    Want { server: String, desired: Desired, reply: ReplyTo<Result<(), NoSuchServer>> },
-    /// Something happened to a server, to be remembered.
-    Happened { server: Arc<str>, event: Event },
-    /// A server has a process now, or none any more.
-    Process { server: Arc<str>, identity: Option<Box<ProcessIdentity>> },
+    /// Nothing is left of a server, whose removal had this number.
+    Left { server: String, removal: u64 },
     /// One of the servers that are to stop before the manager does has stopped.
     Stopped,
 }
 
-/// There is no server of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoSuchServer;
-
 pub(crate) struct Manager {
     memory: Arc<Memory>,
+    /// Servers that are not configured any more, until nothing is left of them.
+    leaving: HashMap<String, Leaving>,
+    removals: u64,
     /// Servers that are still to stop, while the manager does.
     stopping: usize,
 }
 
+struct Leaving {
+    place: Place,
+    /// The number of its removal.
+    removal: u64,
+}
+
 impl Manager {
     pub(crate) fn new(memory: Arc<Memory>) -> Manager {
-        Manager { memory, stopping: 0 }
+        Manager { memory, leaving: HashMap::new(), removals: 0, stopping: 0 }
     }
 
-    /// Makes the actor of a server, and starts it if it is to run.
+    /// Makes the actor of a server, which starts it if it is to run.
     fn add(&self, context: &mut Context<'_, Self>, config: &ServerConfig, order: usize) -> ActorResult {
         let around = Surroundings {
             memory: self.memory.clone(),
-            manager: context.myself(),
             health: self.memory.health()?,
             metrics: self.memory.collector()?,
         };
@@ -59,27 +58,24 @@ impl Manager {
             move || Server::new(config.clone(), around.clone(), entry.clone())
         };
         let spec = Spec::new(make)
-            .name(format!("{}/server/{}", self.memory.name, config.name))
+            .name(self.free_name(&config.name))
             .restart(Restart::Permanent)
             // Three steps, and some time for the system.
             .stop_limit(config.settings.stop_timeout * 3 + Duration::from_secs(5));
         let actor = context.start(spec)?;
-        if self.is_wanted(config) {
-            // It was made just now, and takes messages.
-            let _ = actor.tell(ServerMessage::Start);
-        }
         self.memory.board.put(&config.name, Place { actor, entry, order });
         Ok(())
     }
 
-    /// What its user last asked for counts, then what the configuration says.
-    fn is_wanted(&self, config: &ServerConfig) -> bool {
-        let desired = self.memory.state().servers.get(&config.name).and_then(|server| server.desired);
-        !config.settings.disabled
-            && desired.map_or(config.settings.autostart, |desired| desired == Desired::Running)
+    /// A name for the actor of a server. One that was removed a moment ago may still have the usual one.
+    fn free_name(&self, server: &str) -> String {
+        let usual = format!("{}/server/{server}", self.memory.name);
+        let is_free = |name: &String| self.memory.system.find::<ServerMessage>(name).is_err();
+        let others = (2_u64..).map(|number| format!("{usual}#{number}"));
+        std::iter::once(usual.clone()).chain(others).find(is_free).unwrap_or(usual)
     }
 
-    fn reload(&self, context: &mut Context<'_, Self>, config: Config) -> Result<Change, BoxError> {
+    fn reload(&mut self, context: &mut Context<'_, Self>, config: Config) -> Result<Change, BoxError> {
         let change = {
             let mut current = self.memory.config();
             let change = current.difference(&config);
@@ -87,41 +83,58 @@ impl Manager {
             change
         };
         for name in &change.removed {
-            if let Some(place) = self.memory.board.remove(name) {
-                place.actor.stop();
-            }
-            // Should it be gone, so are its figures.
-            let _ = self.memory.collector()?.tell(CollectorMessage::Forget { server: name.as_str().into() });
+            self.remove(context, name);
         }
         for (order, server) in config.servers.iter().enumerate() {
             let name = &server.name;
             self.memory.board.reorder(name, order);
-            if change.added.contains(name) {
+            if change.added.contains(name) && !self.take_back(name, order) {
                 self.add(context, server, order)?;
                 continue;
             }
-            let restart = change.changed.contains(name);
-            if (restart || change.relabelled.contains(name))
+            let anew = !change.relabelled.contains(name);
+            if !change.unchanged.contains(name)
                 && let Some(place) = self.memory.board.find(name)
             {
-                let configure = ServerMessage::Configure { config: Box::new(server.clone()), restart };
+                let configure = ServerMessage::Configure { config: Box::new(server.clone()), anew };
+                // An actor that failed is started again, and finds out what is configured.
                 let _ = place.actor.tell(configure);
             }
         }
-        let removed = change.removed.clone();
-        self.memory.remember(|state| state.servers.retain(|name, _| !removed.contains(name)));
         Ok(change)
     }
 
-    fn want(&self, server: &str, desired: Desired) -> Result<(), NoSuchServer> {
-        let place = self.memory.board.find(server).ok_or(NoSuchServer)?;
-        self.memory.remember(|state| state.server(server).desired = Some(desired));
-        let message = match desired {
-            Desired::Running => ServerMessage::Start,
-            Desired::Stopped => ServerMessage::Stop(None),
-        };
-        // An actor that failed is started again, and finds out what is wanted.
-        let _ = place.actor.tell(message);
+    /// Has a server end, and then its actor.
+    fn remove(&mut self, context: &mut Context<'_, Self>, server: &str) {
+        self.memory.forget(server);
+        let Some(place) = self.memory.board.remove(server) else { return };
+        self.removals += 1;
+        let (name, removal, loopback) = (server.to_owned(), self.removals, context.loopback());
+        let left = ReplyTo::callback(move |_| loopback.tell(ManagerMessage::Left { server: name, removal }));
+        // An actor that is gone drops the reply, which calls back too.
+        let _ = place.actor.tell(ServerMessage::Stop(Some(left)));
+        self.leaving.insert(server.to_owned(), Leaving { place, removal });
+    }
+
+    /// Has a server back that was removed and has not ended yet: the new one follows it. False if there is none.
+    fn take_back(&mut self, server: &str, order: usize) -> bool {
+        let Some(Leaving { mut place, .. }) = self.leaving.remove(server) else { return false };
+        place.order = order;
+        self.memory.board.put(server, place);
+        true
+    }
+
+    fn left(&mut self, server: &str, removal: u64) -> ActorResult {
+        if self.leaving.get(server).is_some_and(|leaving| leaving.removal == removal)
+            && let Some(leaving) = self.leaving.remove(server)
+        {
+            leaving.place.actor.stop();
+            // Its end was noted, too.
+            self.memory.forget(server);
+            // Should the collector be gone, so are its figures.
+            let forget = CollectorMessage::Ask(Request::Forget { server: server.into() });
+            let _ = self.memory.collector()?.tell(forget);
+        }
         Ok(())
     }
 }
@@ -142,18 +155,7 @@ impl Actor for Manager {
     fn handle(&mut self, message: ManagerMessage, context: &mut Context<'_, Self>) -> ActorResult {
         match message {
             ManagerMessage::Reload { config, reply } => reply.send(self.reload(context, *config)?),
-            ManagerMessage::Want { server, desired, reply } => reply.send(self.want(&server, desired)),
-            ManagerMessage::Happened { server, event } => self.memory.remember(|state| {
-                let state = state.server(&server);
-                let ran_before = state.history().any(|event| event.kind == EventKind::Started);
-                state.restarts += u64::from(event.kind == EventKind::Started && ran_before);
-                state.record(event);
-            }),
-            ManagerMessage::Process { server, identity } => {
-                self.memory.remember(|state| {
-                    state.server(&server).process = identity.map(|identity| *identity);
-                });
-            }
+            ManagerMessage::Left { server, removal } => self.left(&server, removal)?,
             ManagerMessage::Stopped => {
                 self.stopping -= 1;
                 if self.stopping == 0 {
@@ -166,7 +168,9 @@ impl Actor for Manager {
 
     /// All servers stop at the same time: one that takes long delays no other.
     fn stopping(&mut self, context: &mut Context<'_, Self>) -> Result<Stopping, BoxError> {
-        for place in self.memory.board.all() {
+        let configured = self.memory.board.all();
+        let leaving = self.leaving.values().map(|leaving| leaving.place.clone());
+        for place in configured.into_iter().chain(leaving) {
             let loopback = context.loopback();
             let reply = ReplyTo::callback(move |_| loopback.tell(ManagerMessage::Stopped));
             self.stopping += 1;

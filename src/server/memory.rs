@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::board::Board;
 use super::collector::CollectorMessage;
-use super::config::Config;
+use super::config::{Config, ServerConfig};
 use super::health::HealthMessage;
-use super::launch::Launcher;
+use super::launch::{Launcher, ProcessIdentity};
 use super::manager::ManagerMessage;
 use super::metrics::Metrics;
-use super::state::State;
+use super::state::{Desired, Event, EventKind, State};
 use super::state_keeper::StateKeeper;
 use super::status::ServerInfo;
 use crate::actor::{ActorRef, FindError, SystemHandle};
@@ -25,7 +25,7 @@ pub(crate) struct Memory {
     pub(crate) metrics: Metrics,
     pub(crate) keeper: Option<StateKeeper>,
     pub(crate) config: Mutex<Config>,
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Arc<Mutex<State>>,
     pub(crate) on_change: Option<ChangeHook>,
     /// Whom the manager tells that it is there, for the first time.
     pub(crate) greeting: Mutex<Option<oneshot::Sender<()>>>,
@@ -50,12 +50,43 @@ impl Memory {
     }
 
     /// Changes the state, and has it saved.
-    pub(crate) fn remember(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state();
-        change(&mut state);
+    fn remember(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
         if let Some(keeper) = &self.keeper {
-            keeper.save(state.clone());
+            keeper.save();
         }
+    }
+
+    /// Something happened to a server.
+    pub(crate) fn record(&self, server: &str, event: Event) {
+        self.remember(|state| {
+            let state = state.server(server);
+            let ran_before = state.history().any(|event| event.kind == EventKind::Started);
+            state.restarts += u64::from(event.kind == EventKind::Started && ran_before);
+            state.record(event);
+        });
+    }
+
+    /// A server has a process now, or none any more.
+    pub(crate) fn set_process(&self, server: &str, identity: Option<&ProcessIdentity>) {
+        self.remember(|state| state.server(server).process = identity.cloned());
+    }
+
+    /// A user wants a server to run, or not.
+    pub(crate) fn set_desired(&self, server: &str, desired: Desired) {
+        self.remember(|state| state.server(server).desired = Some(desired));
+    }
+
+    /// A server is not configured any more.
+    pub(crate) fn forget(&self, server: &str) {
+        self.remember(|state| drop(state.servers.remove(server)));
+    }
+
+    /// Whether a server is to run: what its user last asked for counts, then what the configuration says.
+    pub(crate) fn is_wanted(&self, config: &ServerConfig) -> bool {
+        let desired = self.state().servers.get(&config.name).and_then(|server| server.desired);
+        !config.settings.disabled
+            && desired.map_or(config.settings.autostart, |desired| desired == Desired::Running)
     }
 
     /// Tells the user that a server's status changed.

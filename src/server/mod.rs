@@ -24,13 +24,14 @@ mod manager;
 mod memory;
 mod metrics;
 mod open_link;
-
+mod restarts;
 mod servers;
 mod sigpipe;
 mod state;
 mod state_keeper;
 mod status;
 mod stdio;
+mod tool_list;
 mod working_set;
 
 pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};

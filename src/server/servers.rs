@@ -12,21 +12,22 @@ use serde_json::Value;
 use super::actor::ServerMessage;
 use super::board::{Board, Place};
 use super::call::{Call, CallError, CallKey, CallOptions};
-use super::collector::{CollectorMessage, MetricsCollector};
+use super::collector::{CollectorMessage, MetricsCollector, Request};
 use super::config::{Change, Config};
 use super::health::HealthMonitor;
 use super::launch::{Launcher, Leftover, LocalLauncher};
 use super::log_ring::LogLine;
-use super::manager::{Manager, ManagerMessage, NoSuchServer};
+use super::manager::{Manager, ManagerMessage};
 use super::memory::{ChangeHook, Memory};
 use super::metrics::{Metrics, MetricsSnapshot};
 use super::state::{Desired, State, StateError, StateFile};
 use super::state_keeper::StateKeeper;
 use super::status::{ServerInfo, status_text};
 use crate::actor::{
-    ActorRef, AskError, Backoff, Reason, Reply, ReplyTo, Restart, SpawnError, Spec, Strategy, Supervision,
-    Supervisor, SystemHandle,
+    ActorRef, AskError, Backoff, Reason, Reply, Restart, SpawnError, Spec, Strategy, Supervision, Supervisor,
+    SystemHandle,
 };
+use crate::dispatcher::core::inside_callback;
 use crate::error::Error;
 use crate::task::oneshot;
 
@@ -72,6 +73,10 @@ impl StdError for StartError {
 pub enum ServerError {
     /// No server has this name.
     Unknown(String),
+    /// The configuration says that the server is never started.
+    Disabled(String),
+    /// A notification is none: its parameters are neither an object nor an array, or its method is empty.
+    InvalidNotification(&'static str),
     /// The manager has stopped, or failed at that very moment.
     ManagerStopped,
     /// A loop's own thread must not wait.
@@ -82,6 +87,8 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ServerError::Unknown(name) => write!(f, "there is no server named {name:?}"),
+            ServerError::Disabled(name) => write!(f, "the server {name:?} is disabled by the configuration"),
+            ServerError::InvalidNotification(why) => f.write_str(why),
             ServerError::ManagerStopped => f.write_str("the manager of the servers has stopped"),
             ServerError::OnLoop => {
                 f.write_str("a loop's own thread cannot wait for the manager of the servers")
@@ -122,7 +129,8 @@ impl Builder {
         self
     }
 
-    /// Calls `hook` with each change of a server's status or reason, on the server's loop. It must not wait.
+    /// Calls `hook` with each change of a server's status, its reason, its process, its tools and its labels, on
+    /// the server's loop. It must not wait.
     pub fn on_change(mut self, hook: impl Fn(&ServerInfo) + Send + Sync + 'static) -> Builder {
         self.on_change = Some(Box::new(hook));
         self
@@ -137,7 +145,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`].
     pub fn start(self, system: &SystemHandle) -> Result<Servers, StartError> {
-        if crate::dispatcher::core::inside_callback() {
+        if inside_callback() {
             return Err(StartError::NotStarted(AskError::OnLoop));
         }
         let settings = &self.config.state;
@@ -151,7 +159,11 @@ impl Builder {
             }
         };
         end_leftovers(&mut state, &*self.launcher);
-        let keeper = file.map(StateKeeper::start).transpose().map_err(StartError::System)?;
+        // What happened to servers that are not configured any more is of no use.
+        state.servers.retain(|name, _| self.config.server(name).is_some());
+        let state = Arc::new(Mutex::new(state));
+        let keeper = file.map(|file| StateKeeper::start(file, state.clone())).transpose();
+        let keeper = keeper.map_err(StartError::System)?;
         let memory = Arc::new(Memory {
             name: self.name,
             system: system.clone(),
@@ -160,7 +172,7 @@ impl Builder {
             metrics: Metrics::default(),
             keeper,
             config: Mutex::new(self.config),
-            state: Mutex::new(state),
+            state,
             on_change: self.on_change,
             greeting: Mutex::new(None),
         });
@@ -169,7 +181,12 @@ impl Builder {
         let supervisor = system.start(supervisor(&memory, self.stop_limit)).map_err(StartError::Spawn)?;
         supervisor.when_ended({
             let memory = memory.clone();
-            move |_| drop(memory.greeting().take())
+            move |_| {
+                drop(memory.greeting().take());
+                if let Some(keeper) = &memory.keeper {
+                    keeper.finish();
+                }
+            }
         });
         Reply::new(is_there, None).wait().map_err(StartError::NotStarted)?;
         Ok(Servers { memory, supervisor })
@@ -328,24 +345,36 @@ impl Servers {
     /// # Errors
     /// [`ServerError`].
     pub fn cancel(&self, server: &str, call: CallKey) -> Result<(), ServerError> {
-        self.tell(server, ServerMessage::Cancel(call))
+        self.find(server)?.actor.tell(ServerMessage::Cancel(call)).map_err(|_| ServerError::ManagerStopped)
     }
 
-    /// Sends a notification to a server. One that is not ready does not get it.
+    /// Sends a notification to a server; `params` as for [`call`](Servers::call). One that is not ready does not
+    /// get it.
     ///
     /// # Errors
     /// [`ServerError`].
     pub fn notify(&self, server: &str, method: &str, params: Value) -> Result<(), ServerError> {
         let params = Some(params).filter(|params| !params.is_null());
-        self.tell(server, ServerMessage::Notify { method: method.to_owned(), params })
+        if method.is_empty() {
+            return Err(ServerError::InvalidNotification("the method of a notification must not be empty"));
+        }
+        if params.as_ref().is_some_and(|params| !params.is_object() && !params.is_array()) {
+            return Err(ServerError::InvalidNotification(
+                "the parameters of a notification must be an object or an array",
+            ));
+        }
+        let notify = ServerMessage::Notify { method: method.to_owned(), params };
+        self.find(server)?.actor.tell(notify).map_err(|_| ServerError::ManagerStopped)
     }
 
-    /// Has a server run, now and in later lives of the program.
+    /// Has a server run, now and in later lives of the program. Does not wait until it does.
     ///
     /// # Errors
     /// [`ServerError`].
     pub fn start_server(&self, server: &str) -> Result<(), ServerError> {
-        self.want(server, Desired::Running)
+        let place = self.find_enabled(server)?;
+        self.memory.set_desired(server, Desired::Running);
+        place.actor.tell(ServerMessage::Start).map_err(|_| ServerError::ManagerStopped)
     }
 
     /// Has a server not run, now and in later lives of the program, and waits until nothing is left of it.
@@ -353,27 +382,40 @@ impl Servers {
     /// # Errors
     /// [`ServerError`].
     pub fn stop_server(&self, server: &str) -> Result<(), ServerError> {
-        self.want(server, Desired::Stopped)?;
-        let place = self.find(server)?;
-        let stopped = place.actor.ask(|reply| ServerMessage::Stop(Some(reply)));
-        stopped.wait().map_err(no_reply)
+        may_wait()?;
+        self.begin_stop_server(server)?.wait().map_err(no_reply)
     }
 
-    /// Ends a server, and starts it anew.
+    /// Likewise, without a wait; the reply comes with the end.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn begin_stop_server(&self, server: &str) -> Result<Reply<()>, ServerError> {
+        let place = self.find(server)?;
+        self.memory.set_desired(server, Desired::Stopped);
+        Ok(place.actor.ask(|reply| ServerMessage::Stop(Some(reply))))
+    }
+
+    /// Ends a server, and starts it anew; one that does not run is started. Does not wait for that.
     ///
     /// # Errors
     /// [`ServerError`].
     pub fn restart_server(&self, server: &str) -> Result<(), ServerError> {
-        self.tell(server, ServerMessage::Restart)
+        let place = self.find_enabled(server)?;
+        place.actor.tell(ServerMessage::Restart).map_err(|_| ServerError::ManagerStopped)
     }
 
-    /// Has the health monitor ask a server now, and waits for the answer.
+    /// Asks a server now whether it is well, beside the checks that are made from time to time, and waits for the
+    /// answer.
+    ///
+    /// # Errors
+    /// Why it is not well, or cannot be asked.
     pub fn check(&self, server: &str) -> Result<(), CallError> {
         let Some(place) = self.memory.board.find(server) else {
             return Err(CallError::UnknownServer(server.to_owned()));
         };
         match place.actor.ask(ServerMessage::Check).wait() {
-            Ok(result) => result.map(drop),
+            Ok(result) => result,
             Err(AskError::OnLoop) => Err(CallError::OnLoop),
             Err(_) => Err(CallError::ManagerStopped),
         }
@@ -394,17 +436,20 @@ impl Servers {
         self.memory.board.find(server).map(|place| place.entry.log_since(number)).unwrap_or_default()
     }
 
-    /// What is remembered of the servers: desired states and history.
+    /// What is remembered of the servers: desired states, history, processes. Also without a state file, for this
+    /// life of the program.
     pub fn history(&self) -> State {
         self.memory.state().clone()
     }
 
     /// Takes a new configuration over: servers that are new in it are started, those that are not in it any more
-    /// are stopped, those that are reached in another way are started anew, and all others go on.
+    /// are stopped and forgotten, those that are reached in another way are started anew, and all others go on.
+    /// The path of the state file stays. Does not wait for starts and stops.
     ///
     /// # Errors
     /// [`ServerError`].
     pub fn reload(&self, config: Config) -> Result<Change, ServerError> {
+        may_wait()?;
         self.begin_reload(config)?.wait().map_err(no_reply)
     }
 
@@ -415,7 +460,8 @@ impl Servers {
     /// [`ServerError::ManagerStopped`].
     pub fn begin_reload(&self, config: Config) -> Result<Reply<Change>, ServerError> {
         let config = Box::new(config);
-        self.ask_manager(|reply| ManagerMessage::Reload { config, reply })
+        let manager = self.memory.manager().map_err(|_| ServerError::ManagerStopped)?;
+        Ok(manager.ask(|reply| ManagerMessage::Reload { config, reply }))
     }
 
     /// The figures, with all that happened before.
@@ -424,7 +470,7 @@ impl Servers {
     /// [`ServerError`].
     pub fn metrics(&self) -> Result<MetricsSnapshot, ServerError> {
         let collector = self.memory.collector().map_err(|_| ServerError::ManagerStopped)?;
-        collector.ask(CollectorMessage::Snapshot).wait().map_err(no_reply)
+        collector.ask(|reply| CollectorMessage::Ask(Request::Snapshot(reply))).wait().map_err(no_reply)
     }
 
     /// The figures of this moment, without a wait: what actors have told each other, but not yet counted, is
@@ -435,17 +481,20 @@ impl Servers {
         text
     }
 
-    /// Stops all servers at the same time, and then the actors that looked after them; waits for the end.
+    /// Stops all servers at the same time, and then the actors that looked after them; waits for the end, and
+    /// until the state is written.
     ///
     /// # Errors
     /// [`ServerError::OnLoop`].
     pub fn stop(&self) -> Result<(), ServerError> {
-        let ended = self.begin_stop();
-        match ended.wait() {
-            Err(AskError::OnLoop) => Err(ServerError::OnLoop),
-            // Should the system be gone, so are they.
-            _ => Ok(()),
+        may_wait()?;
+        // Should the system be gone, so are they.
+        let _ = self.begin_stop().wait();
+        if let Some(keeper) = &self.memory.keeper {
+            keeper.finish();
+            keeper.wait();
         }
+        Ok(())
     }
 
     /// Kills all servers and what they started, without asking them first, as [`stop`](Servers::stop) does in the
@@ -457,7 +506,7 @@ impl Servers {
         }
     }
 
-    /// Begins to stop them all; the reply comes with the end.
+    /// Begins to stop them all; the reply comes with the end. The state is written by then, or soon after.
     pub fn begin_stop(&self) -> Reply<Reason> {
         let ended = self.supervisor.ended();
         self.supervisor.stop();
@@ -468,23 +517,18 @@ impl Servers {
         self.memory.board.find(server).ok_or_else(|| ServerError::Unknown(server.to_owned()))
     }
 
-    fn tell(&self, server: &str, message: ServerMessage) -> Result<(), ServerError> {
-        self.find(server)?.actor.tell(message).map_err(|_| ServerError::ManagerStopped)
+    fn find_enabled(&self, server: &str) -> Result<Place, ServerError> {
+        let place = self.find(server)?;
+        match self.memory.config().server(server) {
+            Some(config) if config.settings.disabled => Err(ServerError::Disabled(server.to_owned())),
+            _ => Ok(place),
+        }
     }
+}
 
-    fn want(&self, server: &str, desired: Desired) -> Result<(), ServerError> {
-        let name = server.to_owned();
-        let wanted = self.ask_manager(|reply| ManagerMessage::Want { server: name, desired, reply })?;
-        wanted.wait().map_err(no_reply)?.map_err(|NoSuchServer| ServerError::Unknown(server.to_owned()))
-    }
-
-    fn ask_manager<T: Send + 'static>(
-        &self,
-        make: impl FnOnce(ReplyTo<T>) -> ManagerMessage,
-    ) -> Result<Reply<T>, ServerError> {
-        let manager = self.memory.manager().map_err(|_| ServerError::ManagerStopped)?;
-        Ok(manager.ask(make))
-    }
+/// Nothing is begun where the end could not be waited for.
+fn may_wait() -> Result<(), ServerError> {
+    if inside_callback() { Err(ServerError::OnLoop) } else { Ok(()) }
 }
 
 fn no_reply(error: AskError) -> ServerError {

@@ -37,6 +37,9 @@ pub(crate) struct StdioLink {
     output: VecDeque<String>,
     written: usize,
     waiting: usize,
+    /// The server reads no more; what the system said.
+    lost_input: Option<io::Error>,
+    notify: Box<dyn Fn(Ready) + Send>,
     buffer: Box<[u8]>,
 }
 
@@ -71,6 +74,8 @@ impl StdioLink {
             output: VecDeque::new(),
             written: 0,
             waiting: 0,
+            lost_input: None,
+            notify: Box::new(notify),
             buffer: vec![0; CHUNK].into_boxed_slice(),
         })
     }
@@ -78,17 +83,26 @@ impl StdioLink {
 
 impl Link for StdioLink {
     fn send(&mut self, line: String, _kind: Kind) -> Result<(), usize> {
+        if self.stdin.is_none() {
+            return Ok(());
+        }
         if self.waiting > OUTPUT_LIMIT {
             return Err(self.waiting);
         }
         self.waiting += line.len();
         self.output.push_back(line);
-        // A stream that is lost shows on the input, and on the process.
-        let _ = self.flush();
+        if let Err(error) = self.flush() {
+            // To be heard of when there is time for it.
+            self.lost_input = Some(error);
+            (self.notify)(Ready::Output);
+        }
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if let Some(error) = self.lost_input.take() {
+            return Err(error);
+        }
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
         let sigpipe = SigpipeBlocked::new();
         while let Some(line) = self.output.front() {
@@ -153,6 +167,10 @@ impl Link for StdioLink {
             }
         }
         Read::More
+    }
+
+    fn has_process(&self) -> bool {
+        true
     }
 
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>> {

@@ -256,8 +256,7 @@ static void a_failure_ends_a_life_and_the_next_one_begins(void) {
   order orders[] = {{.run = fail_with_words, .data = words},
                     {.run = fail_with_a_status},
                     {.run = fail_as_a_call_did},
-                    {.run = fail_with_words, .data = words},
-                    {0}};
+                    {.run = fail_with_words, .data = words}};
   for (size_t i = 0; i < COUNT_OF(orders); ++i) {
     tell(actor, &orders[i]);
   }

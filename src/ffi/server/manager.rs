@@ -103,7 +103,8 @@ impl From<ServerError> for Failed {
         let status = match error {
             ServerError::Unknown(_) => mcp_event_status::MCP_EVENT_NOT_FOUND,
             ServerError::ManagerStopped => mcp_event_status::MCP_EVENT_CLOSED,
-            ServerError::OnLoop => mcp_event_status::MCP_EVENT_INVALID_STATE,
+            ServerError::OnLoop | ServerError::Disabled(_) => mcp_event_status::MCP_EVENT_INVALID_STATE,
+            ServerError::InvalidNotification(_) => mcp_event_status::MCP_EVENT_INVALID_ARGUMENT,
         };
         Failed::new(status, error.to_string())
     }

@@ -59,8 +59,8 @@ impl EventStream {
         while let Some(line) = self.lines.next(chunk) {
             let line = match line {
                 Line::Complete(line) => line,
-                Line::Oversized(bytes) => {
-                    self.event.oversized = Some(bytes);
+                Line::Oversized { length, .. } => {
+                    self.event.oversized = Some(length);
                     continue;
                 }
                 // Only at the end of a stream, which is of no interest here.

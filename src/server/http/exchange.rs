@@ -56,7 +56,7 @@ fn carry_json(
 ) -> Result<(), Failure> {
     let limit = connection.endpoint.max_message_bytes;
     let Some(message) = response::read_message(&connection.endpoint, answer)? else {
-        connection.deliver(number, Heard::Oversized(limit + 1), 0);
+        connection.deliver(number, Heard::Oversized { length: limit + 1, answers: None }, 0);
         return Err(Failure::Exchange(format!(
             "its answer has more than the {limit} bytes that are allowed"
         )));
@@ -111,7 +111,7 @@ fn carry_events(
 pub(super) fn understand(event: Event) -> (Heard, usize) {
     match event {
         Event::Message(message) => (Heard::from(Line::Complete(&message)), message.len()),
-        Event::Oversized(bytes) => (Heard::Oversized(bytes), 0),
+        Event::Oversized(bytes) => (Heard::Oversized { length: bytes, answers: None }, 0),
     }
 }
 

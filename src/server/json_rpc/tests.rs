@@ -131,3 +131,22 @@ fn a_malformed_answer_still_says_what_it_answers() {
     );
     assert_eq!(answers(r#"{"jsonrpc":"2.0","id":[],"result":1}"#), None);
 }
+
+#[test]
+fn the_head_of_an_answer_tells_whose_it_is_if_the_id_is_in_it() {
+    let answers = |head: &str| answered_by_head(head.as_bytes());
+    assert_eq!(answers(r#" {"jsonrpc":"2.0", "id" : 12, "result":{"a":["#), Some(Id::Number(12)));
+    assert_eq!(answers(r#"{"id":"x","error":{"#), Some(Id::String("x".into())));
+    let unknown = [
+        r#"{"jsonrpc":"2.0","id":12"#,
+        r#"{"jsonrpc":"2.0","id":12,"method":"ping","params":{"#,
+        r#"{"method":"notifications/message","params":{"id":12,"result":""#,
+        r#"{"result":{"a":"b"#,
+        r#"["#,
+        r#"xxxx"#,
+        "",
+    ];
+    for head in unknown {
+        assert_eq!(answers(head), None, "{head}");
+    }
+}

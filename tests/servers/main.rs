@@ -1,0 +1,24 @@
+//! MCP servers under management: real processes of the example server, well behaved and not.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/example_server.rs"]
+mod example_server;
+
+mod calls;
+mod connection;
+mod crash;
+mod directory;
+mod faulty_messages;
+mod health;
+mod leftover;
+mod life;
+mod many;
+mod reload;
+mod restart;
+mod stage;
+mod state;
+mod stop;
+mod tools;
