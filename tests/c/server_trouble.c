@@ -70,7 +70,7 @@ static void one_that_dies_is_waited_with(void) {
 static void one_that_is_mute_is_unhealthy(void) {
   watcher told;
   mcp_event_server_manager* const manager =
-      start_script(SHAKE_HANDS "exec cat > /dev/null",
+      start_script(SHAKE_HANDS "cat >&2",
                    "\"healthIntervalMs\": 1, \"healthTimeoutMs\": 1, \"healthFailureThreshold\": 2", &told);
   while (!has_been(&told, "it", MCP_EVENT_SERVER_UNHEALTHY)) {
     CHECK(sched_yield() == 0);
@@ -82,9 +82,8 @@ static void an_answer_that_is_none_is_malformed(void) {
   watcher told;
   outcome malformed;
   make_outcome(&malformed);
-  mcp_event_server_manager* const manager =
-      start_script(SHAKE_HANDS "read line; echo '{\"jsonrpc\": \"2.0\", \"id\": 2}'; exec cat > /dev/null",
-                   unchecked, &told);
+  mcp_event_server_manager* const manager = start_script(
+      SHAKE_HANDS "read line; echo '{\"jsonrpc\": \"2.0\", \"id\": 2}'; cat >&2", unchecked, &told);
   await_status(&told, "it", MCP_EVENT_SERVER_RUNNING);
   call(manager, "it", "tools/list", NULL, NULL, &malformed);
   await_outcome(&malformed, MCP_EVENT_CALL_MALFORMED);
