@@ -48,8 +48,7 @@ fn run(path: &Path) -> Outcome {
         Servers::builder(Config::from_file(path)?).on_change(move |info| hook.add(info)).start(&system)?;
     let mut pids = Vec::new();
     for name in ["everything", "memory", "time"] {
-        let info =
-            changes.until(name, |info| info.status == ServerStatus::Running && !info.tools.is_empty())?;
+        let info = changes.until(name, is_known)?;
         introduce(&info);
         pids.extend(info.pid);
         servers.check(name)?;
@@ -77,10 +76,19 @@ fn run(path: &Path) -> Outcome {
     Ok(())
 }
 
+/// It serves, and has said what it offers; `everything` offers all that there is.
+fn is_known(info: &ServerInfo) -> bool {
+    let offers_all = !info.resources.is_empty() && !info.prompts.is_empty();
+    info.status == ServerStatus::Running
+        && !info.tools.is_empty()
+        && (info.name != "everything" || offers_all)
+}
+
 fn introduce(info: &ServerInfo) {
     let Some(peer) = &info.peer else { return };
     println!("{}: {} {}, MCP {}", info.name, peer.name, peer.version, peer.protocol_version);
     println!("  {} tools: {}", info.tools.len(), info.tools.join(", "));
+    println!("  {} resources, {} prompts", info.resources.len(), info.prompts.len());
 }
 
 /// Has a server do what it is for.
@@ -138,8 +146,7 @@ fn kill(servers: &Servers, changes: &Changes, info: &ServerInfo) -> Outcome<Serv
     })?;
     let backoff = changes.until(&info.name, |info| info.status == ServerStatus::Backoff)?;
     println!("  killed: {}", backoff.reason);
-    let next =
-        changes.until(&info.name, |info| info.status == ServerStatus::Running && !info.tools.is_empty())?;
+    let next = changes.until(&info.name, is_known)?;
     check(next.pid != info.pid && next.tools == info.tools, || format!("it is not back: {next:?}"))?;
     println!("  back again");
     servers.check(&info.name)?;

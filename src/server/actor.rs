@@ -25,12 +25,12 @@ use super::config::{RestartPolicy, ServerConfig};
 use super::health::HealthMessage;
 use super::launch::ProcessIdentity;
 use super::link::{Link, Ready};
+use super::listing::{Catalog, Listing};
 use super::memory::Memory;
 use super::metrics::Measured;
 use super::restarts::Restarts;
 use super::state::{Event, EventKind};
 use super::status::{ServerInfo, ServerStatus};
-use super::tool_list::ToolList;
 use crate::actor::{Actor, ActorRef, ActorResult, BoxError, Context, ReplyTo, Stopping, TimerKey};
 use crate::dispatcher::Nanos;
 use requests::Queued;
@@ -161,7 +161,8 @@ pub(crate) struct Server {
     restarts: Restarts,
     /// Why this life ends.
     end_reason: String,
-    tools: ToolList,
+    /// What comes of the lists of what it offers, in the order of [`Catalog::ALL`].
+    listings: [Listing; 3],
     /// The actor itself is to stop with this life.
     last_life: bool,
 }
@@ -187,7 +188,7 @@ impl Server {
             serving_since: None,
             restarts: Restarts::default(),
             end_reason: String::new(),
-            tools: ToolList::default(),
+            listings: Catalog::ALL.map(Listing::new),
             last_life: false,
         }
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{CallError, CallKey, Progress, Request};
 use super::json_rpc::{Id, Outgoing, RpcError};
+use super::listing::Catalog;
 use crate::actor::{ReplyTo, TimerKey};
 use crate::dispatcher::Nanos;
 use crate::dispatcher::closure::guarded;
@@ -26,8 +27,8 @@ pub(crate) enum Purpose {
     Initialize,
     /// A health check; who wants to know.
     Ping(ReplyTo<Result<(), CallError>>),
-    /// A page of the tools.
-    ListTools,
+    /// A page of what it offers.
+    List(Catalog),
 }
 
 /// A request that was sent.

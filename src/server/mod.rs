@@ -19,6 +19,7 @@ mod json_rpc;
 mod launch;
 mod line_reader;
 mod link;
+mod listing;
 mod log_ring;
 mod manager;
 mod memory;
@@ -31,7 +32,6 @@ mod state;
 mod state_keeper;
 mod status;
 mod stdio;
-mod tool_list;
 mod working_set;
 
 pub use call::{Call, CallError, CallKey, CallOptions, Progress, WhenDown};

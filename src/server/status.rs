@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::listing::Catalog;
+
 /// What a server is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -89,6 +91,10 @@ pub struct ServerInfo {
     pub peer: Option<Peer>,
     /// The names of its tools, as it last listed them.
     pub tools: Vec<String>,
+    /// The URIs of its resources, likewise.
+    pub resources: Vec<String>,
+    /// The names of its prompts, likewise.
+    pub prompts: Vec<String>,
     /// How often it was started again, in this life of the manager.
     pub restarts: u64,
     /// How long the last health check took, if it passed.
@@ -100,6 +106,14 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
+    pub(crate) fn names_of(&mut self, catalog: Catalog) -> &mut Vec<String> {
+        match catalog {
+            Catalog::Tools => &mut self.tools,
+            Catalog::Resources => &mut self.resources,
+            Catalog::Prompts => &mut self.prompts,
+        }
+    }
+
     pub(crate) fn new(name: String) -> ServerInfo {
         ServerInfo {
             name,
@@ -111,6 +125,8 @@ impl ServerInfo {
             labels: Vec::new(),
             peer: None,
             tools: Vec::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
             restarts: 0,
             last_ping: None,
             failed_checks: 0,

@@ -9,6 +9,7 @@ use crate::server::client::answer_line;
 use crate::server::heard::Heard;
 use crate::server::json_rpc::{Id, Incoming};
 use crate::server::link::{Read, Ready};
+use crate::server::listing::Catalog;
 use crate::server::metrics::Measured;
 
 impl Server {
@@ -92,12 +93,14 @@ impl Server {
                     self.measure(Measured::Unsolicited);
                 }
             }
-            "notifications/tools/list_changed" if self.phase == Phase::Serving => self.renew_tools(context),
             "notifications/message" => {
                 let data = params.map(|params| params["data"].to_string()).unwrap_or_default();
                 tracing::debug!(server = %self.name, "{data}");
             }
-            _ => tracing::trace!(server = %self.name, method, "a notification"),
+            _ => match Catalog::changed_by(method) {
+                Some(catalog) if self.phase == Phase::Serving => self.renew_list(context, catalog),
+                _ => tracing::trace!(server = %self.name, method, "a notification"),
+            },
         }
     }
 

@@ -10,12 +10,12 @@ use crate::server::config::Transport;
 use crate::server::handshake;
 use crate::server::json_rpc::Outgoing;
 use crate::server::launch::ProcessEvent;
+use crate::server::listing::{Catalog, Listing};
 use crate::server::metrics::Measured;
 use crate::server::open_link::open_link;
 use crate::server::restarts::Verdict;
 use crate::server::state::EventKind;
 use crate::server::status::ServerStatus;
-use crate::server::tool_list::ToolList;
 
 impl Server {
     pub(super) fn asked_to_start(&mut self, context: &mut Context<'_, Self>) {
@@ -87,7 +87,7 @@ impl Server {
         self.life += 1;
         self.phase = Phase::Starting;
         self.client = Client::new();
-        self.tools = ToolList::default();
+        self.listings = Catalog::ALL.map(Listing::new);
         self.started_at = context.now();
         self.serving_since = None;
         let begins = match &self.config.transport {
@@ -144,7 +144,8 @@ impl Server {
         if let Some(link) = &mut self.link {
             link.introduce(&peer.protocol_version, initialized.to_line());
         }
-        let lists_tools = peer.capabilities.get("tools").is_some();
+        let offers = |catalog: &Catalog| peer.capabilities.get(catalog.key()).is_some();
+        let offered: Vec<_> = Catalog::ALL.into_iter().filter(offers).collect();
         let reason = format!("{} {} is ready", peer.name, peer.version);
         self.entry.update(|info| info.peer = Some(peer));
         self.become_(ServerStatus::Running, &reason);
@@ -152,8 +153,8 @@ impl Server {
         self.measure(Measured::Started(took));
         self.record(EventKind::Started, &reason);
         self.be_watched(context);
-        if lists_tools {
-            self.renew_tools(context);
+        for catalog in offered {
+            self.renew_list(context, catalog);
         }
         self.send_queued(context);
     }
@@ -290,7 +291,7 @@ impl Server {
         self.entry.update(|info| {
             info.pid = None;
             info.peer = None;
-            info.tools.clear();
+            Catalog::ALL.into_iter().for_each(|catalog| info.names_of(catalog).clear());
             info.last_ping = None;
             info.failed_checks = 0;
         });

@@ -11,9 +11,9 @@ use crate::server::call::{CallError, CallKey, CallResult, Request, WhenDown};
 use crate::server::client::{Asker, Flight, Purpose, cancelled_line};
 use crate::server::json_rpc::Outgoing;
 use crate::server::link::Kind;
+use crate::server::listing::{Catalog, Next};
 use crate::server::metrics::{Measured, RequestOutcome};
 use crate::server::status::ServerStatus;
-use crate::server::tool_list::Next;
 use crate::server::working_set;
 
 /// A request that waits until the server is ready.
@@ -122,7 +122,7 @@ impl Server {
             // The timer of the start is first, as the handshake is a part of that.
             Purpose::Initialize => settings.start_timeout,
             Purpose::Ping(_) => settings.health_timeout,
-            Purpose::ListTools => settings.request_timeout,
+            Purpose::List(_) => settings.request_timeout,
         };
         // Our own requests are valid.
         if let Ok(line) = self.client.request_line(method, params, false) {
@@ -150,27 +150,27 @@ impl Server {
         self.ask(context, "ping", None, Purpose::Ping(reply));
     }
 
-    /// The list of tools is not known, or has changed.
-    pub(super) fn renew_tools(&mut self, context: &mut Context<'_, Self>) {
-        if self.tools.renew() {
-            self.ask(context, "tools/list", None, Purpose::ListTools);
+    /// A list of what the server offers is not known, or has changed.
+    pub(super) fn renew_list(&mut self, context: &mut Context<'_, Self>, catalog: Catalog) {
+        if self.listings[catalog as usize].renew() {
+            self.ask(context, catalog.list_method(), None, Purpose::List(catalog));
         }
     }
 
-    fn listed_tools(&mut self, context: &mut Context<'_, Self>, result: CallResult) {
+    fn listed(&mut self, context: &mut Context<'_, Self>, catalog: Catalog, result: CallResult) {
         if self.phase != Phase::Serving {
             return;
         }
         let page = result.unwrap_or_else(|error| {
-            tracing::warn!(server = %self.name, %error, "its tools are not known");
+            tracing::warn!(server = %self.name, %error, "its {} are not known", catalog.key());
             Value::Null
         });
-        match self.tools.take(&page) {
+        match self.listings[catalog as usize].take(&page) {
             Next::Ask(cursor) => {
                 let params = cursor.map(|cursor| json!({ "cursor": cursor }));
-                self.ask(context, "tools/list", params, Purpose::ListTools);
+                self.ask(context, catalog.list_method(), params, Purpose::List(catalog));
             }
-            Next::Known(names) => self.change(|info| info.tools = names),
+            Next::Known(names) => self.change(|info| *info.names_of(catalog) = names),
         }
     }
 
@@ -245,7 +245,7 @@ impl Server {
                     Err(error)
                 }
             }),
-            Asker::Own(Purpose::ListTools) => self.listed_tools(context, result),
+            Asker::Own(Purpose::List(catalog)) => self.listed(context, catalog, result),
         }
     }
 
