@@ -40,6 +40,7 @@ test-format: test-tools
 
 test-rust: test-tools
 	cargo clippy --quiet --locked --all-targets -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features -- --deny warnings
 	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
 	cargo test --quiet --locked
 	cargo test --quiet --locked --features http --test http_servers

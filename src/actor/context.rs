@@ -9,7 +9,7 @@ use super::kin::{self, Begin};
 use super::system::SystemHandle;
 use super::{Actor, ActorId, ActorRef, SpawnError, Spec, watch};
 use crate::dispatcher::core::OnLoop;
-use crate::dispatcher::{Handle, Nanos};
+use crate::dispatcher::Handle;
 
 /// Names one of an actor's own timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,11 +94,13 @@ impl<'a, A: Actor> Context<'a, A> {
     }
 
     /// The time, on the clock of its dispatcher.
-    pub(crate) fn now(&self) -> Nanos {
+    #[cfg(feature = "servers")]
+    pub(crate) fn now(&self) -> crate::dispatcher::Nanos {
         self.cell.base().core.clock.now()
     }
 
     /// Between 0 and 1.
+    #[cfg(feature = "servers")]
     pub(crate) fn random(&self) -> f64 {
         self.cell.base().system.random()
     }

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What a callback ended with instead of returning. The loop stops, and `run()` hands it to its caller (P11).
 pub(crate) enum Failure {
     Panic(Box<dyn Any + Send>),
+    #[cfg_attr(not(feature = "ffi"), expect(dead_code, reason = "Rust alone does not throw"))]
     Foreign(ForeignException),
     /// It destroyed its dispatcher: `run()` returns without a word.
     Destroyed,
@@ -72,6 +73,7 @@ impl ForeignException {
         String::from_utf8_lossy(&text[..end]).into_owned()
     }
 
+    #[cfg(feature = "ffi")]
     /// Gives the exception to C++, which owns it from then on.
     pub(crate) fn into_raw(self) -> *mut c_void {
         std::mem::ManuallyDrop::new(self).exception
