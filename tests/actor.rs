@@ -1,30 +1,17 @@
 //! Actors: messages, life, timers, requests.
 
-mod common;
+#[path = "common/actor_stage.rs"]
+mod actor_stage;
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actor_stage::{Log, Stage};
 use mcp_event::actor::{
     Actor, ActorResult, ActorState, AskError, BoxError, Context, FindError, Function, Placement, Reason,
     ReplyTo, SpawnError, Spec, Stopping, System, Why,
 };
-use mcp_event::{Dispatcher, RunType, SimulatedClock};
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
 
 /// Tells its log all that it lives through.
 struct Diary {
@@ -89,33 +76,6 @@ impl Actor for Diary {
 impl Drop for Diary {
     fn drop(&mut self) {
         self.log.add("dropped");
-    }
-}
-
-/// A system on one loop in simulated time, which the test runs.
-struct Stage {
-    clock: SimulatedClock,
-    dispatcher: Dispatcher,
-    system: System,
-    log: Log,
-}
-
-impl Stage {
-    fn new() -> Stage {
-        let clock = SimulatedClock::new();
-        let dispatcher = Dispatcher::builder("stage").clock(&clock).build().unwrap();
-        let system = System::builder().on([dispatcher.handle()]).build().unwrap();
-        Stage { clock, dispatcher, system, log: Log::default() }
-    }
-
-    fn run(&self) -> Vec<String> {
-        self.dispatcher.run(RunType::NonBlock).unwrap();
-        self.log.take()
-    }
-
-    fn advance(&self, by: Duration) -> Vec<String> {
-        self.clock.advance(by);
-        self.run()
     }
 }
 

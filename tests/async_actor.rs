@@ -1,26 +1,16 @@
 //! Actors that read as a story.
 
-use std::sync::{Arc, Mutex, mpsc};
+#[path = "common/actor_stage.rs"]
+mod actor_stage;
+
+use std::sync::mpsc;
 use std::time::Duration;
 
+use actor_stage::{Log, Stage};
 use mcp_event::actor::{
     ActorRef, ActorResult, ActorState, Async, AsyncActor, Context, Function, Inbox, Reason, Received,
     ReplyTo, Signal, Spec, System, Why,
 };
-use mcp_event::{Dispatcher, RunType, SimulatedClock};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
 
 enum Line {
     Say(&'static str),
@@ -54,29 +44,14 @@ impl AsyncActor for Story {
     }
 }
 
-struct Stage {
-    clock: SimulatedClock,
-    dispatcher: Dispatcher,
-    system: System,
-    log: Log,
+trait Stories {
+    fn story(&self) -> ActorRef<Line>;
 }
 
-impl Stage {
-    fn new() -> Stage {
-        let clock = SimulatedClock::new();
-        let dispatcher = Dispatcher::builder("stage").clock(&clock).build().unwrap();
-        let system = System::builder().on([dispatcher.handle()]).build().unwrap();
-        Stage { clock, dispatcher, system, log: Log::default() }
-    }
-
+impl Stories for Stage {
     fn story(&self) -> ActorRef<Line> {
         let log = self.log.clone();
         self.system.start(Spec::new(move || Async::new(Story(log.clone())))).unwrap()
-    }
-
-    fn run(&self) -> Vec<String> {
-        self.dispatcher.run(RunType::NonBlock).unwrap();
-        self.log.take()
     }
 }
 
@@ -89,8 +64,7 @@ fn it_takes_its_messages_one_by_one() {
     story.tell(Line::Say("b")).unwrap();
     assert_eq!(stage.run(), ["begins", "a"]);
     assert_eq!(story.queue_depth(), 1);
-    stage.clock.advance(Duration::from_secs(1));
-    assert_eq!(stage.run(), ["b"]);
+    assert_eq!(stage.advance(Duration::from_secs(1)), ["b"]);
     assert_eq!(stage.system.tree().actors[0].handled, 3);
 }
 
@@ -147,8 +121,7 @@ fn one_that_does_not_stop_is_cut_off() {
     stage.run();
     deaf.stop();
     assert!(stage.run().is_empty());
-    stage.clock.advance(Duration::from_secs(3));
-    assert_eq!(stage.run(), ["dropped"]);
+    assert_eq!(stage.advance(Duration::from_secs(3)), ["dropped"]);
     assert_eq!(deaf.state(), ActorState::Stopped);
 }
 
@@ -164,8 +137,7 @@ fn a_bound_counts_what_it_has_not_taken() {
     story.tell(Line::Say("b")).unwrap();
     stage.run();
     assert_eq!(story.tell(Line::Say("c")).unwrap_err().why, Why::Full);
-    stage.clock.advance(Duration::from_secs(1));
-    stage.run();
+    stage.advance(Duration::from_secs(1));
     story.tell(Line::Say("c")).unwrap();
 }
 

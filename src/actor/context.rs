@@ -8,8 +8,8 @@ use super::cell::Cell;
 use super::kin::{self, Begin};
 use super::system::SystemHandle;
 use super::{Actor, ActorId, ActorRef, SpawnError, Spec, watch};
-use crate::dispatcher::core::OnLoop;
 use crate::dispatcher::Handle;
+use crate::dispatcher::core::OnLoop;
 
 /// Names one of an actor's own timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
