@@ -41,8 +41,14 @@ impl Manager {
         Manager { memory, leaving: HashMap::new(), removals: 0, stopping: 0 }
     }
 
-    /// Makes the actor of a server, which starts it if it is to run.
-    fn add(&self, context: &mut Context<'_, Self>, config: &ServerConfig, order: usize) -> ActorResult {
+    /// Makes the actor of a server, which starts it if it is to run. Where that cannot be, the others go on.
+    fn add(&self, context: &mut Context<'_, Self>, config: &ServerConfig, order: usize) {
+        if let Err(error) = self.make(context, config, order) {
+            tracing::error!(server = config.name, %error, "it has no actor, and cannot be run");
+        }
+    }
+
+    fn make(&self, context: &mut Context<'_, Self>, config: &ServerConfig, order: usize) -> ActorResult {
         let around = Surroundings {
             memory: self.memory.clone(),
             health: self.memory.health()?,
@@ -89,7 +95,7 @@ impl Manager {
             let name = &server.name;
             self.memory.board.reorder(name, order);
             if change.added.contains(name) && !self.take_back(name, order) {
-                self.add(context, server, order)?;
+                self.add(context, server, order);
                 continue;
             }
             let anew = !change.relabelled.contains(name);
@@ -144,7 +150,7 @@ impl Actor for Manager {
 
     fn started(&mut self, context: &mut Context<'_, Self>) -> ActorResult {
         let config = self.memory.config().clone();
-        config.servers.iter().enumerate().try_for_each(|(order, server)| self.add(context, server, order))?;
+        config.servers.iter().enumerate().for_each(|(order, server)| self.add(context, server, order));
         if let Some(greeting) = self.memory.greeting().take() {
             // Who started us may have given up.
             let _ = greeting.send(());
