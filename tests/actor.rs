@@ -3,6 +3,7 @@
 #[path = "common/actor_stage.rs"]
 mod actor_stage;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -410,4 +411,48 @@ fn many_threads_tell_one_actor() {
         }
     });
     is_done.recv().unwrap();
+}
+
+/// Each post posts itself again, so there is always a full batch of them.
+#[test]
+fn a_flood_of_posts_does_not_keep_an_actor_from_its_turn() {
+    let stage = Stage::new();
+    let diary = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    stage.run();
+    let has_come = Arc::new(AtomicBool::new(false));
+    fn flood(handle: mcp_event::Handle, has_come: Arc<AtomicBool>) {
+        if !has_come.load(Ordering::Relaxed) {
+            let next = handle.clone();
+            handle.post(move || flood(next, has_come)).unwrap();
+        }
+    }
+    (0..3_000).for_each(|_| flood(stage.dispatcher.handle(), has_come.clone()));
+    let comes = Box::new(move || has_come.store(true, Ordering::Relaxed));
+    stage.dispatcher.post(move || diary.tell(Entry::Work(comes)).unwrap()).unwrap();
+    // It ends, because the flood does.
+    while stage.dispatcher.queue_depth() > 0 {
+        stage.run();
+    }
+}
+
+#[test]
+fn a_message_that_panics_when_its_timer_goes_harms_nobody() {
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0, "the bomb of a test goes off");
+        }
+    }
+    let stage = Stage::new();
+    let careless = Function::new(|_: Bomb, context| {
+        context.after(SECOND, Bomb(true));
+        context.after(SECOND, Bomb(true));
+        Err("on purpose".into())
+    });
+    let careless = stage.system.spawn(careless).unwrap();
+    let other = stage.system.spawn(Diary::new(&stage.log)).unwrap();
+    careless.tell(Bomb(false)).unwrap();
+    other.tell(Entry::Note("fine")).unwrap();
+    assert_eq!(stage.run(), ["started", "fine"]);
+    assert_eq!(careless.state(), ActorState::Stopped);
 }

@@ -225,3 +225,14 @@ fn a_process_is_awaited_by_an_actor() {
     runner.tell("exit 4").unwrap();
     assert_eq!(codes.iter().take(2).collect::<Vec<_>>(), [Some(3), Some(4)]);
 }
+
+#[test]
+fn one_whose_loop_is_shut_down_ends() {
+    let stage = Stage::new();
+    let story = stage.story();
+    stage.run();
+    stage.dispatcher.shutdown();
+    stage.run();
+    assert_eq!(story.state(), ActorState::Stopped);
+    assert_eq!(story.tell(Line::Say("late")).unwrap_err().why, Why::Stopped);
+}

@@ -100,10 +100,10 @@ impl<A: AsyncActor> Actor for Async<A> {
         let cell = context.cell().clone();
         let life = cell.base().life();
         let inbox = Inbox { actor: cell.clone(), life, signals: self.signals.clone(), not_send: PhantomData };
+        let mut end = StoryEnd { cell: Some(cell), life };
         let story = async move {
             let outcome = caught(actor.run(inbox)).await;
-            // Should its loop be gone, so is the actor.
-            let _ = cell.send(Control::StoryEnded { life, outcome });
+            end.tell(outcome);
         };
         // The hook runs on the actor's own loop.
         self.story = task::spawn_here(&context.cell().base().core, story).ok();
@@ -129,6 +129,29 @@ impl<A: AsyncActor> Actor for Async<A> {
 
     fn stopping(&mut self, _: &mut Context<'_, Self>) -> Result<Stopping, BoxError> {
         Ok(Stopping::Later)
+    }
+}
+
+/// Tells the actor that its story came to its end, also when that is dropped with its loop.
+struct StoryEnd<A: Actor> {
+    cell: Option<Arc<Cell<A>>>,
+    life: LifeNumber,
+}
+
+impl<A: Actor> StoryEnd<A> {
+    fn tell(&mut self, outcome: Result<(), Reason>) {
+        let Some(cell) = self.cell.take() else { return };
+        if cell.clone().send(Control::StoryEnded { life: self.life, outcome }).is_err() {
+            let node: Arc<dyn Node> = cell;
+            kin::lost(&node);
+        }
+    }
+}
+
+impl<A: Actor> Drop for StoryEnd<A> {
+    fn drop(&mut self) {
+        // If its life has ended before, nobody listens.
+        self.tell(Err(Reason::LoopGone));
     }
 }
 

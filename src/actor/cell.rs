@@ -189,7 +189,9 @@ impl<A: Actor> Cell<A> {
             return self.handle(on_loop, message);
         }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
-        let handles = is_alive && !self.base.status.is_halted();
+        // One that was lost with its loop is over, also when the loop is run again.
+        let is_lost = self.base.status.state() == ActorState::Stopped;
+        let handles = is_alive && !is_lost && !self.base.status.is_halted();
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
         if handles && !has_parked && !A::PULLS {
             self.base.count_taken();

@@ -43,6 +43,8 @@ pub(crate) struct Local {
 
     /// Jobs that the loop's own thread queued for actors: a post without the atomics.
     pub(crate) mail: Ring<Task>,
+    /// The position in the posts at which this run began: what this thread queued before it comes first.
+    pub(crate) mail_after: Cell<usize>,
     /// The tasks whose work lives, each a reference to it.
     pub(crate) tasks: List,
 
@@ -96,6 +98,7 @@ impl Local {
             current_due: List::new(),
             schedules: Cell::new(0),
             mail: Ring::new(),
+            mail_after: Cell::new(0),
             tasks: List::new(),
             deferred: RefCell::new(VecDeque::new()),
             deferred_batch: RefCell::new(VecDeque::new()),

@@ -132,6 +132,7 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     core.last_runner.store(self::core::thread_number(), Ordering::Relaxed);
     core.accepting.store(true, Ordering::Release);
     on_loop.run.set(on_loop.run.get().wrapping_add(1));
+    on_loop.mail_after.set(core.posts.end());
     on_loop.level_once.set(how == RunType::NonBlock);
     entered();
     let result = match how {
@@ -209,7 +210,8 @@ impl OnLoop<'_> {
 
     /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.
     fn tail(self, heed_exit: bool) -> Result<ControlFlow<usize>, Box<Failure>> {
-        let mut budget = Budget::new();
+        // A share for each, lest either keeps the other from its turn.
+        let (mut budget, mut mail_budget) = (Budget::new(), Budget::new());
         loop {
             let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
             let (end, schedules) = match exit {
@@ -224,7 +226,9 @@ impl OnLoop<'_> {
             self.stop_if_failed()?;
             self.flush_deferred(&mut budget)?;
             self.run_posts(end, &mut budget)?;
-            self.run_mail(&mut budget)?;
+            if self.core.posts.begin() >= self.mail_after.get() {
+                self.run_mail(&mut mail_budget)?;
+            }
             self.flush_deferred(&mut budget)?;
             self.run_current(schedules, &mut budget)?;
             let unfinished = self.core.posts.begin() < end || self.core.commands_begin() < commands_end;
@@ -237,7 +241,8 @@ impl OnLoop<'_> {
                 self.flush_deferred(&mut budget)?;
                 return Ok(ControlFlow::Break(exit));
             }
-            if called == 0 && (unfinished || budget.is_spent() || !self.has_tail_work()) {
+            let is_spent = budget.is_spent() || mail_budget.is_spent();
+            if called == 0 && (unfinished || is_spent || !self.has_tail_work()) {
                 return Ok(ControlFlow::Continue(()));
             }
         }

@@ -125,8 +125,8 @@ impl Core {
     }
 
     /// Queues a job that the bound of the queue is not meant for: what keeps count of its own, as mailboxes do.
-    /// From the loop's own thread it goes to the mail, else to the posts; either way behind all that this
-    /// thread queued before.
+    /// From the loop's own thread it goes to the mail, else to the posts. Mail comes behind all mail that this
+    /// thread queued before, and behind what it posted before the run; but not behind what it posts in the run.
     pub(crate) fn mail<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
         if let Err(refusal) = self.check_open() {
             return Err((refusal, job));

@@ -64,7 +64,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Waiting {
     /// The outcome is known. The first one counts.
     fn settle(self: &Arc<Self>, result: std::result::Result<Message, AskError>) {
-        if let Some(closure) = lock(&self.closure).take() {
+        // In two steps: what is dropped below may come back here.
+        let closure = lock(&self.closure).take();
+        if let Some(closure) = closure {
             // A dispatcher that is shut down takes nothing: closure and reply are dropped.
             drop(self.core.mail(Answer { waiting: self.clone(), closure, result }));
         }

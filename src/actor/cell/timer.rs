@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Cell, Own};
 use crate::actor::{Actor, Reason};
+use crate::dispatcher::closure::guarded;
 use crate::dispatcher::core::OnLoop;
 use crate::dispatcher::{PeriodicTimer, Timer};
 
@@ -83,6 +84,11 @@ impl<A: Actor> Cell<A> {
 
     pub(super) fn clear_timers(&self, own: &Own<A>) {
         let timers = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.timers));
-        drop(timers);
+        for timer in timers.into_iter().flatten() {
+            // With it goes its message, whose destructor is user code.
+            if let Err(failure) = guarded(|| drop(timer)) {
+                tracing::error!(actor = %self.base, "a message of its timer: {}", failure.describe());
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread;
 
 use super::change::mcp_event_server_change;
@@ -141,7 +141,17 @@ impl mcp_event_server_manager {
 
     /// The hook for changes, while the servers are not started.
     fn before_start(&self) -> Result<MutexGuard<'_, Option<Arc<OnChange>>>> {
-        let on_change = self.on_change.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Whoever starts the servers holds it while it waits for their loops: no loop must wait for it.
+        let on_change = match self.on_change.try_lock() {
+            Ok(on_change) => on_change,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failed::new(
+                    mcp_event_status::MCP_EVENT_INVALID_STATE,
+                    "the manager is being started, or given a closure, on another thread",
+                ));
+            }
+        };
         if self.servers.get().is_some() {
             return Err(Failed::new(
                 mcp_event_status::MCP_EVENT_INVALID_STATE,
