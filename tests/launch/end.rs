@@ -64,15 +64,17 @@ fn who_is_stopped_sees_sigterm_too() {
 
 #[test]
 fn kill_ends_those_who_ignore_sigterm() {
-    let mut server = launch(&shell(STUBBORN_FAMILY, NEVER));
-    let identity = server.started();
-    let members = server.members(STUBBORN_FAMILY_SIZE);
-    server.process.terminate().unwrap();
-    server.process.kill().unwrap();
-    assert_eq!(server.exited().signal(), Some(libc::SIGKILL));
-    server.gone();
-    members.assert_gone();
-    assert_nobody_is_left_of(&identity);
+    for _ in 0..100 {
+        let mut server = launch(&shell(STUBBORN_FAMILY, NEVER));
+        let identity = server.started();
+        let members = server.members(STUBBORN_FAMILY_SIZE);
+        server.process.terminate().unwrap();
+        server.process.kill().unwrap();
+        assert_eq!(server.exited().signal(), Some(libc::SIGKILL));
+        server.gone();
+        members.assert_gone();
+        assert_nobody_is_left_of(&identity);
+    }
 }
 
 /// Whoever has forked at the wrong moment is found as well.
@@ -90,14 +92,16 @@ fn kill_ends_a_server_that_never_stops_starting_daemons() {
 
 #[test]
 fn when_only_the_launcher_dies_all_others_end() {
-    let mut server = launch(&shell(STUBBORN_FAMILY, SHORT));
-    let identity = server.started();
-    let members = server.members(STUBBORN_FAMILY_SIZE);
-    signal(identity.server.pid, libc::SIGKILL);
-    assert_eq!(server.exited().signal(), Some(libc::SIGKILL));
-    server.gone();
-    members.assert_gone();
-    assert_nobody_is_left_of(&identity);
+    for _ in 0..100 {
+        let mut server = launch(&shell(STUBBORN_FAMILY, SHORT));
+        let identity = server.started();
+        let members = server.members(STUBBORN_FAMILY_SIZE);
+        signal(identity.server.pid, libc::SIGKILL);
+        assert_eq!(server.exited().signal(), Some(libc::SIGKILL));
+        server.gone();
+        members.assert_gone();
+        assert_nobody_is_left_of(&identity);
+    }
 }
 
 #[test]

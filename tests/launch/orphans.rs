@@ -106,7 +106,7 @@ fn a_guardian_is_out_of_the_terminals_reach_and_shows_whose_it_is() {
 
 #[test]
 fn nothing_outlives_a_guardian_that_is_killed() {
-    for _ in 0..10 {
+    for _ in 0..100 {
         let mut server = launch(&shell(STUBBORN_FAMILY, NEVER));
         let identity = server.started();
         let members = server.members(STUBBORN_FAMILY_SIZE);

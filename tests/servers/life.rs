@@ -19,6 +19,7 @@ fn a_server_starts_answers_and_stops() {
     assert_eq!((info.category.as_deref(), &info.labels[..]), (Some("math"), &["add".to_owned()][..]));
     let peer = info.peer.unwrap();
     assert_eq!((peer.name.as_str(), peer.protocol_version.as_str()), ("sums", "2025-11-25"));
+    assert!(peer.capabilities["tools"].is_object(), "{:?}", peer.capabilities);
     let sum = stage.tool("add", json!({ "a": 40, "b": 2 })).unwrap();
     assert_eq!(sum["structuredContent"]["sum"], 42);
     stage.servers.stop_server("it").unwrap();

@@ -13,6 +13,7 @@ mod crash;
 mod directory;
 mod faulty_messages;
 mod health;
+mod launcher;
 mod leftover;
 mod life;
 mod many;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use mcp_event::server::{Desired, EventKind, ServerStatus, StartError, StateError, StateFile};
-use serde_json::json;
+use mcp_event::server::{Config, Desired, EventKind, ServerStatus, StartError, StateError, StateFile};
+use serde_json::{Value, json};
 
 use crate::directory::Directory;
 use crate::stage::*;
@@ -114,4 +114,37 @@ fn servers_that_are_not_configured_any_more_are_forgotten() {
     let stage = Stage::with(config([("new", example(&[], json!({})))]), |builder| builder.state_file(&path));
     stage.until_running("new");
     assert_eq!(stage.servers.history().servers.keys().collect::<Vec<_>>(), ["new"]);
+}
+
+/// A configuration with one server, "it", and these settings of the state.
+fn config_with_state(state: Value) -> Config {
+    let text = json!({ "state": state, "mcpServers": { "it": example(&[], json!({})) } }).to_string();
+    Config::parse(&text, |_| None).unwrap()
+}
+
+#[test]
+fn the_state_file_of_the_configuration_goes_before_the_builders() {
+    let directory = Directory::new();
+    let (path, other) = (directory.file("state.json"), directory.file("other.json"));
+    let config = config_with_state(json!({ "path": &path }));
+    let stage = Stage::with(config, |builder| builder.state_file(&other));
+    stage.until_running("it");
+    stage.servers.stop().unwrap();
+    let state = StateFile::open(&path).unwrap().load().unwrap();
+    assert_eq!(state.servers["it"].history().len(), 2);
+    assert!(!other.exists());
+}
+
+#[test]
+fn a_state_that_is_switched_off_is_written_nowhere() {
+    let directory = Directory::new();
+    let (path, other) = (directory.file("state.json"), directory.file("other.json"));
+    for state in [json!({ "enabled": false }), json!({ "enabled": false, "path": &path })] {
+        let stage = Stage::with(config_with_state(state), |builder| builder.state_file(&other));
+        stage.until_running("it");
+        stage.servers.stop().unwrap();
+        // It is remembered all the same, for as long as the manager lives.
+        assert_eq!(stage.servers.history().servers["it"].history().len(), 2);
+        assert!(!path.exists() && !other.exists());
+    }
 }

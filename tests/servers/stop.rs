@@ -113,3 +113,20 @@ fn who_asks_for_a_server_that_is_not_there_is_told() {
     assert_eq!(stage.servers.restart_server("off"), Err(ServerError::Disabled("off".into())));
     assert_eq!(stage.servers.info("off").unwrap().status, Stopped);
 }
+
+#[test]
+fn of_fifty_lives_nothing_is_left() {
+    const LIVES: usize = 50;
+    const CHILDREN: usize = 4;
+    let stage = Stage::one(example(&["--ignore-sigterm", "--fork-children", "2"], hasty()));
+    let mut pid = stage.until_running("it").pid.unwrap();
+    for life in 1..=LIVES {
+        stage.servers.restart_server("it").unwrap();
+        let next = stage.until_it("it", |info| info.status == Running && info.pid != Some(pid));
+        assert!(!exists(pid), "server {pid} of life {life}");
+        // The next life may have named its children, too.
+        let children = &children(&stage.servers, "it")[(life - 1) * CHILDREN..life * CHILDREN];
+        assert!(children.iter().all(|pid| !exists(*pid)), "{children:?} of life {life}");
+        pid = next.pid.unwrap();
+    }
+}
