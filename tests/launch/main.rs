@@ -1,7 +1,7 @@
 //! Launching servers: what they are given, how they end, and that nothing is ever left of them. All with real
 //! processes; that one is gone is asked of its pidfd.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "servers"))]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,6 +1,6 @@
 //! MCP servers under management: real processes of the example server, well behaved and not.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "servers"))]
 
 #[path = "../common/mod.rs"]
 mod common;
