@@ -13,7 +13,7 @@ CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'test
 help:
 	@echo 'make demo           build, install into target/, and run the examples on real input'
 	@echo 'make test           all tests: Rust, C, C++, package, formatting, lints'
-	@echo 'make bench          our figures beside those of libevent, libuv, asio and the bare system calls'
+	@echo 'make bench          our figures beside those of libevent, libuv, asio, actors (actix, kameo, ractor), bare system calls'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
 	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'

@@ -105,6 +105,31 @@ supervise() {
   echo "  none of the processes ${pids[*]} is left"
 }
 
+# Runs the manager in C++ until its two servers, the C++ example's, are ready, and ends it.
+manage() {
+  local manager line running=0
+  rm -f "$work/news"
+  mkfifo "$work/news"
+  MCP_STDIO_SERVER=$bin/mcp_stdio_server "$bin/server_manager" examples/cpp/server_manager/servers.json >"$work/news" &
+  manager=$!
+  trap 'kill "$manager" 2>/dev/null' EXIT
+  exec 3<"$work/news"
+  while [ "$running" -lt 2 ]; do
+    read -r -t 60 line <&3
+    echo "  $line"
+    case $line in
+      *": running ("*) running=$((running + 1)) ;;
+    esac
+  done
+
+  echo "  -> SIGTERM"
+  kill -TERM "$manager"
+  sed 's/^/  /' <&3
+  exec 3<&-
+  wait "$manager"
+  trap - EXIT
+}
+
 mkdir -p "$work"
 scripts/ensure-tools.sh build demo
 
@@ -131,6 +156,9 @@ headline "From Rust: an actor that keeps a log"
 
 headline "From Rust: a supervisor of MCP servers, with metrics"
 supervise
+
+headline "From C++: a manager of MCP servers"
+manage
 
 headline "From Rust: MCP servers as supervised actors"
 "$rust_examples/mcp_v2_demo"

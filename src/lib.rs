@@ -1,10 +1,17 @@
-//! The event core that C++ and Rust programs of the Model Context Protocol run on.
+//! The event core that C, C++ and Rust programs of the Model Context Protocol run on, with actors, tasks and
+//! supervised MCP servers.
 //!
 //! A [`Dispatcher`] is an event loop: file descriptors, timers, signals, scheduled callbacks, deferred deletion
 //! and closures posted from any thread. Everything may be called from any thread at any time; callbacks run on
 //! the thread inside [`Dispatcher::run`].
 //!
+//! On dispatchers live [`actor`]s, which are supervised, and [`task`]s, which are futures. The module `server` keeps
+//! MCP servers running.
+//!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
+//!
+//! Features: `ffi`, the C ABI, and `servers`, MCP servers as processes, are on by default; `http`, MCP servers over
+//! HTTP, is not.
 
 pub mod actor;
 mod dispatcher;

@@ -129,8 +129,8 @@ impl Builder {
         self
     }
 
-    /// Calls `hook` with each change of a server's status, its reason, its process, its tools and its labels, on
-    /// the server's loop. It must not wait.
+    /// Calls `hook` with each change of a server's status, its reason, its process, its tools, resources and
+    /// prompts, and its labels, on the server's loop. It must not wait.
     pub fn on_change(mut self, hook: impl Fn(&ServerInfo) + Send + Sync + 'static) -> Builder {
         self.on_change = Some(Box::new(hook));
         self
