@@ -15,6 +15,8 @@ export RUSTFLAGS="-Zsanitizer=address"
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export CARGO_TARGET_DIR="$PWD/target/asan"
 
+# The servers that tests manage.
+cargo +nightly build --quiet --locked --target "$target" --examples
 # The sanitizer's runtime must be in the program itself, so doc tests (each a program of its own) stay out.
 # One test takes all address space away so that no thread can start; the sanitizer itself cannot live so.
 cargo +nightly test --quiet --locked --target "$target" --lib --tests -- \
