@@ -19,6 +19,7 @@ use super::clock::{Clock, Nanos};
 use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
+use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
@@ -80,6 +81,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) load: LoadMeter,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -226,6 +228,7 @@ impl Drop for Running<'_> {
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         INNERMOST.set(self.on_loop.outer.get());
+        core.load.fall_asleep(None);
         core.sleep.announce();
         core.release();
         core.receive_stragglers();
@@ -283,6 +286,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            load: LoadMeter::new(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
