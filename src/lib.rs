@@ -20,6 +20,7 @@ mod error;
 mod ffi;
 mod fork;
 mod poller;
+pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sync;

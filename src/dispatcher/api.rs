@@ -20,6 +20,7 @@ use super::{
 use crate::error::{Error, PostError};
 use crate::fork;
 use crate::poller::{self, FileReady, Trigger};
+use crate::pressure::Load;
 
 /// How long `run()` goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,6 +358,15 @@ impl Handle {
     /// The figures so far.
     pub fn stats(&self) -> LoopStats {
         self.core.stats.snapshot(self.core.posts.len())
+    }
+
+    /// How late the loop is at this moment, and how much waits. The loop is not disturbed.
+    pub fn load(&self) -> Load {
+        Load {
+            loop_lag: self.core.load.loop_lag(&self.core.clock),
+            poll_delay: self.core.load.poll_delay(&self.core.clock),
+            queue_depth: self.queue_depth(),
+        }
     }
 
     /// Runs `work` with `object` on the stack of tracked objects, which a dump shows.

@@ -21,6 +21,7 @@ use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
+use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
@@ -88,6 +89,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) load: LoadMeter,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -244,6 +246,7 @@ impl Drop for Running<'_> {
         INNERMOST.set(self.on_loop.outer.get());
         core.activity.begin(Activity::NotRunning);
         core.runner.store(0, Ordering::Relaxed);
+        core.load.fall_asleep(None);
         core.sleep.announce();
         core.release();
         core.receive_stragglers();
@@ -304,6 +307,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            load: LoadMeter::new(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
