@@ -235,6 +235,14 @@ impl Handle {
         self.core.posts.len()
     }
 
+    /// Handles of it that live: timers, file events, schedulable callbacks, signal events, tasks, actors that have
+    /// not ended, and systems of actors that keep their time here. A task counts until its
+    /// [`Task`](crate::task::Task) and its wakers are dropped, too; what is destroyed by another thread, from then
+    /// on not any more.
+    pub fn handle_count(&self) -> usize {
+        self.core.handle_count()
+    }
+
     /// Destroys `object` on the loop, at the tail of the iteration, never inside this call.
     pub fn deferred_delete<T: Send + 'static>(&self, object: Box<T>) {
         self.core.defer(Deferred::new(object));

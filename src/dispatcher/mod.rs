@@ -31,7 +31,7 @@ pub(crate) mod post;
 mod queue;
 mod ring;
 pub(crate) mod schedulable;
-mod shutdown;
+pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
 mod stats;
@@ -149,7 +149,7 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     match result {
         Ok(()) => Ok(true),
         Err(RunError::Callback(failure)) => match *failure {
-            Failure::Destroyed => Ok(true),
+            Failure::Destroyed | Failure::CutOff => Ok(true),
             Failure::Forked => Err(Error::Forked)?,
             failure => Err(RunError::Callback(Box::new(failure))),
         },
@@ -382,6 +382,7 @@ impl OnLoop<'_> {
     fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
+            None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),
             None => outcome,
             Some(failure) => outcome.and(Err(failure)),
         }

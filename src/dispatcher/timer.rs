@@ -316,6 +316,10 @@ impl PeriodicTimer {
         self.owner.cell().disable();
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.owner.cell().core
+    }
+
     /// Whether it ticks.
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
