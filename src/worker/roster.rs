@@ -9,6 +9,8 @@ use super::Worker;
 use super::observer::Hooks;
 use super::policy::Choice;
 use crate::dispatcher::Watchdog;
+use crate::error::Error;
+use crate::fork;
 
 /// A worker and its number in the pool.
 #[derive(Clone)]
@@ -57,17 +59,24 @@ pub(super) struct Roster {
     members: RwLock<Members>,
     pub(super) choice: Choice,
     pub(super) hooks: Arc<Hooks>,
+    fork_generation: u32,
 }
 
 impl Roster {
     /// A roster of these workers, who get the numbers from 0.
     pub(super) fn new(workers: Vec<Worker>, choice: Choice) -> Roster {
-        let roster = Roster { members: RwLock::default(), choice, hooks: Arc::default() };
+        let fork_generation = fork::generation();
+        let roster = Roster { members: RwLock::default(), choice, hooks: Arc::default(), fork_generation };
         for (number, worker) in workers.into_iter().enumerate() {
             let member = roster.member(number, worker);
             roster.write().active.push(member);
         }
         roster
+    }
+
+    /// An error in a forked child: the threads stayed in the parent, and may have left the lock in any state.
+    pub(super) fn check_fork(&self) -> Result<(), Error> {
+        if fork::generation() == self.fork_generation { Ok(()) } else { Err(Error::Forked) }
     }
 
     /// A worker that knows the pool's observers and watchdog.
