@@ -27,7 +27,7 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Builder, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType,
+    Builder, BusyPoll, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType,
     SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
@@ -46,6 +46,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",

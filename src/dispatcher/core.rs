@@ -24,6 +24,7 @@ use super::post::Task;
 use super::queue::Queue;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
     pub(crate) sleep: Sleep,
+    pub(crate) busy_poll: Setting,
     pub(crate) posts: Queue<Task>,
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
@@ -267,6 +269,7 @@ impl Core {
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
             sleep: Sleep::new(),
+            busy_poll: Setting::off(),
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
@@ -415,6 +418,14 @@ impl Core {
 
     pub(crate) fn has_commands(&self) -> bool {
         !self.commands.is_empty()
+    }
+
+    /// Whether another thread or a signal brought something that the loop must not sleep over.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        !self.posts.is_empty()
+            || self.has_commands()
+            || self.exit_at.load(Ordering::SeqCst) != 0
+            || !self.signals.is_empty()
     }
 
     /// One past the last command sent.
