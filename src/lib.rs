@@ -29,8 +29,8 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats, PeriodicTimer,
-    RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
+    PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
@@ -51,6 +51,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
