@@ -137,14 +137,14 @@ impl OnLoop<'_> {
         let former = self.spin_policy.get().filter(|policy| policy.setting == setting);
         let mut policy = former.unwrap_or_else(|| Policy::new(setting));
         let began = self.core.clock.now();
-        if policy.spins() {
-            let paid = self.spin(setting, began)?;
-            policy.spun(paid);
-            if !paid {
-                self.poll_once(true)?;
-            }
-        } else {
+        let spins = policy.spins();
+        let paid = spins && self.spin(setting, began)?;
+        if !paid {
             self.poll_once(true)?;
+        }
+        if spins {
+            policy.spun(paid);
+        } else {
             policy.slept(self.core.clock.now().saturating_sub(began), self.has_news());
         }
         self.spin_policy.set(Some(policy));

@@ -60,6 +60,7 @@ TEST_F(BusyPoll, H1_SetWhileTheLoopRuns) {
     setBusyPoll(dispatcher_, microseconds(i % 2 == 0 ? 1000 : 0), i % 4 == 0);
     loop.runThere([] {});
   }
+  loop.stop();
   const LoopStats stats = loopStats(dispatcher_);
   EXPECT_EQ(100u, stats.posts_run - 1) << "all but the one that told that the loop runs";
   EXPECT_LE(stats.spins_paid, stats.spins);
