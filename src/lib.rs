@@ -28,8 +28,9 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Builder, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType,
-    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Builder, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType, ScaledTimer,
+    ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock,
+    Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
