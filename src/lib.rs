@@ -55,6 +55,7 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",
+        ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServerConfiguration = "../docs/server-configuration.md",
         Servers = "../docs/servers.md",

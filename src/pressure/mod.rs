@@ -12,6 +12,8 @@ use std::time::Duration;
 
 pub use config::{PressureConfig, Thresholds};
 pub use driver::Driver;
+#[cfg(feature = "ffi")]
+pub(crate) use driver::Source;
 pub use gauge::Gauge;
 
 /// What can be measured of a loop at a moment. All zero for a loop that sleeps on time, and for one that nobody runs.
