@@ -14,6 +14,7 @@
 //! HTTP, is not.
 
 pub mod actor;
+mod chance;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -28,13 +29,16 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Builder, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType, ScaledTimer,
-    ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock,
-    Timer, TrackedObject, Watchdog,
+    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats, PeriodicTimer,
+    RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType, SchedulableCallback,
+    SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, Worker, set_worker_panic_handler};
+pub use worker::{
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
+    WorkerReport, set_worker_panic_handler,
+};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]

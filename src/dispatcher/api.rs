@@ -10,13 +10,13 @@ use super::clock::{Clock, SimulatedClock};
 use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
-use super::post::RustJob;
+use super::post::{LabelledJob, RustJob};
 use super::scaled::Scaling;
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
-    FileEvent, LoopStats, PeriodicTimer, RunError, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange,
-    ScaledTimerType, SchedulableCallback, SignalEvent, Timer, TrackedObject, Watchdog, run,
+    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, ScaledTimer, ScaledTimerMinimum,
+    ScaledTimerRange, ScaledTimerType, SchedulableCallback, SignalEvent, Timer, TrackedObject, Watchdog, run,
 };
 use crate::error::{Error, PostError};
 use crate::fork;
@@ -231,9 +231,31 @@ impl Handle {
         self.core.post(RustJob(closure)).map_err(|(refusal, RustJob(closure))| PostError { refusal, closure })
     }
 
+    /// As [`post`](Self::post), and names the closure in reports.
+    ///
+    /// # Errors
+    /// As `post`.
+    pub fn post_labelled<F: FnOnce() + Send + 'static>(
+        &self,
+        label: Label,
+        closure: F,
+    ) -> Result<(), PostError<F>> {
+        self.core
+            .post(LabelledJob(label, closure))
+            .map_err(|(refusal, LabelledJob(_, closure))| PostError { refusal, closure })
+    }
+
     /// Posts that wait to be run.
     pub fn queue_depth(&self) -> usize {
         self.core.posts.len()
+    }
+
+    /// Handles of it that live: timers, file events, schedulable callbacks, signal events, tasks, actors that have
+    /// not ended, and systems of actors that keep their time here. A task counts until its
+    /// [`Task`](crate::task::Task) and its wakers are dropped, too; what is destroyed by another thread, from then
+    /// on not any more.
+    pub fn handle_count(&self) -> usize {
+        self.core.handle_count()
     }
 
     /// Destroys `object` on the loop, at the tail of the iteration, never inside this call.
@@ -368,6 +390,11 @@ impl Handle {
     /// Whether some thread is inside `run()`.
     pub fn is_running(&self) -> bool {
         self.core.is_running()
+    }
+
+    /// What the loop is doing right now.
+    pub fn doing(&self) -> Doing {
+        self.core.doing()
     }
 
     /// Tells `watchdog` before every callback, and every `interval` (never by time alone, if that is zero),

@@ -10,15 +10,17 @@
 use std::cell::Cell as LocalCell;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
+use super::label::Label;
 use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
@@ -70,10 +72,20 @@ pub(crate) struct Core {
     pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
     pub(crate) accepting: AtomicBool,
+    /// A run ends after its present callback, whatever is queued; until a worker starts anew.
+    cut_off: AtomicBool,
+    /// Handles that users hold: of cells, tasks and actors.
+    handles: AtomicUsize,
     commands: Queue<Command>,
     /// 0, or one more than the post position at the last `exit()`: the posts that still run.
     pub(crate) exit_at: AtomicUsize,
     pub(crate) approximate_now: AtomicU64,
+    /// What the thread inside the loop does.
+    pub(crate) activity: CurrentActivity,
+    /// While the loop waits: the deadline that ends that, if nothing else does.
+    pub(crate) waits_until: AtomicU64,
+    /// The thread inside the loop, by the system's number for it; 0 for none.
+    runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
     current: AtomicPtr<()>,
     /// How many runs have ended.
@@ -143,6 +155,14 @@ pub(crate) fn inside_callback() -> bool {
 pub(crate) fn current() -> Option<Arc<Core>> {
     // SAFETY: a loop that this thread runs lives until it leaves it.
     unsafe { INNERMOST.get().as_ref() }?.me.upgrade()
+}
+
+/// Adds a label to what the loop of this thread is doing.
+pub(crate) fn label_current(label: Label) {
+    // SAFETY: a loop that this thread runs lives until it leaves it.
+    if let Some(core) = unsafe { INNERMOST.get().as_ref() } {
+        core.activity.label(label);
+    }
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
@@ -234,6 +254,8 @@ impl Drop for Running<'_> {
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         INNERMOST.set(self.on_loop.outer.get());
+        core.activity.begin(Activity::NotRunning);
+        core.runner.store(0, Ordering::Relaxed);
         core.load.fall_asleep(None);
         core.sleep.announce();
         core.release();
@@ -282,9 +304,14 @@ impl Core {
             bounded_posts: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
+            cut_off: AtomicBool::new(false),
+            handles: AtomicUsize::new(0),
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
+            activity: CurrentActivity::new(),
+            waits_until: AtomicU64::new(Nanos::MAX),
+            runner: AtomicI32::new(0),
             current: AtomicPtr::new(std::ptr::null_mut()),
             runs: AtomicU64::new(0),
             waiters: AtomicU32::new(0),
@@ -365,6 +392,8 @@ impl Core {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 self.local.outer.set(INNERMOST.replace(self));
+                self.activity.begin(Activity::Dispatching);
+                self.runner.store(fork::thread_id(), Ordering::Relaxed);
                 self.sleep.end();
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }
@@ -394,6 +423,11 @@ impl Core {
         }
     }
 
+    /// What the loop is doing, as its thread last said.
+    pub(crate) fn doing(&self) -> Doing {
+        self.activity.get()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.owner.load(Ordering::Acquire) & (RUNNING | DRAINING) == RUNNING
     }
@@ -418,10 +452,17 @@ impl Core {
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
     pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
+        if waste.is_empty() {
+            return;
+        }
+        let doing = self.running_here().map(|_| self.activity.begin(Activity::Destructor));
         for item in waste {
             if let Err(failure) = guarded(|| drop(item)) {
                 tracing::error!(dispatcher = %self.name, "a destructor: {}", failure.describe());
             }
+        }
+        if let Some(doing) = doing {
+            self.activity.begin_word(doing);
         }
     }
 
@@ -522,6 +563,35 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// A handle was made.
+    pub(crate) fn count_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handle is destroyed, or was not one of a user's.
+    pub(crate) fn uncount_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handle_count(&self) -> usize {
+        self.handles.load(Ordering::Relaxed)
+    }
+
+    /// Makes runs end after their present callback, with all that is queued left for whoever shuts the loop down.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    #[inline]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_cut_off(&self) {
+        self.cut_off.store(false, Ordering::SeqCst);
     }
 
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).

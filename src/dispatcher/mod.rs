@@ -15,6 +15,7 @@
 //!
 //! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
 
+pub(crate) mod activity;
 mod api;
 pub(crate) mod cell;
 mod clock;
@@ -22,6 +23,7 @@ pub(crate) mod closure;
 pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
+mod label;
 pub(crate) mod list;
 mod load;
 mod local;
@@ -30,7 +32,7 @@ mod queue;
 mod ring;
 pub(crate) mod scaled;
 pub(crate) mod schedulable;
-mod shutdown;
+pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
 mod stats;
@@ -43,10 +45,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use activity::{Activity, Doing};
 pub use api::{Builder, Dispatcher, Handle, RunType};
 pub use clock::SimulatedClock;
 pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
+pub use label::Label;
 pub use scaled::{ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType};
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
@@ -55,6 +59,7 @@ pub use timer::{PeriodicTimer, Timer};
 pub use tracked::TrackedObject;
 pub use watchdog::Watchdog;
 
+use self::activity::Word;
 use self::cell::{Cell, Garbage, Kind};
 use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
@@ -146,7 +151,7 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     match result {
         Ok(()) => Ok(true),
         Err(RunError::Callback(failure)) => match *failure {
-            Failure::Destroyed => Ok(true),
+            Failure::Destroyed | Failure::CutOff => Ok(true),
             Failure::Forked => Err(Error::Forked)?,
             failure => Err(RunError::Callback(Box::new(failure))),
         },
@@ -194,6 +199,7 @@ impl OnLoop<'_> {
     fn iterate(self, may_wait: bool) -> Result<(), RunError> {
         self.drop_waste();
         self.poll(may_wait)?;
+        self.core.activity.begin(Activity::Dispatching);
         self.receive_commands();
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
@@ -253,8 +259,14 @@ impl OnLoop<'_> {
     }
 
     fn poll(self, may_wait: bool) -> Result<(), Error> {
+        self.core.activity.begin(Activity::Dispatching);
         self.settle();
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
+        if timeout != Some(0) {
+            let until = if timeout.is_some() { self.wheel.earliest() } else { None };
+            self.core.waits_until.store(until.unwrap_or(Nanos::MAX), Ordering::Relaxed);
+            self.core.activity.begin(Activity::Waiting);
+        }
         let before = self.end_loop_duration();
         if timeout != Some(0) {
             self.core.load.fall_asleep(self.wheel.earliest());
@@ -349,6 +361,7 @@ impl OnLoop<'_> {
         claim: impl FnOnce() -> Option<u32>,
     ) -> Outcome {
         self.core.begin(cell);
+        self.core.activity.begin_word(Word::new(cell.kind.activity(), cell.label.number()));
         // Before the claim: it is user code too, and may disable or destroy the handle.
         self.touch_watchdog();
         let outcome = match claim() {
@@ -372,6 +385,7 @@ impl OnLoop<'_> {
     fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
+            None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),
             None => outcome,
             Some(failure) => outcome.and(Err(failure)),
         }

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::clock::{Nanos, nanos};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
+use super::label::Label;
 use super::list::Links;
 use super::local::Local;
 use super::scaled::ScaledCell;
@@ -37,6 +39,10 @@ pub(crate) struct TimerKind {
 }
 
 impl Kind for TimerKind {
+    fn activity(&self) -> Activity {
+        Activity::Timer
+    }
+
     fn detach(cell: &Cell<TimerKind>, on_loop: OnLoop<'_>) {
         on_loop.wheel.remove(&cell.kind.entry);
     }
@@ -242,6 +248,11 @@ impl Timer {
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
     }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
+    }
 }
 
 /// A timer that fires again and again, at `start + n * interval`: it keeps its rate without drift, and skips
@@ -328,9 +339,18 @@ impl PeriodicTimer {
         self.owner.cell().disable();
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.owner.cell().core
+    }
+
     /// Whether it ticks.
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }
 

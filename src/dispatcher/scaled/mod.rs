@@ -19,10 +19,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::clock::{Nanos, nanos};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
+use super::label::Label;
 use super::timer::NEVER;
 use super::wheel::{Entry, Role};
 
@@ -55,6 +57,10 @@ struct Order {
 }
 
 impl Kind for ScaledKind {
+    fn activity(&self) -> Activity {
+        Activity::Timer
+    }
+
     fn detach(cell: &ScaledCell, on_loop: OnLoop<'_>) {
         on_loop.leave(cell);
     }
@@ -243,5 +249,10 @@ impl ScaledTimer {
     /// Whether it is armed. False inside its callback, until it is enabled again.
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }
