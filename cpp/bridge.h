@@ -62,6 +62,12 @@ mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_ops* o
 // the closure at `from` was moved from and dropped, or left alone; both are safe to destroy.
 mcp_event_status mcpev_timer_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
                                     mcp_event_timer** out, void** storage);
+mcp_event_status mcpev_scaled_timer_create(mcp_event_dispatcher* dispatcher, int32_t timer_type,
+                                           const mcpev_ops* ops, void* from, mcp_event_scaled_timer** out,
+                                           void** storage);
+mcp_event_status mcpev_scaled_timer_create_with_minimum(mcp_event_dispatcher* dispatcher, int64_t min_us,
+                                                        int64_t max_us, const mcpev_ops* ops, void* from,
+                                                        mcp_event_scaled_timer** out, void** storage);
 mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, int fd, int32_t trigger,
                                          uint32_t events, const mcpev_ops* ops, void* from,
                                          mcp_event_file_event** out, void** storage);

@@ -133,12 +133,12 @@ TimerPtr LibeventDispatcher::createTimer(TimerCb cb) {
   return mcp_event_impl::createTimer(core_.handle, std::move(cb));
 }
 
-TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerType, TimerCb cb) {
-  return mcp_event_impl::createTimer(core_.handle, std::move(cb));
+TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerType timer_type, TimerCb cb) {
+  return mcp_event_impl::createScaledTimer(core_.handle, timer_type, std::move(cb));
 }
 
 TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerMinimum minimum, TimerCb cb) {
-  return mcp_event_impl::createCappedTimer(core_.handle, minimum.max_value, std::move(cb));
+  return mcp_event_impl::createScaledTimer(core_.handle, minimum, std::move(cb));
 }
 
 SchedulableCallbackPtr LibeventDispatcher::createSchedulableCallback(std::function<void()> cb) {

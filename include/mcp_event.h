@@ -96,6 +96,15 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
+// How long an HTTP connection may take to decode a request's headers.
+#define MCP_EVENT_SCALED_TIMER_HTTP_CONNECTION_MANAGER_DECODE_DURATION 0
+
+// How long an HTTP connection may be without a stream.
+#define MCP_EVENT_SCALED_TIMER_HTTP_CONNECTION_MANAGER_NEW_STREAM 1
+
+// What the state of an overload action depends on.
+#define MCP_EVENT_SCALED_TIMER_OVERLOAD_ACTION_STATE 2
+
 // A request to a server that is not ready fails at once.
 #define MCP_EVENT_FAIL_WHEN_DOWN 0
 
@@ -291,9 +300,19 @@ typedef struct mcp_event_periodic_timer mcp_event_periodic_timer;
 // A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
 typedef struct mcp_event_pool mcp_event_pool;
 
+// Scales the timers of a dispatcher by its load: measures that again and again on the loop, makes a pressure from 0
+// to 1 of it, and sets the scale factor to 1 minus the pressure. All functions from any thread; it may outlive its
+// dispatcher.
+typedef struct mcp_event_pressure_driver mcp_event_pressure_driver;
+
 // Where to send the reply to a request: once, from any thread. It is used up by
 // `mcp_event_reply_send()`, or by `mcp_event_reply_destroy()`, which tells who asked that no reply comes.
 typedef struct mcp_event_reply mcp_event_reply;
+
+// A timer that fires the earlier the more load there is: between a minimum and the maximum that it is enabled for, at
+// `minimum + (maximum - minimum) * factor`, with the factor of its dispatcher. It may outlive that. All functions
+// from any thread.
+typedef struct mcp_event_scaled_timer mcp_event_scaled_timer;
 
 // A callback that runs at the tail of this iteration, or in the next one. It may outlive its dispatcher.
 // All functions from any thread.
@@ -595,6 +614,66 @@ typedef struct mcp_event_file_closure {
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
+
+// What can be measured of a loop at a moment. Set `size` before asking for it.
+typedef struct mcp_event_load {
+  // `sizeof(mcp_event_load)` as the caller knows it.
+  size_t size;
+  // For how many microseconds the loop has been busy with its present iteration, or by how many the timers of this
+  // iteration were late, whichever is more; 0 while it sleeps, and while nobody runs it.
+  uint64_t loop_lag_us;
+  // How many microseconds too late the last poll returned.
+  uint64_t poll_delay_us;
+  // The posts that wait.
+  uint64_t queue_depth;
+} mcp_event_load;
+
+// Where a measurement begins to be pressure, and where it is all of it; linear in between. Both 0: the default.
+typedef struct mcp_event_thresholds {
+  // Up to here there is no pressure.
+  int64_t low;
+  // From here on the pressure is 1. Above `low`.
+  int64_t high;
+} mcp_event_thresholds;
+
+// How a pressure is computed. Zero it, then set `size` to `sizeof(mcp_event_pressure_options)`. A source with
+// thresholds that it never reaches does not count.
+typedef struct mcp_event_pressure_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Of `loop_lag_us`, in microseconds; by default 10 and 200 ms.
+  struct mcp_event_thresholds loop_lag_us;
+  // Of `poll_delay_us`, in microseconds; by default 10 and 200 ms.
+  struct mcp_event_thresholds poll_delay_us;
+  // Of the posts that wait; by default 1,000 and 20,000.
+  struct mcp_event_thresholds queue_depth;
+  // The time constant of the exponential smoothing; 0: half a second. One microsecond is as good as none.
+  int64_t smoothing_us;
+  // By how much the smoothed pressure must turn back before the reported one follows, below 1; 0: 0.05.
+  double hysteresis;
+  // How often the load is measured; 0: every 100 ms.
+  int64_t interval_us;
+} mcp_event_pressure_options;
+
+// A pressure that the program measures itself; its data is owned as that of an `mcp_event_closure`.
+typedef struct mcp_event_pressure_source {
+  // Tells it, from 0 to 1, on the loop's thread, at each measurement. Not null. What is outside counts as the
+  // nearer end; what is not a number does not count.
+  double (*call)(void *data);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_pressure_source;
+
+// How long a scaled timer waits at least: a time, or a share of its maximum; the other field is 0. Never more than
+// the maximum.
+typedef struct mcp_event_scaled_timer_minimum {
+  // A time in microseconds; negative counts as 0.
+  int64_t absolute_us;
+  // From 0 to 1; with 1 the timer is not scaled.
+  double share;
+} mcp_event_scaled_timer_minimum;
 
 // What came of a request. Its strings live as long as it does: as the callback that is given it, or, if a call
 // returned it, until `mcp_event_server_answer_destroy()`.
@@ -1172,6 +1251,73 @@ enum mcp_event_status mcp_event_pool_next(const struct mcp_event_pool *pool,
 
 // Stops the pool and destroys it and its dispatchers.
 enum mcp_event_status mcp_event_pool_destroy(struct mcp_event_pool *pool);
+
+// Tells how late the loop is at this moment, and how much waits, without disturbing it.
+enum mcp_event_status mcp_event_dispatcher_load(const struct mcp_event_dispatcher *dispatcher,
+                                                struct mcp_event_load *out);
+
+// Makes a driver of a dispatcher's scaled timers; `options` may be null. `MCP_EVENT_INVALID_STATE` if the dispatcher
+// has one. While it has, a factor set by hand lasts until the next measurement.
+enum mcp_event_status mcp_event_pressure_driver_create(struct mcp_event_dispatcher *dispatcher,
+                                                       const struct mcp_event_pressure_options *options,
+                                                       struct mcp_event_pressure_driver **out);
+
+// Adds a source of pressure; the largest pressure of all sources counts. One that throws is a callback that throws:
+// the loop stops.
+enum mcp_event_status mcp_event_pressure_driver_add_source(struct mcp_event_pressure_driver *driver,
+                                                           struct mcp_event_pressure_source source);
+
+// The pressure at the last measurement, from 0 to 1.
+enum mcp_event_status mcp_event_pressure_driver_pressure(const struct mcp_event_pressure_driver *driver,
+                                                         double *out);
+
+// Ends it, and sets the scale factor to 1. No source is called after this returns, under the rules of
+// `mcp_event_timer_destroy`.
+enum mcp_event_status mcp_event_pressure_driver_destroy(struct mcp_event_pressure_driver *driver);
+
+// Makes a scaled timer, not armed, whose minimum is that of its type (`MCP_EVENT_SCALED_TIMER_OVERLOAD_ACTION_STATE`
+// and so on) whenever it is enabled.
+enum mcp_event_status mcp_event_scaled_timer_create(struct mcp_event_dispatcher *dispatcher,
+                                                    int timer_type,
+                                                    struct mcp_event_closure closure,
+                                                    struct mcp_event_scaled_timer **out);
+
+// Makes a scaled timer, not armed, with a minimum of its own. What it is enabled for is cut to `max_us`; INT64_MAX
+// cuts nothing, and negative counts as 0.
+enum mcp_event_status mcp_event_scaled_timer_create_with_minimum(struct mcp_event_dispatcher *dispatcher,
+                                                                 struct mcp_event_scaled_timer_minimum minimum,
+                                                                 int64_t max_us,
+                                                                 struct mcp_event_closure closure,
+                                                                 struct mcp_event_scaled_timer **out);
+
+// Arms it to fire once, `max_us` microseconds from now at the latest; replaces what it was armed for. Negative counts
+// as 0, which means the next iteration; INT64_MAX never comes, though a factor below 1 may bring it into reach.
+enum mcp_event_status mcp_event_scaled_timer_enable_us(struct mcp_event_scaled_timer *timer,
+                                                       int64_t max_us);
+
+// Disarms it: no callback begins after this returns.
+enum mcp_event_status mcp_event_scaled_timer_disable(struct mcp_event_scaled_timer *timer);
+
+// Whether it is armed; false inside its callback, until it is enabled again.
+enum mcp_event_status mcp_event_scaled_timer_enabled(const struct mcp_event_scaled_timer *timer, bool *out);
+
+// Destroys it, under the rules of `mcp_event_timer_destroy`.
+enum mcp_event_status mcp_event_scaled_timer_destroy(struct mcp_event_scaled_timer *timer);
+
+// Sets the minimum of the scaled timers of a type, from when they are enabled the next time. At first it is all of
+// the maximum: they are not scaled.
+enum mcp_event_status mcp_event_dispatcher_set_scaled_timer_minimum(struct mcp_event_dispatcher *dispatcher,
+                                                                    int timer_type,
+                                                                    struct mcp_event_scaled_timer_minimum minimum);
+
+// Sets how much of the time between their minimum and their maximum the scaled timers wait: all with 1, as at first,
+// nothing with 0. At once, also for those that have waited their minimum already.
+enum mcp_event_status mcp_event_dispatcher_set_timer_scale_factor(struct mcp_event_dispatcher *dispatcher,
+                                                                  double factor);
+
+// The factor that is set.
+enum mcp_event_status mcp_event_dispatcher_timer_scale_factor(const struct mcp_event_dispatcher *dispatcher,
+                                                              double *out);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_schedulable_destroy(struct mcp_event_schedulable *callback);

@@ -30,7 +30,8 @@ mod worker;
 
 pub use dispatcher::{
     Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
-    PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    PeriodicTimer, RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType,
+    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
@@ -59,6 +60,7 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",
+        ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServerConfiguration = "../docs/server-configuration.md",
         Servers = "../docs/servers.md",

@@ -11,12 +11,13 @@ use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
 use super::post::{LabelledJob, RustJob};
+use super::scaled::Scaling;
 use super::spin::BusyPoll;
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
-    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer,
-    TrackedObject, Watchdog, run,
+    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, ScaledTimer, ScaledTimerMinimum,
+    ScaledTimerRange, ScaledTimerType, SchedulableCallback, SignalEvent, Timer, TrackedObject, Watchdog, run,
 };
 use crate::error::{Error, PostError};
 use crate::fork;
@@ -48,6 +49,7 @@ pub struct Builder {
     clock: Clock,
     queue_bound: Option<usize>,
     busy_poll: Option<BusyPoll>,
+    scaling: Scaling,
 }
 
 impl Builder {
@@ -77,6 +79,12 @@ impl Builder {
         self
     }
 
+    /// The minimum of the scaled timers of a type; by default all of the maximum, so that they are not scaled.
+    pub fn scaled_timer_minimum(self, of: ScaledTimerType, minimum: ScaledTimerMinimum) -> Builder {
+        self.scaling.set_minimum(of, minimum);
+        self
+    }
+
     /// Makes the dispatcher.
     ///
     /// # Errors
@@ -94,6 +102,7 @@ impl Builder {
             clock: self.clock,
             poller,
             post_bound: self.queue_bound,
+            scaling: self.scaling,
         });
         let dispatcher = Dispatcher { handle: Handle { core } };
         dispatcher.set_busy_poll(self.busy_poll)?;
@@ -177,6 +186,7 @@ impl Dispatcher {
             clock: Clock::Monotonic,
             queue_bound: None,
             busy_poll: None,
+            scaling: Scaling::new(),
         }
     }
 
@@ -280,6 +290,51 @@ impl Handle {
     /// Makes a timer that fires again and again, not started.
     pub fn create_periodic_timer(&self, callback: impl FnMut() + Send + 'static) -> PeriodicTimer {
         PeriodicTimer::new(&self.core, callback)
+    }
+
+    /// Makes a timer that fires the earlier the more load there is, not armed. Its minimum is that of a
+    /// [`ScaledTimerType`], or a [`ScaledTimerMinimum`] of its own.
+    ///
+    /// ```
+    /// use mcp_event::{Dispatcher, ScaledTimerMinimum, ScaledTimerType};
+    /// use std::time::Duration;
+    ///
+    /// let dispatcher = Dispatcher::new("main")?;
+    /// let half = ScaledTimerMinimum::share(0.5)?;
+    /// dispatcher.set_scaled_timer_minimum(ScaledTimerType::HttpConnectionManagerNewStream, half);
+    /// let by_type = dispatcher.create_scaled_timer(ScaledTimerType::HttpConnectionManagerNewStream, || ());
+    /// let own = ScaledTimerMinimum::absolute(Duration::from_secs(5));
+    /// let by_minimum = dispatcher.create_scaled_timer(own, || ());
+    /// dispatcher.set_timer_scale_factor(0.2)?;
+    /// by_type.enable(Duration::from_secs(10)); // Fires after 5 s + 0.2 * 5 s.
+    /// by_minimum.enable(Duration::from_secs(10)); // So does this one.
+    /// # Ok::<(), mcp_event::Error>(())
+    /// ```
+    pub fn create_scaled_timer(
+        &self,
+        range: impl Into<ScaledTimerRange>,
+        callback: impl FnMut() + Send + 'static,
+    ) -> ScaledTimer {
+        ScaledTimer::new(&self.core, range.into(), callback)
+    }
+
+    /// Sets the minimum of the scaled timers of a type, from when they are enabled the next time.
+    pub fn set_scaled_timer_minimum(&self, of: ScaledTimerType, minimum: ScaledTimerMinimum) {
+        self.core.scaling.set_minimum(of, minimum);
+    }
+
+    /// Sets how much of the time between their minimum and their maximum the scaled timers wait: all with 1, as at
+    /// first, nothing with 0. At once, also for those that have waited their minimum already.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless it is a number from 0 to 1.
+    pub fn set_timer_scale_factor(&self, factor: f64) -> Result<(), Error> {
+        self.core.set_scale_factor(factor)
+    }
+
+    /// The factor that is set.
+    pub fn timer_scale_factor(&self) -> f64 {
+        self.core.scaling.factor()
     }
 
     /// Watches `fd` for `events`.

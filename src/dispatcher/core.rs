@@ -25,13 +25,14 @@ use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
+use super::scaled::Scaling;
 use super::signal::Inbox;
 use super::sleep::Sleep;
 use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
-use super::{file_event, schedulable, signal, timer};
+use super::{file_event, scaled, schedulable, signal, timer};
 use crate::error::Error;
 use crate::fork;
 use crate::poller::Poller;
@@ -40,6 +41,10 @@ use crate::poller::Poller;
 pub(crate) enum Command {
     /// A timer's truth changed: put it where it belongs.
     Timer(timer::Ref),
+    /// Likewise a scaled timer's.
+    Scaled(scaled::Ref),
+    /// The scale factor changed.
+    Rescale,
     /// Likewise a schedulable callback's.
     Schedule(schedulable::Ref),
     Activate(file_event::Ref),
@@ -94,6 +99,7 @@ pub(crate) struct Core {
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
     pub(crate) load: LoadMeter,
+    pub(crate) scaling: Scaling,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -279,6 +285,7 @@ pub(crate) struct CoreOptions {
     pub(crate) clock: Clock,
     pub(crate) poller: Box<dyn Poller>,
     pub(crate) post_bound: Option<usize>,
+    pub(crate) scaling: Scaling,
 }
 
 impl Core {
@@ -314,6 +321,7 @@ impl Core {
             tracked: TrackedStack::new(),
             stats: Stats::new(),
             load: LoadMeter::new(),
+            scaling: options.scaling,
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),

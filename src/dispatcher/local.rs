@@ -14,6 +14,7 @@ use super::deferred::Deferred;
 use super::list::List;
 use super::post::Task;
 use super::ring::Ring;
+use super::scaled::Queues;
 use super::spin::Policy;
 use super::watchdog::Registration;
 use super::wheel::Wheel;
@@ -26,6 +27,7 @@ pub(crate) struct Local {
     pub(crate) arming_count: Cell<u32>,
     /// Timers that are due in this iteration.
     pub(crate) expired: List,
+    pub(crate) scaled: Queues,
 
     /// What the last poll found; `ready_position` is the next to deliver.
     pub(crate) ready: RefCell<Vec<Ready>>,
@@ -90,6 +92,7 @@ impl Local {
             arming: List::new(),
             arming_count: Cell::new(0),
             expired: List::new(),
+            scaled: Queues::new(),
             ready: RefCell::new(Vec::new()),
             ready_position: Cell::new(0),
             activated: List::new(),

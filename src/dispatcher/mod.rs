@@ -30,6 +30,7 @@ mod local;
 pub(crate) mod post;
 mod queue;
 mod ring;
+pub(crate) mod scaled;
 pub(crate) mod schedulable;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
@@ -52,6 +53,7 @@ pub use clock::SimulatedClock;
 pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
 pub use label::Label;
+pub use scaled::{ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType};
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
 pub use spin::BusyPoll;
@@ -213,8 +215,9 @@ impl OnLoop<'_> {
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
         let now = self.core.refresh_time();
-        self.wheel.expire(now, &self.expired);
+        self.wheel.expire(now, &self.expired, &self.scaled.ripe);
         self.core.load.wake_up(now, self.first_expired());
+        self.release_scaled(now);
         self.activations_due.append(&self.activated);
         self.next_due.append(&self.next);
 
@@ -441,6 +444,8 @@ impl OnLoop<'_> {
             let Some(command) = self.core.next_command(self) else { break };
             match command {
                 Command::Timer(timer) => self.receive_timer(timer),
+                Command::Scaled(timer) => self.receive_scaled(timer),
+                Command::Rescale => self.rescale(),
                 Command::Schedule(callback) => self.receive_schedule(callback),
                 Command::Activate(event) => self.receive_activation(event),
                 Command::Listen(event) => self.receive_listener(event),

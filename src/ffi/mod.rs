@@ -24,6 +24,8 @@ mod file_event;
 mod handle;
 mod log;
 mod pool;
+mod pressure;
+mod scaled_timer;
 mod schedulable;
 #[cfg(feature = "servers")]
 mod server;
