@@ -32,7 +32,7 @@ pub use dispatcher::{
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, Worker, set_worker_panic_handler};
+pub use worker::{Pool, SubmitError, Worker, set_worker_panic_handler};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]

@@ -362,7 +362,7 @@ impl OnLoop<'_> {
 
     /// What every piece of user code is followed by.
     #[inline]
-    fn after_callback(self, outcome: Outcome) -> Outcome {
+    pub(crate) fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
             None => outcome,

@@ -1,19 +1,24 @@
 //! Workers: a dispatcher each, on a thread of its own.
 
+mod crew;
 mod pool;
+mod submit;
+mod submitted;
 
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub use pool::Pool;
+pub use submit::SubmitError;
 
-use crate::dispatcher::closure::panic_message;
+use self::crew::{Crew, Membership};
+use crate::dispatcher::closure::{Failure, panic_message};
 use crate::dispatcher::{Dispatcher, RunType, Watchdog};
 use crate::error::Error;
 
@@ -48,6 +53,14 @@ fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
     }
 }
 
+/// Reports what a task ended with that nobody waits for.
+fn report_failure(worker: &str, failure: Failure) {
+    match failure {
+        Failure::Panic(payload) => report_panic(worker, payload),
+        other => tracing::error!(worker, "a task: {}", other.describe()),
+    }
+}
+
 fn terminate(worker: &str, why: &str) -> ! {
     tracing::error!(worker, "{why}");
     eprintln!("mcp_event: {worker}: {why}");
@@ -64,6 +77,8 @@ struct State {
     dispatcher: Dispatcher,
     /// The thread leaves its loop, or is about to.
     ending: AtomicBool,
+    /// Whose tasks the worker does.
+    crew: OnceLock<Arc<Crew>>,
 }
 
 impl State {
@@ -104,7 +119,7 @@ impl Worker {
 
     /// A worker for a dispatcher made with settings of your own; the thread takes the dispatcher's name.
     pub fn with_dispatcher(dispatcher: Dispatcher) -> Worker {
-        let state = Arc::new(State { dispatcher, ending: AtomicBool::new(false) });
+        let state = Arc::new(State { dispatcher, ending: AtomicBool::new(false), crew: OnceLock::new() });
         Worker { state, thread: Mutex::new(None) }
     }
 
@@ -177,6 +192,11 @@ impl Worker {
         }
     }
 
+    /// Has it do the tasks of `crew` too, from its next start on.
+    fn join_crew(&self, crew: &Arc<Crew>) {
+        self.state.crew.get_or_init(|| crew.clone());
+    }
+
     /// Makes the loop leave without waiting for it.
     fn signal_stop(&self) {
         if self.dispatcher().is_running() {
@@ -200,8 +220,15 @@ fn join(thread: Option<JoinHandle<()>>) {
 fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
     OWN.set(state);
     let dispatcher = &state.dispatcher;
+    let mut membership = None;
     loop {
-        let report = || drop(entered.send(Ok(())));
+        let report = || {
+            // Before `start` returns, so that a started pool has members.
+            if membership.is_none() {
+                membership = state.crew.get().map(|crew| Membership::begin(crew, dispatcher));
+            }
+            let _ = entered.send(Ok(()));
+        };
         match catch_unwind(AssertUnwindSafe(|| dispatcher.run_with(RunType::RunUntilExit, report))) {
             Ok(Ok(true)) => break,
             // Another thread ran it until now.
@@ -216,6 +243,7 @@ fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
         }
     }
     state.ending.store(true, Ordering::Release);
+    drop(membership);
     // Closures that were queued to this thread die on it (O1); the next start opens the queue again.
     dispatcher.shutdown();
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Worker;
+use super::crew::Crew;
 use crate::dispatcher::Watchdog;
 use crate::error::Error;
 
@@ -21,6 +22,8 @@ use crate::error::Error;
 pub struct Pool {
     workers: Vec<Worker>,
     next: AtomicUsize,
+    /// The tasks that are any worker's.
+    pub(super) crew: Arc<Crew>,
 }
 
 impl Pool {
@@ -37,7 +40,10 @@ impl Pool {
     /// # Errors
     /// The first that comes instead of a worker.
     pub fn with_workers(workers: impl IntoIterator<Item = Result<Worker, Error>>) -> Result<Pool, Error> {
-        Ok(Pool { workers: workers.into_iter().collect::<Result<_, _>>()?, next: AtomicUsize::new(0) })
+        let workers = workers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let crew = Crew::new();
+        workers.iter().for_each(|worker| worker.join_crew(&crew));
+        Ok(Pool { workers, next: AtomicUsize::new(0), crew })
     }
 
     /// Starts all workers; each touches `watchdog`. If one fails, those started are stopped again.
@@ -45,6 +51,7 @@ impl Pool {
     /// # Errors
     /// The failure of that one.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
+        self.crew.open();
         for worker in &self.workers {
             if let Err(error) = worker.start(watchdog.clone()) {
                 self.stop();
@@ -54,10 +61,16 @@ impl Pool {
         Ok(())
     }
 
-    /// Asks all workers to stop, then waits for each.
+    /// Waits until the tasks that were submitted before are done, unless it is called on a worker's own thread; then
+    /// asks all workers to stop, and waits for each.
     pub fn stop(&self) {
+        self.crew.close();
+        self.crew.wait_until_drained(None);
         self.workers.iter().for_each(Worker::signal_stop);
         self.workers.iter().for_each(Worker::stop);
+        if !self.crew.is_own_thread() {
+            self.crew.discard();
+        }
     }
 
     /// How many workers there are.

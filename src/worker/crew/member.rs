@@ -1,0 +1,294 @@
+//! A member of a crew: a worker's loop that takes tasks in turns.
+//!
+//! A turn is a schedulable callback. It does a bounded number of tasks, for a bounded time, and comes back in the
+//! next iteration if there may be more; so tasks starve neither file descriptors nor timers nor posts. Each task is
+//! followed by what each callback is followed by.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Weak};
+
+use crossbeam_deque::{Steal, Stealer, Worker as Queue};
+
+use super::search::Rest;
+use super::{Crew, until_settled};
+use crate::dispatcher::cell::Owner;
+use crate::dispatcher::closure::{Closure, Outcome};
+use crate::dispatcher::core::{Core, OnLoop};
+use crate::dispatcher::post::Task;
+use crate::dispatcher::schedulable::{self, SchedulableKind};
+use crate::dispatcher::{Handle, Nanos};
+use crate::worker::report_failure;
+
+/// How many tasks a turn does at most: enough that the poll in between is lost among the smallest.
+const TASKS: u32 = 64;
+
+/// How long a turn begins new tasks: not long, for a socket that waits.
+const TURN: Nanos = 100_000;
+
+/// A member, as the crew knows it.
+pub(crate) struct Member {
+    core: Arc<Core>,
+    queued: Stealer<Task>,
+    rest: Rest,
+    crew: Arc<Crew>,
+    /// It does no tasks any more, and its queue is to stay empty.
+    dismissed: AtomicBool,
+    turn: Owner<SchedulableKind>,
+}
+
+impl Member {
+    pub(super) fn is_of(&self, dispatcher: &Handle) -> bool {
+        Arc::ptr_eq(&self.core, dispatcher.core())
+    }
+
+    /// Whether it rests, and its loop too.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.rest.is_on() && self.core.sleep.is_on()
+    }
+
+    /// Ends its rest; whether the caller is the one to [`schedule`](Member::schedule) it.
+    pub(super) fn call(&self) -> bool {
+        self.crew.search.call(&self.rest)
+    }
+
+    /// Has it look for tasks.
+    pub(super) fn schedule(&self) {
+        self.turn.cell().schedule_current();
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queued.len()
+    }
+
+    pub(super) fn steal(&self) -> Steal<Task> {
+        self.queued.steal()
+    }
+
+    fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::SeqCst)
+    }
+
+    /// Ends the membership, on any thread: what waits in its queue becomes everybody's.
+    pub(super) fn dismiss(&self) {
+        if self.dismissed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.crew.members_mut().retain(|member| !std::ptr::eq(&**member, self));
+        self.call();
+        self.hand_over();
+        self.crew.note_quiet();
+    }
+
+    /// Moves what waits in its queue to the injector. Also for what it may have been called for, and would look for
+    /// no more, another one is called.
+    fn hand_over(&self) {
+        fence(Ordering::SeqCst);
+        while let Some(task) = until_settled(|| self.queued.steal()) {
+            self.crew.injector.push(task);
+        }
+        if self.crew.has_work() {
+            self.crew.call_somebody();
+        }
+    }
+
+    /// Does tasks until there are none or the turn is over.
+    fn take_turn(&self, on_loop: OnLoop<'_>) -> Outcome {
+        let begun = on_loop.core.clock.now();
+        for number in 0..TASKS {
+            let Some(task) = self.next_task(number == 0) else { return Ok(()) };
+            if number != 0 {
+                // For the first one the turn itself was touched for.
+                on_loop.touch_watchdog();
+            }
+            let outcome = task.call();
+            self.crew.note_finished();
+            let outcome = on_loop.after_callback(outcome);
+            if outcome.is_err() {
+                self.come_back();
+                return outcome;
+            }
+            if on_loop.core.clock.now().saturating_sub(begun) >= TURN {
+                break;
+            }
+        }
+        self.come_back();
+        Ok(())
+    }
+
+    fn come_back(&self) {
+        self.turn.cell().schedule_next();
+    }
+
+    /// The next task to do; if there is none, the member rests. With `injector_first`, which each turn has once, an
+    /// endless chain of its own tasks does not keep it from those of others.
+    fn next_task(&self, injector_first: bool) -> Option<Task> {
+        if self.is_dismissed() {
+            self.hand_over();
+            return None;
+        }
+        if injector_first && let Steal::Success(task) = self.crew.injector.steal() {
+            return Some(task);
+        }
+        let queue = Seat::queue_of(self);
+        let queue = queue.as_deref();
+        queue.and_then(Queue::pop).or_else(|| self.search(queue))
+    }
+
+    fn search(&self, queue: Option<&Queue<Task>>) -> Option<Task> {
+        let search = &self.crew.search;
+        search.begin();
+        loop {
+            if let Some(task) = self.look_around(queue) {
+                if search.found() && self.crew.has_work() {
+                    self.crew.call_somebody();
+                }
+                return Some(task);
+            }
+            if search.rest(&self.rest, || self.crew.has_work()) {
+                if self.is_dismissed() {
+                    // Meanwhile: it is called no more, and must not be counted among those that rest.
+                    self.call();
+                }
+                return None;
+            }
+        }
+    }
+
+    /// A task from the injector, else from another member; with some more for the own queue, if there is one.
+    fn look_around(&self, queue: Option<&Queue<Task>>) -> Option<Task> {
+        let Some(queue) = queue else { return self.crew.take_any() };
+        let from_injector = || until_settled(|| self.crew.injector.steal_batch_and_pop(queue));
+        let from_others = || {
+            let members = self.crew.members();
+            // Each begins behind itself, so that not all go to the same one.
+            let own = members.iter().position(|member| std::ptr::eq(&**member, self)).unwrap_or(0);
+            let (before, behind) = members.split_at(own);
+            let mut others = behind.iter().chain(before);
+            others.find_map(|other| until_settled(|| other.queued.steal_batch_and_pop(queue)))
+        };
+        from_injector().or_else(from_others)
+    }
+}
+
+/// The turn's closure.
+struct Turn(Weak<Member>);
+
+impl Closure for Turn {
+    fn call(&mut self, _: u32) -> Outcome {
+        let Some(member) = self.0.upgrade() else { return Ok(()) };
+        match member.core.running_here() {
+            Some(on_loop) => member.take_turn(on_loop),
+            None => Ok(()),
+        }
+    }
+}
+
+thread_local! {
+    static SEAT: RefCell<Option<Seat>> = const { RefCell::new(None) };
+}
+
+/// What a member's own thread has of it.
+pub(super) struct Seat {
+    member: Arc<Member>,
+    queue: Rc<Queue<Task>>,
+}
+
+impl Seat {
+    /// Whether this thread is a member's of `crew`.
+    pub(super) fn is_of(crew: &Crew) -> bool {
+        Seat::with(|seat| seat.serves(crew)).unwrap_or(false)
+    }
+
+    /// Puts a task into the queue of the member of `crew` whose thread this is; gives it back if there is none.
+    pub(super) fn push(crew: &Crew, task: Task) -> Option<Task> {
+        let mut task = Some(task);
+        Seat::with(|seat| {
+            if seat.serves(crew)
+                && !seat.member.is_dismissed()
+                && let Some(task) = task.take()
+            {
+                seat.queue.push(task);
+                fence(Ordering::SeqCst);
+                if seat.member.is_dismissed() {
+                    seat.member.hand_over();
+                }
+            }
+        });
+        task
+    }
+
+    /// The queue of `member`, if this is its thread; it may not be: anybody may run a worker's loop while the worker
+    /// waits for that.
+    fn queue_of(member: &Member) -> Option<Rc<Queue<Task>>> {
+        Seat::with(|seat| std::ptr::eq(&*seat.member, member).then(|| seat.queue.clone())).flatten()
+    }
+
+    fn serves(&self, crew: &Crew) -> bool {
+        std::ptr::eq(&*self.member.crew, crew)
+    }
+
+    /// Calls `work` with this thread's seat, if it has one; a thread that is about to end has none.
+    fn with<R>(work: impl FnOnce(&Seat) -> R) -> Option<R> {
+        SEAT.try_with(|seat| seat.borrow().as_ref().map(work)).ok().flatten()
+    }
+}
+
+/// A worker's membership, for as long as its thread lives; kept by that thread.
+pub(crate) struct Membership {
+    member: Arc<Member>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Membership {
+    /// Makes the loop of `dispatcher`, which this thread runs or is about to run, a member.
+    pub(crate) fn begin(crew: &Arc<Crew>, dispatcher: &Handle) -> Membership {
+        let queue = Queue::new_fifo();
+        let member = Arc::new_cyclic(|member| Member {
+            core: dispatcher.core().clone(),
+            queued: queue.stealer(),
+            rest: Rest::new(),
+            crew: crew.clone(),
+            dismissed: AtomicBool::new(false),
+            turn: schedulable::new(dispatcher.core(), Turn(member.clone())),
+        });
+        SEAT.set(Some(Seat { member: member.clone(), queue: Rc::new(queue) }));
+        crew.search.begin();
+        crew.search.rest(&member.rest, || false);
+        crew.members_mut().push(member.clone());
+        // There may be tasks already.
+        if crew.has_work() {
+            crew.call_somebody();
+        }
+        Membership { member, not_send: PhantomData }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let crew = &self.member.crew;
+        if crew.is_forked() {
+            // The others, and what they hold, stayed in the parent.
+            SEAT.with_borrow_mut(|seat| std::mem::forget(seat.take()));
+            return;
+        }
+        self.member.dismiss();
+        while crew.is_draining()
+            && let Some(task) = crew.take_any()
+        {
+            let outcome = task.call();
+            crew.note_finished();
+            if let Err(failure) = outcome {
+                report_failure(&self.member.core.name, *failure);
+            }
+        }
+        SEAT.take();
+        let was_last = crew.members().is_empty();
+        if was_last && crew.is_draining() {
+            crew.discard();
+        }
+        crew.note_quiet();
+    }
+}
