@@ -10,12 +10,12 @@ use super::clock::{Clock, SimulatedClock};
 use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
-use super::post::RustJob;
+use super::post::{LabelledJob, RustJob};
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
-    FileEvent, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer, TrackedObject,
-    Watchdog, run,
+    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer,
+    TrackedObject, Watchdog, run,
 };
 use crate::error::{Error, PostError};
 use crate::fork;
@@ -215,6 +215,20 @@ impl Handle {
         self.core.post(RustJob(closure)).map_err(|(refusal, RustJob(closure))| PostError { refusal, closure })
     }
 
+    /// As [`post`](Self::post), and names the closure in reports.
+    ///
+    /// # Errors
+    /// As `post`.
+    pub fn post_labelled<F: FnOnce() + Send + 'static>(
+        &self,
+        label: Label,
+        closure: F,
+    ) -> Result<(), PostError<F>> {
+        self.core
+            .post(LabelledJob(label, closure))
+            .map_err(|(refusal, LabelledJob(_, closure))| PostError { refusal, closure })
+    }
+
     /// Posts that wait to be run.
     pub fn queue_depth(&self) -> usize {
         self.core.posts.len()
@@ -307,6 +321,11 @@ impl Handle {
     /// Whether some thread is inside `run()`.
     pub fn is_running(&self) -> bool {
         self.core.is_running()
+    }
+
+    /// What the loop is doing right now.
+    pub fn doing(&self) -> Doing {
+        self.core.doing()
     }
 
     /// Tells `watchdog` before every callback, and every `interval` (never by time alone, if that is zero),

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use super::Budget;
+use super::activity::Activity;
 use super::closure::{Outcome, guarded};
 use super::core::{Access, Command, Core, OnLoop};
 
@@ -80,6 +81,8 @@ impl OnLoop<'_> {
     }
 
     fn flush_batch(self, budget: &mut Budget) -> Outcome {
+        // A callback may ask for it.
+        let doing = self.core.activity.begin(Activity::DeferredDelete);
         self.touch_watchdog();
         self.flushing.set(true);
         if self.deferred_batch.borrow().is_empty() {
@@ -95,6 +98,7 @@ impl OnLoop<'_> {
             budget.spend();
         }
         self.flushing.set(false);
+        self.core.activity.begin_word(doing);
         outcome
     }
 

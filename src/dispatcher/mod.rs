@@ -15,6 +15,7 @@
 //!
 //! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
 
+pub(crate) mod activity;
 mod api;
 pub(crate) mod cell;
 mod clock;
@@ -22,6 +23,7 @@ pub(crate) mod closure;
 pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
+mod label;
 pub(crate) mod list;
 mod local;
 pub(crate) mod post;
@@ -41,10 +43,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use activity::{Activity, Doing};
 pub use api::{Builder, Dispatcher, Handle, RunType};
 pub use clock::SimulatedClock;
 pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
+pub use label::Label;
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
 pub use stats::{LatencySummary, LoopStats};
@@ -52,6 +56,7 @@ pub use timer::{PeriodicTimer, Timer};
 pub use tracked::TrackedObject;
 pub use watchdog::Watchdog;
 
+use self::activity::Word;
 use self::cell::{Cell, Garbage, Kind};
 use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
@@ -192,6 +197,7 @@ impl OnLoop<'_> {
     fn iterate(self, may_wait: bool) -> Result<(), RunError> {
         self.drop_waste();
         self.poll(may_wait)?;
+        self.core.activity.begin(Activity::Dispatching);
         self.receive_commands();
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
@@ -249,8 +255,14 @@ impl OnLoop<'_> {
     }
 
     fn poll(self, may_wait: bool) -> Result<(), Error> {
+        self.core.activity.begin(Activity::Dispatching);
         self.settle();
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
+        if timeout != Some(0) {
+            let until = if timeout.is_some() { self.wheel.earliest() } else { None };
+            self.core.waits_until.store(until.unwrap_or(Nanos::MAX), Ordering::Relaxed);
+            self.core.activity.begin(Activity::Waiting);
+        }
         let before = self.end_loop_duration();
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
@@ -342,6 +354,7 @@ impl OnLoop<'_> {
         claim: impl FnOnce() -> Option<u32>,
     ) -> Outcome {
         self.core.begin(cell);
+        self.core.activity.begin_word(Word::new(cell.kind.activity(), cell.label.number()));
         // Before the claim: it is user code too, and may disable or destroy the handle.
         self.touch_watchdog();
         let outcome = match claim() {

@@ -37,6 +37,7 @@ pub(crate) struct Stats {
     pub(crate) scheduled_run: Counter,
     pub(crate) signals: Counter,
     pub(crate) posts_run: Counter,
+    pub(crate) mail_run: Counter,
     pub(crate) posts_refused: Counter,
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
@@ -89,6 +90,7 @@ impl Stats {
             scheduled_run: Counter::default(),
             signals: Counter::default(),
             posts_run: Counter::default(),
+            mail_run: Counter::default(),
             posts_refused: Counter::default(),
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
@@ -135,6 +137,7 @@ impl Stats {
             scheduled_run: self.scheduled_run.get(),
             signals: self.signals.get(),
             posts_run: self.posts_run.get(),
+            mail_run: self.mail_run.get(),
             posts_refused: self.posts_refused.get(),
             deferred_deletes: self.deferred_deletes.get(),
             wakes: self.wakes.get(),
@@ -162,6 +165,8 @@ pub struct LoopStats {
     pub signals: u64,
     /// Posts run.
     pub posts_run: u64,
+    /// Messages that the loop's own thread sent to its actors; those of other threads are posts.
+    pub mail_run: u64,
     /// Posts refused: after a shutdown, over the bound, or in a forked child.
     pub posts_refused: u64,
     /// Objects destroyed by deferred deletion.

@@ -1,5 +1,7 @@
 //! What the owner of a task may ask of it, whatever does it.
 
+use crate::dispatcher::Label;
+
 /// A task, as its [`Task`](super::Task) sees it.
 pub(crate) trait Control: Send + Sync {
     /// Ends it, as far as that is still possible.
@@ -10,4 +12,7 @@ pub(crate) trait Control: Send + Sync {
 
     /// Whether this thread is one that the task may need, so that it must not wait for it.
     fn is_own_thread(&self) -> bool;
+
+    /// Names it in reports.
+    fn set_label(&self, label: Label);
 }

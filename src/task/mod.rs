@@ -50,8 +50,8 @@ pub use timeout::{Elapsed, Timeout};
 
 use self::oneshot::{Cancelled, Receiver};
 use self::work::Local;
-use crate::dispatcher::Handle;
 use crate::dispatcher::core;
+use crate::dispatcher::{Handle, Label};
 use crate::error::Refusal;
 
 /// A spawned future, or a closure [submitted](crate::Pool::submit) to a pool, as its owner sees it: a future of the
@@ -74,6 +74,11 @@ impl<T> Task<T> {
     /// any thread.
     pub fn abort(&self) {
         self.control.abort();
+    }
+
+    /// Names it in reports.
+    pub fn set_label(&self, label: Label) {
+        self.control.set_label(label);
     }
 
     /// Whether its future or closure has been destroyed, so that its outcome is there.

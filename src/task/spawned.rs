@@ -15,12 +15,14 @@ use super::oneshot::{self, Sender};
 use super::outcome::{catch, deliver};
 use super::work::{Local, Work};
 use super::{Control, Task, TaskError};
+use crate::dispatcher::activity::Word;
 use crate::dispatcher::cell::Owner;
 use crate::dispatcher::closure::{Closure, Outcome, guarded};
 use crate::dispatcher::core::{Core, OnLoop};
 use crate::dispatcher::list::Links;
 use crate::dispatcher::post::Job;
 use crate::dispatcher::schedulable::{self, SchedulableKind};
+use crate::dispatcher::{Activity, Label};
 use crate::error::Refusal;
 
 /// Woken since the last poll began. Setting it releases what the waking thread wrote, clearing it acquires that:
@@ -67,6 +69,10 @@ impl Control for Spawned {
 
     fn is_own_thread(&self) -> bool {
         self.core().is_running_here()
+    }
+
+    fn set_label(&self, label: Label) {
+        self.callback.cell().label.set(label);
     }
 }
 
@@ -222,6 +228,8 @@ impl<W: Work> Polling<W> {
         let Some(work) = &mut self.work else { return };
         // SAFETY: alive while the work is.
         let task = unsafe { &*self.task };
+        let label = task.callback.cell().label.number();
+        task.core().activity.begin_word(Word::new(Activity::Task, label));
         let state = task.state.fetch_and(!WOKEN, Ordering::AcqRel);
         let end = if state & GONE != 0 {
             Err(TaskError::Gone)

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::crew::Crew;
+use crate::dispatcher::activity::LabelCell;
 use crate::dispatcher::closure::{Outcome, guarded};
-use crate::dispatcher::core;
 use crate::dispatcher::post::Job;
+use crate::dispatcher::{Label, core};
 use crate::task::oneshot::{self, Sender};
 use crate::task::outcome::{catch, deliver};
 use crate::task::{Control, Task, TaskError};
@@ -20,6 +21,7 @@ const DONE: u8 = 3;
 /// What the closure in the queue and its owner share.
 struct Entry {
     state: AtomicU8,
+    label: LabelCell,
     crew: Weak<Crew>,
 }
 
@@ -41,6 +43,10 @@ impl Control for Entry {
     fn is_own_thread(&self) -> bool {
         self.crew.upgrade().is_some_and(|crew| crew.is_own_thread())
     }
+
+    fn set_label(&self, label: Label) {
+        self.label.set(label);
+    }
 }
 
 /// The closure, as it waits in the queue.
@@ -58,7 +64,11 @@ where
 {
     pub(super) fn new(crew: &Arc<Crew>, closure: F) -> (Submitted<F, T>, Task<T>) {
         let (sender, receiver) = oneshot::channel();
-        let entry = Arc::new(Entry { state: AtomicU8::new(WAITING), crew: Arc::downgrade(crew) });
+        let entry = Arc::new(Entry {
+            state: AtomicU8::new(WAITING),
+            label: LabelCell::new(),
+            crew: Arc::downgrade(crew),
+        });
         let task = Task::new(receiver, entry.clone());
         (Submitted { closure: Some(closure), outcome: Some(sender), entry }, task)
     }
@@ -77,6 +87,9 @@ where
 {
     fn run(mut self) -> Outcome {
         let Some(closure) = self.closure.take() else { return Ok(()) };
+        if let Some(label) = self.entry.label.get() {
+            core::label_current(label);
+        }
         let end = if self.entry.step(WAITING, BEGUN) {
             catch(closure)
         } else {

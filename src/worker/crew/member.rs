@@ -14,6 +14,7 @@ use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 
 use super::search::Rest;
 use super::{Crew, until_settled};
+use crate::dispatcher::activity::Activity;
 use crate::dispatcher::cell::Owner;
 use crate::dispatcher::closure::{Closure, Outcome};
 use crate::dispatcher::core::{Core, OnLoop};
@@ -103,6 +104,7 @@ impl Member {
                 // For the first one the turn itself was touched for.
                 on_loop.touch_watchdog();
             }
+            on_loop.core.activity.begin(Activity::Task);
             let outcome = task.call();
             self.crew.note_finished();
             let outcome = on_loop.after_callback(outcome);
