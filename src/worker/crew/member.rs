@@ -124,19 +124,19 @@ impl Member {
         self.turn.cell().schedule_next();
     }
 
-    /// The next task to do; if there is none, the member rests. With `injector_first`, which each turn has once, an
-    /// endless chain of its own tasks does not keep it from those of others.
-    fn next_task(&self, injector_first: bool) -> Option<Task> {
+    /// The next task to do; if there is none, the member rests. The first of a turn comes from the injector, so that
+    /// an endless chain of its own tasks does not keep the member from those of others.
+    fn next_task(&self, is_first: bool) -> Option<Task> {
         if self.is_dismissed() {
             self.hand_over();
             return None;
         }
-        if injector_first && let Steal::Success(task) = self.crew.injector.steal() {
-            return Some(task);
-        }
         let queue = Seat::queue_of(self);
         let queue = queue.as_deref();
-        queue.and_then(Queue::pop).or_else(|| self.search(queue))
+        let at_hand = || queue.and_then(Queue::pop).or_else(|| self.crew.take_injected());
+        // Only a search calls others to what is left; one in each turn is enough for that.
+        let at_hand = if is_first { None } else { at_hand() };
+        at_hand.or_else(|| self.search(queue))
     }
 
     fn search(&self, queue: Option<&Queue<Task>>) -> Option<Task> {
@@ -159,10 +159,10 @@ impl Member {
         }
     }
 
-    /// A task from the injector, else from another member; with some more for the own queue, if there is one.
+    /// A task from the injector, from the own queue, or from another member; of the last, with some more for the own
+    /// queue.
     fn look_around(&self, queue: Option<&Queue<Task>>) -> Option<Task> {
         let Some(queue) = queue else { return self.crew.take_any() };
-        let from_injector = || until_settled(|| self.crew.injector.steal_batch_and_pop(queue));
         let from_others = || {
             let members = self.crew.members();
             // Each begins behind itself, so that not all go to the same one.
@@ -171,7 +171,7 @@ impl Member {
             let mut others = behind.iter().chain(before);
             others.find_map(|other| until_settled(|| other.queued.steal_batch_and_pop(queue)))
         };
-        from_injector().or_else(from_others)
+        self.crew.take_injected().or_else(|| queue.pop()).or_else(from_others)
     }
 }
 

@@ -207,8 +207,12 @@ impl Crew {
 
     /// A task, wherever it is queued.
     fn take_any(&self) -> Option<Task> {
-        until_settled(|| self.injector.steal())
+        self.take_injected()
             .or_else(|| self.members().iter().find_map(|member| until_settled(|| member.steal())))
+    }
+
+    fn take_injected(&self) -> Option<Task> {
+        until_settled(|| self.injector.steal())
     }
 
     /// Whether those that leave are to do what is left.
