@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use pool::Pool;
 pub use submit::SubmitError;
 
-use self::crew::{Crew, Membership};
+use self::crew::Crew;
 use crate::dispatcher::closure::{Failure, panic_message};
 use crate::dispatcher::{Dispatcher, RunType, Watchdog};
 use crate::error::Error;
@@ -220,12 +220,14 @@ fn join(thread: Option<JoinHandle<()>>) {
 fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
     OWN.set(state);
     let dispatcher = &state.dispatcher;
-    let mut membership = None;
+    let mut has_joined = false;
     loop {
         let report = || {
             // Before `start` returns, so that a started pool has members.
-            if membership.is_none() {
-                membership = state.crew.get().map(|crew| Membership::begin(crew, dispatcher));
+            if let Some(crew) = state.crew.get()
+                && !std::mem::replace(&mut has_joined, true)
+            {
+                crew.join(dispatcher);
             }
             let _ = entered.send(Ok(()));
         };
@@ -243,7 +245,9 @@ fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
         }
     }
     state.ending.store(true, Ordering::Release);
-    drop(membership);
+    if let Some(crew) = state.crew.get() {
+        crew.leave();
+    }
     // Closures that were queued to this thread die on it (O1); the next start opens the queue again.
     dispatcher.shutdown();
 }

@@ -5,7 +5,6 @@
 //! followed by what each callback is followed by.
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Weak};
@@ -35,12 +34,23 @@ pub(crate) struct Member {
     queued: Stealer<Task>,
     rest: Rest,
     crew: Arc<Crew>,
-    /// It does no tasks any more, and its queue is to stay empty.
+    /// It does no tasks, and its queue is to stay empty.
     dismissed: AtomicBool,
     turn: Owner<SchedulableKind>,
 }
 
 impl Member {
+    fn new(crew: &Arc<Crew>, dispatcher: &Handle, queued: Stealer<Task>) -> Arc<Member> {
+        Arc::new_cyclic(|member| Member {
+            core: dispatcher.core().clone(),
+            queued,
+            rest: Rest::new(),
+            crew: crew.clone(),
+            dismissed: AtomicBool::new(false),
+            turn: schedulable::new(dispatcher.core(), Turn(member.clone())),
+        })
+    }
+
     pub(super) fn is_of(&self, dispatcher: &Handle) -> bool {
         Arc::ptr_eq(&self.core, dispatcher.core())
     }
@@ -68,19 +78,24 @@ impl Member {
         self.queued.steal()
     }
 
-    fn is_dismissed(&self) -> bool {
+    pub(super) fn is_dismissed(&self) -> bool {
         self.dismissed.load(Ordering::SeqCst)
     }
 
-    /// Ends the membership, on any thread: what waits in its queue becomes everybody's.
+    /// It does no more tasks, but ends the one that it has begun. From any thread.
     pub(super) fn dismiss(&self) {
-        if self.dismissed.swap(true, Ordering::SeqCst) {
-            return;
+        if !self.dismissed.swap(true, Ordering::SeqCst) {
+            self.call();
+            self.hand_over();
+            self.crew.note_quiet();
         }
-        self.crew.members_mut().retain(|member| !std::ptr::eq(&**member, self));
-        self.call();
-        self.hand_over();
-        self.crew.note_quiet();
+    }
+
+    /// It does tasks again.
+    pub(super) fn recall(&self) {
+        if self.dismissed.swap(false, Ordering::SeqCst) {
+            self.schedule();
+        }
     }
 
     /// Moves what waits in its queue to the injector. Also for what it may have been called for, and would look for
@@ -97,6 +112,8 @@ impl Member {
 
     /// Does tasks until there are none or the turn is over.
     fn take_turn(&self, on_loop: OnLoop<'_>) -> Outcome {
+        // Not only a call ends a rest: it may have been dismissed and recalled.
+        self.call();
         let begun = on_loop.core.clock.now();
         for number in 0..TASKS {
             let Some(task) = self.next_task(number == 0) else { return Ok(()) };
@@ -238,59 +255,50 @@ impl Seat {
     }
 }
 
-/// A worker's membership, for as long as its thread lives; kept by that thread.
-pub(crate) struct Membership {
-    member: Arc<Member>,
-    not_send: PhantomData<*const ()>,
-}
-
-impl Membership {
-    /// Makes the loop of `dispatcher`, which this thread runs or is about to run, a member.
-    pub(crate) fn begin(crew: &Arc<Crew>, dispatcher: &Handle) -> Membership {
+impl Crew {
+    /// The loop of `dispatcher`, which this thread is about to run, does the crew's tasks until [`Crew::leave`].
+    pub(crate) fn join(self: &Arc<Self>, dispatcher: &Handle) {
         let queue = Queue::new_fifo();
-        let member = Arc::new_cyclic(|member| Member {
-            core: dispatcher.core().clone(),
-            queued: queue.stealer(),
-            rest: Rest::new(),
-            crew: crew.clone(),
-            dismissed: AtomicBool::new(false),
-            turn: schedulable::new(dispatcher.core(), Turn(member.clone())),
-        });
+        let member = Member::new(self, dispatcher, queue.stealer());
         SEAT.set(Some(Seat { member: member.clone(), queue: Rc::new(queue) }));
-        crew.search.begin();
-        crew.search.rest(&member.rest, || false);
-        crew.members_mut().push(member.clone());
+        self.search.begin();
+        self.search.rest(&member.rest, || false);
+        self.members_mut().push(member);
         // There may be tasks already.
-        if crew.has_work() {
-            crew.call_somebody();
+        if self.has_work() {
+            self.call_somebody();
         }
-        Membership { member, not_send: PhantomData }
     }
-}
 
-impl Drop for Membership {
-    fn drop(&mut self) {
-        let crew = &self.member.crew;
-        if crew.is_forked() {
+    /// This thread has left its loop for good, and what it has not done is the others'. If the crew drains, this thread
+    /// does all that is left with them; and the last one that leaves destroys what came too late.
+    pub(crate) fn leave(&self) {
+        let Ok(Some(seat)) = SEAT.try_with(|seat| seat.borrow_mut().take_if(|seat| seat.serves(self))) else {
+            return;
+        };
+        if self.is_forked() {
             // The others, and what they hold, stayed in the parent.
-            SEAT.with_borrow_mut(|seat| std::mem::forget(seat.take()));
+            std::mem::forget(seat);
             return;
         }
-        self.member.dismiss();
-        while crew.is_draining()
-            && let Some(task) = crew.take_any()
+        seat.member.dismiss();
+        while self.is_draining()
+            && let Some(task) = self.take_any()
         {
             let outcome = task.call();
-            crew.note_finished();
+            self.note_finished();
             if let Err(failure) = outcome {
-                report_failure(&self.member.core.name, *failure);
+                report_failure(&seat.member.core.name, *failure);
             }
         }
-        SEAT.take();
-        let was_last = crew.members().is_empty();
-        if was_last && crew.is_draining() {
-            crew.discard();
+        let was_last = {
+            let mut members = self.members_mut();
+            members.retain(|member| !Arc::ptr_eq(member, &seat.member));
+            members.is_empty()
+        };
+        if was_last && self.is_draining() {
+            self.discard();
         }
-        crew.note_quiet();
+        self.note_quiet();
     }
 }

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
 
-pub(crate) use member::Membership;
 use member::{Member, Seat};
 use search::Search;
 
@@ -101,7 +100,11 @@ impl Crew {
 
     /// Whether nothing is done any more: there are no tasks, or nobody to do them.
     fn is_quiet(&self) -> bool {
-        self.is_finished() || self.members().is_empty()
+        self.is_finished() || self.has_nobody()
+    }
+
+    fn has_nobody(&self) -> bool {
+        self.members().iter().all(|member| member.is_dismissed())
     }
 
     fn is_finished(&self) -> bool {
@@ -115,14 +118,22 @@ impl Crew {
         }
     }
 
-    /// Ends the membership of a worker, if it has one: it begins no more tasks, and those in its queue become
-    /// everybody's.
+    /// The worker of `dispatcher` does no more tasks for now: those in its queue become everybody's.
     pub(crate) fn dismiss(&self, dispatcher: &Handle) {
-        let is_its = |member: &&Arc<Member>| member.is_of(dispatcher);
-        let member = self.members().iter().find(is_its).cloned();
-        if let Some(member) = member {
+        if let Some(member) = self.member(dispatcher) {
             member.dismiss();
         }
+    }
+
+    /// It does tasks again.
+    pub(crate) fn recall(&self, dispatcher: &Handle) {
+        if let Some(member) = self.member(dispatcher) {
+            member.recall();
+        }
+    }
+
+    fn member(&self, dispatcher: &Handle) -> Option<Arc<Member>> {
+        self.members().iter().find(|member| member.is_of(dispatcher)).cloned()
     }
 
     /// Destroys what no member has begun, and takes nothing any more.
@@ -220,7 +231,7 @@ impl Crew {
         self.state.load(Ordering::SeqCst) == DRAINING
     }
 
-    /// The last task is done, or a member has left.
+    /// The last task is done, or a member does no more.
     fn note_quiet(&self) {
         if self.is_draining() {
             drop(self.lock_quiet());
