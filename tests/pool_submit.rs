@@ -245,7 +245,10 @@ fn o6_stop_lets_what_was_submitted_before_run() {
     let gates: Vec<_> = (0..2).map(|i| block(pool.worker(i).unwrap())).collect();
     for _ in 0..1000 {
         let done = done.clone();
-        pool.execute(move || drop(done.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let count = move || {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        pool.execute(count).unwrap();
     }
     let stopping = thread::spawn({
         let pool = pool.clone();

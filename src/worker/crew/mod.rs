@@ -9,6 +9,8 @@
 
 mod member;
 mod search;
+#[cfg(all(test, not(mcp_event_loom)))]
+mod tests;
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
