@@ -14,12 +14,14 @@
 //! HTTP, is not.
 
 pub mod actor;
+mod chance;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
 mod poller;
+pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sync;
@@ -32,7 +34,10 @@ pub use dispatcher::{
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, SubmitError, Worker, set_worker_panic_handler};
+pub use worker::{
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, SubmitError, Worker, WorkerObserver,
+    WorkerOptions, WorkerReport, set_worker_panic_handler,
+};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]

@@ -29,8 +29,8 @@ impl Sleep {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Whether it sleeps just now, for who only wants a hint.
-    pub(crate) fn is_on(&self) -> bool {
+    /// Whether it sleeps and nobody has woken it: a guess, for whoever does not depend on it.
+    pub(crate) fn is_undisturbed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 

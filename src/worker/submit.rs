@@ -72,8 +72,8 @@ impl Pool {
         if let Err(error) = self.check_submit() {
             return Err(SubmitError { error, closure });
         }
-        let (submitted, task) = Submitted::new(&self.crew, closure);
-        self.crew.push(Queued::new(submitted));
+        let (submitted, task) = Submitted::new(&self.crew(), closure);
+        self.crew().push(Queued::new(submitted));
         Ok(task)
     }
 
@@ -91,24 +91,24 @@ impl Pool {
         if let Err(error) = self.check_submit() {
             return Err((error, job));
         }
-        self.crew.push(Queued::new(job));
+        self.crew().push(Queued::new(job));
         Ok(())
     }
 
     /// Submitted tasks that no worker has begun.
     pub fn tasks_waiting(&self) -> usize {
-        self.crew.queued()
+        self.crew().waiting()
     }
 
     /// Submitted tasks that were dropped, by shutdowns.
     pub fn tasks_dropped(&self) -> usize {
-        self.crew.dropped()
+        self.crew().dropped()
     }
 
     fn check_submit(&self) -> Result<(), Error> {
         if self.is_empty() {
             return Err(Error::OutOfRange("the pool has no workers".into()));
         }
-        self.crew.check_open()
+        self.crew().check_open()
     }
 }

@@ -20,7 +20,7 @@ use crate::dispatcher::core::{Core, OnLoop};
 use crate::dispatcher::post::Task;
 use crate::dispatcher::schedulable::{self, SchedulableKind};
 use crate::dispatcher::{Handle, Nanos};
-use crate::worker::report_failure;
+use crate::worker::panics::report_failure;
 
 /// How many tasks a turn does at most: enough that the poll in between is lost among the smallest.
 const TASKS: u32 = 64;
@@ -41,13 +41,13 @@ pub(crate) struct Member {
 
 impl Member {
     fn new(crew: &Arc<Crew>, dispatcher: &Handle, queued: Stealer<Task>) -> Arc<Member> {
-        Arc::new_cyclic(|member| Member {
-            core: dispatcher.core().clone(),
-            queued,
-            rest: Rest::new(),
-            crew: crew.clone(),
-            dismissed: AtomicBool::new(false),
-            turn: schedulable::new(dispatcher.core(), Turn(member.clone())),
+        let core = dispatcher.core().clone();
+        Arc::new_cyclic(|member| {
+            let turn = schedulable::new(&core, Turn(member.clone()));
+            // It is the loop's own.
+            core.uncount_handle();
+            let (rest, crew, dismissed) = (Rest::new(), crew.clone(), AtomicBool::new(false));
+            Member { core, queued, rest, crew, dismissed, turn }
         })
     }
 
@@ -57,7 +57,7 @@ impl Member {
 
     /// Whether it rests, and its loop too.
     pub(super) fn is_asleep(&self) -> bool {
-        self.rest.is_on() && self.core.sleep.is_on()
+        self.rest.is_on() && self.core.sleep.is_undisturbed()
     }
 
     /// Ends its rest; whether the caller is the one to [`schedule`](Member::schedule) it.
@@ -70,8 +70,8 @@ impl Member {
         self.turn.cell().schedule_current();
     }
 
-    pub(super) fn queued(&self) -> usize {
-        self.queued.len()
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
     }
 
     pub(super) fn steal(&self) -> Steal<Task> {
@@ -122,9 +122,8 @@ impl Member {
                 on_loop.touch_watchdog();
             }
             on_loop.core.activity.begin(Activity::Task);
-            let outcome = task.call();
-            self.crew.note_finished();
-            let outcome = on_loop.after_callback(outcome);
+            self.crew.note_begun();
+            let outcome = on_loop.after_callback(task.call());
             if outcome.is_err() {
                 self.come_back();
                 return outcome;
@@ -189,6 +188,12 @@ impl Member {
             others.find_map(|other| until_settled(|| other.queued.steal_batch_and_pop(queue)))
         };
         self.crew.take_injected().or_else(|| queue.pop()).or_else(from_others)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.core.count_handle();
     }
 }
 
@@ -285,9 +290,8 @@ impl Crew {
         while self.is_draining()
             && let Some(task) = self.take_any()
         {
-            let outcome = task.call();
-            self.note_finished();
-            if let Err(failure) = outcome {
+            self.note_begun();
+            if let Err(failure) = task.call() {
                 report_failure(&seat.member.core.name, *failure);
             }
         }

@@ -27,6 +27,7 @@ use crate::dispatcher::closure::guarded;
 use crate::dispatcher::post::Task;
 use crate::error::Error;
 use crate::fork;
+use crate::worker::WorkerObserver;
 
 /// Takes tasks.
 const OPEN: u8 = 0;
@@ -41,8 +42,8 @@ pub(crate) struct Crew {
     members: RwLock<Vec<Arc<Member>>>,
     search: Search,
     state: AtomicU8,
-    /// Tasks taken and not yet done or destroyed.
-    unfinished: CachePadded<AtomicUsize>,
+    /// Tasks that nobody has begun to do or to destroy.
+    waiting: CachePadded<AtomicUsize>,
     /// Tasks destroyed without having run.
     dropped: AtomicUsize,
     /// Guards nothing but the sleep of threads that wait for the last task.
@@ -60,7 +61,7 @@ impl Crew {
             members: RwLock::new(Vec::new()),
             search: Search::new(),
             state: AtomicU8::new(CLOSED),
-            unfinished: CachePadded::new(AtomicUsize::new(0)),
+            waiting: CachePadded::new(AtomicUsize::new(0)),
             dropped: AtomicUsize::new(0),
             quiet: Mutex::new(()),
             quiet_changed: Condvar::new(),
@@ -78,7 +79,7 @@ impl Crew {
         let _ = self.state.compare_exchange(OPEN, DRAINING, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// After [`close`](Crew::close): waits until all tasks are done, but no longer than `limit`. Whether they are.
+    /// After [`close`](Crew::close): waits until all tasks have begun, but no longer than `limit`. Whether they have.
     /// Refuses to wait, and says no, on a member's own thread.
     pub(crate) fn wait_until_drained(&self, limit: Option<Duration>) -> bool {
         if self.is_forked() || Seat::is_of(self) {
@@ -97,25 +98,17 @@ impl Crew {
                 }
             };
         }
-        self.is_finished()
+        self.waiting() == 0
     }
 
-    /// Whether nothing is done any more: there are no tasks, or nobody to do them.
+    /// Whether no task waits, or there is nobody to do it.
     fn is_quiet(&self) -> bool {
-        self.is_finished() || self.has_nobody()
+        self.waiting() == 0 || self.members().iter().all(|member| member.is_dismissed())
     }
 
-    fn has_nobody(&self) -> bool {
-        self.members().iter().all(|member| member.is_dismissed())
-    }
-
-    fn is_finished(&self) -> bool {
-        self.unfinished.load(Ordering::SeqCst) == 0
-    }
-
-    /// A task that was taken out of its queue is no more.
-    fn note_finished(&self) {
-        if self.unfinished.fetch_sub(1, Ordering::SeqCst) == 1 {
+    /// A task is about to be done or destroyed.
+    fn note_begun(&self) {
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.note_quiet();
         }
     }
@@ -145,11 +138,11 @@ impl Crew {
         }
         self.state.store(CLOSED, Ordering::SeqCst);
         while let Some(task) = self.take_any() {
+            self.note_begun();
             self.dropped.fetch_add(1, Ordering::Relaxed);
             if let Err(failure) = guarded(|| drop(task)) {
                 tracing::error!("a task that is dropped: {}", failure.describe());
             }
-            self.note_finished();
         }
     }
 
@@ -158,10 +151,9 @@ impl Crew {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// How many tasks wait.
-    pub(crate) fn queued(&self) -> usize {
-        let members = self.members();
-        self.injector.len() + members.iter().map(|member| member.queued()).sum::<usize>()
+    /// How many tasks nobody has begun.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// Whether it takes tasks.
@@ -184,7 +176,7 @@ impl Crew {
 
     /// Queues a task, and sees to it that somebody looks.
     pub(crate) fn push(&self, task: Task) {
-        self.unfinished.fetch_add(1, Ordering::SeqCst);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         if let Some(task) = Seat::push(self, task) {
             self.injector.push(task);
         }
@@ -215,7 +207,7 @@ impl Crew {
     fn has_work(&self) -> bool {
         // After what the caller did before, in the order that all threads see.
         fence(Ordering::SeqCst);
-        !self.injector.is_empty() || self.members().iter().any(|member| member.queued() != 0)
+        !self.injector.is_empty() || self.members().iter().any(|member| member.has_queued())
     }
 
     /// A task, wherever it is queued.
@@ -233,7 +225,7 @@ impl Crew {
         self.state.load(Ordering::SeqCst) == DRAINING
     }
 
-    /// The last task is done, or a member does no more.
+    /// The last task has begun, or a member does no more.
     fn note_quiet(&self) {
         if self.is_draining() {
             drop(self.lock_quiet());
@@ -255,6 +247,19 @@ impl Crew {
 
     fn members_mut(&self) -> RwLockWriteGuard<'_, Vec<Arc<Member>>> {
         self.members.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What makes the workers of a pool members of its crew.
+pub(crate) struct Duty(pub(crate) Arc<Crew>);
+
+impl WorkerObserver for Duty {
+    fn on_join(&self, worker: &Handle) {
+        self.0.join(worker);
+    }
+
+    fn on_leave(&self, _: &Handle) {
+        self.0.leave();
     }
 }
 

@@ -55,11 +55,11 @@ fn a_dismissed_member_does_nothing_until_it_is_recalled() {
     stage.crew.dismiss(&stage.dispatcher);
     push(&stage.crew, count(&done));
     stage.pump();
-    assert_eq!((done.load(Ordering::Relaxed), stage.crew.queued()), (0, 2));
+    assert_eq!((done.load(Ordering::Relaxed), stage.crew.waiting()), (0, 2));
     stage.crew.recall(&stage.dispatcher);
     stage.crew.recall(&stage.dispatcher);
     stage.pump();
-    assert_eq!((done.load(Ordering::Relaxed), stage.crew.queued()), (2, 0));
+    assert_eq!((done.load(Ordering::Relaxed), stage.crew.waiting()), (2, 0));
 }
 
 #[test]
