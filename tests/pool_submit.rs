@@ -111,7 +111,7 @@ fn o6_a_worker_that_would_wait_for_ever_is_told() {
 #[test]
 fn o6_a_panic_is_the_tasks_outcome_and_the_worker_goes_on() {
     let pool = started(1);
-    let worker = thread_of(pool.worker(0).unwrap());
+    let worker = thread_of(&pool.worker(0).unwrap());
     let mut failed = pool.submit(|| -> i32 { panic!("in a task") }).unwrap();
     assert_eq!(failed.wait(), Err(TaskError::Panicked("in a task".into())));
     assert_eq!(pool.submit(|| thread::current().id()).unwrap().wait(), Ok(worker));
@@ -130,7 +130,7 @@ fn o6_an_executed_closures_panic_goes_to_the_handler() {
         // What waited behind it still runs.
         assert_eq!(pool.submit(|| 7).unwrap().wait(), Ok(7));
         // Also that of one which runs when the worker leaves.
-        let (go, inside) = (block(pool.worker(0).unwrap()), pool.clone());
+        let (go, inside) = (block(&pool.worker(0).unwrap()), pool.clone());
         pool.execute(move || {
             inside.stop();
         })
@@ -144,7 +144,7 @@ fn o6_an_executed_closures_panic_goes_to_the_handler() {
 #[test]
 fn o6_a_task_is_taken_back_before_it_begins() {
     let pool = started(1);
-    let go = block(pool.worker(0).unwrap());
+    let go = block(&pool.worker(0).unwrap());
     let log = Log::new();
     let (ran, dropped) = (log.clone(), log.on_drop("dropped"));
     let mut task = pool
@@ -242,7 +242,7 @@ fn o6_a_task_that_forks_leaves_the_parent_alone() {
 fn o6_stop_lets_what_was_submitted_before_run() {
     let pool = started(2);
     let done = Arc::new(AtomicUsize::new(0));
-    let gates: Vec<_> = (0..2).map(|i| block(pool.worker(i).unwrap())).collect();
+    let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
     for _ in 0..1000 {
         let done = done.clone();
         let count = move || {
@@ -263,7 +263,7 @@ fn o6_stop_lets_what_was_submitted_before_run() {
 fn o6_a_task_may_stop_its_pool_and_the_rest_still_runs() {
     let pool = started(2);
     let (log, inside) = (Log::new(), pool.clone());
-    let gates: Vec<_> = (0..2).map(|i| block(pool.worker(i).unwrap())).collect();
+    let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
     pool.execute(move || {
         inside.stop();
         // No more.
@@ -307,8 +307,8 @@ fn o6_what_waits_behind_a_task_that_takes_long_is_stolen() {
 #[test]
 fn o6_what_a_held_up_worker_was_given_is_done_by_the_others() {
     let pool = started(3);
-    let gates: Vec<_> = (0..2).map(|i| block(pool.worker(i).unwrap())).collect();
-    let free = thread_of(pool.worker(2).unwrap());
+    let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
+    let free = thread_of(&pool.worker(2).unwrap());
     let mut tasks: Vec<_> = (0..100).map(|_| pool.submit(|| thread::current().id()).unwrap()).collect();
     assert!(tasks.iter_mut().all(|task| task.wait() == Ok(free)));
     drop(gates);
@@ -326,7 +326,7 @@ fn o6_a_callback_of_a_held_up_worker_gives_its_tasks_to_the_others() {
         seen.send(soon(&is_done)).unwrap();
     };
     pool.worker(0).unwrap().dispatcher().post(post).unwrap();
-    assert_eq!(soon(&is_seen), thread_of(pool.worker(1).unwrap()));
+    assert_eq!(soon(&is_seen), thread_of(&pool.worker(1).unwrap()));
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn w1_a_watchdog_is_touched_before_every_task() {
     let pool = Pool::with_workers([Ok(Worker::with_dispatcher(dispatcher()))]).unwrap();
     let touches = Log::new();
     pool.start(Some(Arc::new(Dog(touches.clone())))).unwrap();
-    let go = block(pool.worker(0).unwrap());
+    let go = block(&pool.worker(0).unwrap());
     touches.take();
     let seen = Log::new();
     for _ in 0..3 {
@@ -415,7 +415,7 @@ fn w1_a_watchdog_is_touched_before_every_task() {
 fn o6_a_loop_says_that_it_does_a_task() {
     let pool = started(1);
     let worker = pool.worker(0).unwrap();
-    let go = block(worker);
+    let go = block(&worker);
     let handle = worker.dispatcher().handle();
     let mut task = pool.submit(move || handle.doing()).unwrap();
     task.set_label(Label::new("o6").unwrap());
@@ -452,7 +452,7 @@ fn o6_a_task_that_is_dropped_at_the_threads_end_can_submit() {
 fn o6_a_worker_that_ends_hands_its_tasks_over() {
     let pool = started(2);
     let (inside, (entered, has_entered)) = (pool.clone(), mpsc::channel());
-    let gate = block(pool.worker(1).unwrap());
+    let gate = block(&pool.worker(1).unwrap());
     let (done, is_done) = mpsc::channel();
     // To its own queue; and its loop ends before it comes to them.
     let post = move || {
@@ -470,9 +470,9 @@ fn o6_a_worker_that_ends_hands_its_tasks_over() {
         thread::yield_now();
     }
     drop(gate);
-    (0..100).for_each(|_| drop(soon(&is_done)));
+    (0..100).for_each(|_| assert_ne!(soon(&is_done), thread::current().id()));
     // Alone, the other goes on.
-    let second = thread_of(pool.worker(1).unwrap());
+    let second = thread_of(&pool.worker(1).unwrap());
     assert_eq!(pool.submit(|| thread::current().id()).unwrap().wait(), Ok(second));
 }
 
@@ -498,6 +498,35 @@ fn o6_tasks_that_no_worker_can_do_are_dropped_and_counted() {
     pool.stop();
     assert_eq!((log.take(), pool.tasks_dropped()), (vec!["dropped"], 2));
     assert_eq!(task.wait(), Err(TaskError::Gone));
+}
+
+#[test]
+fn o6_a_shutdown_runs_what_was_submitted_before_it() {
+    let pool = started(2);
+    let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
+    let mut tasks: Vec<_> = (0..100).map(|i| pool.submit(move || i).unwrap()).collect();
+    let ending = thread::spawn({
+        let pool = pool.clone();
+        move || pool.shutdown(Duration::MAX).unwrap()
+    });
+    drop(gates);
+    let report = ending.join().unwrap();
+    assert!(report.is_drained(), "{report:?}");
+    assert!(tasks.iter_mut().enumerate().all(|(i, task)| task.wait() == Ok(i)));
+}
+
+#[test]
+fn o6_a_shutdown_says_how_many_tasks_it_dropped() {
+    let pool = started(1);
+    let go = block(&pool.worker(0).unwrap());
+    let mut tasks: Vec<_> = (0..3).map(|_| pool.submit(|| ()).unwrap()).collect();
+    let report = pool.shutdown(Duration::ZERO).unwrap();
+    assert_eq!((report.submitted_dropped, report.stuck(), pool.tasks_waiting()), (3, 1, 0));
+    assert!(!report.is_drained());
+    assert!(tasks.iter_mut().all(|task| task.wait() == Err(TaskError::Gone)));
+    // A stuck worker does not keep a pool from its end.
+    pool.stop();
+    drop(go);
 }
 
 /// Counts how often each task ran.
