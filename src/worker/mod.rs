@@ -132,14 +132,13 @@ impl Worker {
         let dispatcher = self.dispatcher();
         let mut thread = self.lock();
         let is_living = thread.as_ref().is_some_and(|thread| !thread.is_finished());
-        if is_living && self.state.left_behind.load(Ordering::Acquire) {
+        if is_living && self.state.is_left_behind() {
             return Err(Error::InvalidState(format!(
                 "{} was shut down, but its thread is still inside a callback",
                 self.name()
             )));
         }
-        let ending = self.state.ending.load(Ordering::Acquire) || dispatcher.has_exit();
-        if is_living && !ending {
+        if is_living && !self.state.is_ending() {
             return Ok(());
         }
         join(thread.take());
@@ -187,7 +186,7 @@ impl Worker {
         }
         let mut thread = self.lock();
         let is_finished = thread.as_ref().is_none_or(JoinHandle::is_finished);
-        if !is_finished && self.state.left_behind.load(Ordering::Acquire) {
+        if !is_finished && self.state.is_left_behind() {
             // It ends by itself, and keeps alive until then what it uses.
             return;
         }
@@ -223,27 +222,12 @@ impl Worker {
         }
     }
 
-    fn begin_drain(&self) -> bool {
-        self.state.begin_drain()
-    }
-
-    fn cut_off(&self) {
-        self.state.cut_off();
-    }
-
-    /// The end of a shutdown: waits until `deadline` at most. `was_started`: what [`begin_drain`] said.
-    ///
-    /// [`begin_drain`]: Worker::begin_drain
-    fn conclude(&self, was_started: bool, deadline: Option<Instant>) -> WorkerReport {
-        let ended = if was_started {
-            self.state.wait_ended(deadline)
-        } else {
-            Some(self.dispatcher().core().shut_down())
+    /// The end of a shutdown: waits until `deadline` at most for the thread of this number, if there was one.
+    fn conclude(&self, thread: Option<u64>, deadline: Option<Instant>) -> WorkerReport {
+        let ended = match thread {
+            Some(number) => self.state.end_or_leave_behind(number, deadline),
+            None => Some(self.dispatcher().core().shut_down()),
         };
-        match ended {
-            Some(_) => join(self.lock().take()),
-            None => self.state.left_behind.store(true, Ordering::Release),
-        }
         let dropped = ended.unwrap_or_default();
         WorkerReport {
             name: self.name().to_owned(),

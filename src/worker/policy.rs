@@ -148,6 +148,11 @@ mod tests {
             prop_assert_eq!(again.count(), orphans);
         }
 
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn o5_each_worker_has_about_as_many_keys(workers in 2usize..12, first in any::<u32>()) {
             let choice = Choice::new(Policy::RoundRobin);

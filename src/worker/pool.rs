@@ -100,8 +100,8 @@ impl PoolBuilder {
 /// How the workers of a pool are made.
 #[derive(Clone)]
 pub(super) struct Recipe {
-    name_prefix: String,
-    affinity: Option<Vec<CpuSet>>,
+    pub(super) name_prefix: String,
+    pub(super) affinity: Option<Vec<CpuSet>>,
     pub(super) options: WorkerOptions,
 }
 

@@ -195,7 +195,7 @@ impl Roster {
                 // Should a post come in between, it runs.
                 worker.signal_stop();
             } else if now.saturating_sub(retiring.since) >= limit {
-                worker.cut_off();
+                worker.state.cut_off();
             } else {
                 continue;
             }

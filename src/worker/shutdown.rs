@@ -75,13 +75,51 @@ pub(super) fn check(worker: &Worker) -> Result<(), Error> {
 /// Ends workers. All are told before the first is waited for, and the limit is one for all.
 pub(super) fn shut_down(workers: &[&Worker], limit: Duration) -> Result<Vec<WorkerReport>, Error> {
     workers.iter().try_for_each(|worker| check(worker))?;
-    let started: Vec<_> = workers.iter().map(|worker| worker.begin_drain()).collect();
+    let threads: Vec<_> = workers.iter().map(|worker| worker.state.begin_drain()).collect();
+    let pairs = || workers.iter().zip(&threads);
     // None: a limit beyond all time.
     let deadline = Instant::now().checked_add(limit);
-    for worker in workers {
-        worker.state.wait_ended(deadline);
+    for (worker, thread) in pairs() {
+        let is_over = thread.is_none_or(|thread| worker.state.wait_ended(thread, deadline).is_some());
+        if !is_over {
+            worker.state.cut_off();
+        }
     }
-    workers.iter().for_each(|worker| worker.cut_off());
     let last = Instant::now().checked_add(GRACE);
-    Ok(workers.iter().zip(started).map(|(worker, started)| worker.conclude(started, last)).collect())
+    Ok(pairs().map(|(worker, thread)| worker.conclude(*thread, last)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn at_the_limit_nothing_of_what_is_queued_begins() {
+        let worker = Worker::new(0).unwrap();
+        worker.start(None).unwrap();
+        let (busy, is_busy) = mpsc::channel();
+        let (free, is_free) = mpsc::channel::<()>();
+        let dispatcher = worker.dispatcher();
+        let present = move || {
+            busy.send(()).unwrap();
+            let _ = is_free.recv();
+        };
+        dispatcher.post(present).unwrap();
+        is_busy.recv().unwrap();
+        (0..50).for_each(|_| dispatcher.post(|| unreachable!()).unwrap());
+        dispatcher.deferred_delete(Box::new(1));
+        let report = thread::scope(|scope| {
+            let ending = scope.spawn(|| worker.shutdown(Duration::ZERO).unwrap());
+            while !dispatcher.core().is_cut_off() {
+                thread::yield_now();
+            }
+            drop(free);
+            ending.join().unwrap()
+        });
+        assert_eq!((report.posts_dropped, report.deferred_destroyed, report.is_stuck), (50, 1, false));
+        assert!(!dispatcher.core().is_cut_off());
+    }
 }

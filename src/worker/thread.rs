@@ -27,14 +27,20 @@ pub(super) struct State {
     pub(super) ending: AtomicBool,
     /// The loop is run again until nothing is queued.
     draining: AtomicBool,
-    /// A shutdown did not wait for the thread to end.
-    pub(super) left_behind: AtomicBool,
     /// Its pool's, if it has one.
     pub(super) hooks: OnceLock<Arc<Hooks>>,
     told: Told,
-    /// What the last run left over when it ended; none while the thread lives.
-    ended: Mutex<Option<Dropped>>,
+    life: Mutex<Life>,
     has_ended: Condvar,
+}
+
+/// One thread of a worker after the other.
+struct Life {
+    number: u64,
+    /// What it left over when it ended; none while it lives.
+    ended: Option<Dropped>,
+    /// A shutdown did not wait for its end.
+    is_left_behind: bool,
 }
 
 impl State {
@@ -43,10 +49,9 @@ impl State {
             dispatcher,
             ending: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            left_behind: AtomicBool::new(false),
             hooks: OnceLock::new(),
             told: Told::default(),
-            ended: Mutex::new(Some(Dropped::default())),
+            life: Mutex::new(Life { number: 0, ended: Some(Dropped::default()), is_left_behind: false }),
             has_ended: Condvar::new(),
         }
     }
@@ -57,64 +62,87 @@ impl State {
 
     /// A thread is about to be started.
     pub(super) fn begin(&self) {
+        let mut life = self.lock();
         self.ending.store(false, Ordering::Release);
         self.draining.store(false, Ordering::Release);
-        self.left_behind.store(false, Ordering::Release);
         self.dispatcher.clear_exit();
-        *self.lock() = None;
+        *life = Life { number: life.number + 1, ended: None, is_left_behind: false };
     }
 
     /// The thread has ended, or was none.
     pub(super) fn end(&self, dropped: Dropped) {
-        let mut ended = self.lock();
+        let mut life = self.lock();
         self.dispatcher.core().end_cut_off();
-        *ended = Some(dropped);
+        life.ended = Some(dropped);
         self.has_ended.notify_all();
     }
 
-    /// What the last run left over; none while a thread lives.
+    /// What the last thread left over; none while one lives.
     pub(super) fn ended(&self) -> Option<Dropped> {
-        *self.lock()
+        self.lock().ended
     }
 
     pub(super) fn is_alive(&self) -> bool {
         self.ended().is_none()
     }
 
-    /// Has the loop run until nothing is queued. False if no thread runs it.
-    pub(super) fn begin_drain(&self) -> bool {
-        self.draining.store(true, Ordering::SeqCst);
-        let is_alive = self.is_alive();
-        if is_alive {
+    /// Whether the thread is on its way out.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+            || self.draining.load(Ordering::Acquire)
+            || self.dispatcher.has_exit()
+    }
+
+    /// Whether a shutdown left the last thread behind.
+    pub(super) fn is_left_behind(&self) -> bool {
+        self.lock().is_left_behind
+    }
+
+    /// Has the loop run until nothing is queued. The number of the thread that does; `None` if there is none.
+    pub(super) fn begin_drain(&self) -> Option<u64> {
+        let life = self.lock();
+        life.ended.is_none().then(|| {
+            self.draining.store(true, Ordering::Release);
             self.dispatcher.exit();
-        }
-        is_alive
+            life.number
+        })
     }
 
     /// Has the loop leave after its present callback.
     pub(super) fn cut_off(&self) {
-        let ended = self.lock();
-        if ended.is_none() {
+        let life = self.lock();
+        if life.ended.is_none() {
             self.dispatcher.core().cut_off();
         }
     }
 
-    /// Waits until the thread has ended, no longer than `deadline`; for ever without one.
-    pub(super) fn wait_ended(&self, deadline: Option<Instant>) -> Option<Dropped> {
-        let mut ended = self.lock();
-        while ended.is_none() {
+    /// Waits until the thread of this number has ended, no longer than `deadline`; for ever without one. What it left
+    /// over, if it has ended.
+    pub(super) fn wait_ended(&self, number: u64, deadline: Option<Instant>) -> Option<Dropped> {
+        let mut life = self.lock();
+        while life.number == number && life.ended.is_none() {
             let Some(deadline) = deadline else {
-                ended = self.has_ended.wait(ended).unwrap_or_else(PoisonError::into_inner);
+                life = self.has_ended.wait(life).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break;
+                return None;
             }
-            let waited = self.has_ended.wait_timeout(ended, left);
-            ended = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.has_ended.wait_timeout(life, left);
+            life = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        *ended
+        // If a new one lives already, nobody knows any more.
+        Some(life.ended.unwrap_or_default())
+    }
+
+    /// As [`wait_ended`](State::wait_ended), and leaves the thread behind if it does not end.
+    pub(super) fn end_or_leave_behind(&self, number: u64, deadline: Option<Instant>) -> Option<Dropped> {
+        self.wait_ended(number, deadline).or_else(|| {
+            let mut life = self.lock();
+            life.is_left_behind = life.number == number && life.ended.is_none();
+            life.ended
+        })
     }
 
     /// Tells an observer of the worker, if its thread runs the loop.
@@ -126,11 +154,11 @@ impl State {
     }
 
     fn drains_on(&self) -> bool {
-        self.draining.load(Ordering::SeqCst) && self.dispatcher.queue_depth() > 0
+        self.draining.load(Ordering::Acquire) && self.dispatcher.queue_depth() > 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Dropped>> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The life of the thread. `is_guarded`: it got a watchdog of its own.
