@@ -40,6 +40,9 @@ typedef struct mcpev_exception_ops {
   // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as `ops.call`
   // does.
   void* (*guarded_call)(void (*call)(void*), void (*file_call)(void*, uint32_t), void* data, uint32_t events);
+  // Gives it, which is the receiver's from now on, to the handler of what callbacks on workers throw. `worker` is
+  // the worker's name, `text` the core's account of the exception. Ends the process rather than throw.
+  void (*unhandled)(void* exception, const char* worker, size_t worker_length, const char* text);
 } mcpev_exception_ops;
 void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 

@@ -34,10 +34,11 @@ pub(super) fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
     }
 }
 
-/// Reports what a callback ended with that ran outside the loop.
+/// Reports what a callback on a worker ended with, to the handler of its language.
 pub(super) fn report_failure(worker: &str, failure: Failure) {
     match failure {
         Failure::Panic(payload) => report_panic(worker, payload),
+        Failure::Foreign(exception) => exception.report(worker),
         other => tracing::error!(worker, "{}", other.describe()),
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::crew::Crew;
-use super::observer::WorkerObserver;
+use super::observer::{MakeWatchdog, WorkerObserver};
 use super::policy::{Choice, Policy};
 use super::roster::Roster;
 use super::scaling::{Scaling, ScalingConfig};
 use super::shutdown::{self, ShutdownReport};
 use super::supervisor::{Supervision, Supervisor};
 use super::{CpuSet, Worker, WorkerOptions};
+use crate::dispatcher::watchdog::RustWatchdog;
 use crate::dispatcher::{Handle, Watchdog};
 use crate::error::Error;
 
@@ -312,9 +313,13 @@ impl Pool {
         make: impl Fn(&Handle) -> Arc<dyn Watchdog> + Send + Sync + 'static,
         interval: Duration,
     ) {
-        let make = Arc::new(make);
+        self.guard(Arc::new(move |worker| Arc::new(RustWatchdog(make(worker)))), interval);
+    }
+
+    /// As [`register_watchdogs`](Pool::register_watchdogs), for watchdogs of any language.
+    pub(crate) fn guard(&self, make: MakeWatchdog, interval: Duration) {
         self.roster.hooks.set_watchdog(Some((make.clone(), interval)));
-        self.for_running(|worker| worker.register_watchdog(make(worker), interval));
+        self.for_running(|worker| worker.core().register_watchdog(Some(make(worker)), interval));
     }
 
     /// Lets the watchdogs of all workers go.
