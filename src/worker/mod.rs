@@ -112,8 +112,7 @@ impl Worker {
     /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
     /// post.
     pub fn backlog(&self) -> usize {
-        let core = self.dispatcher().core();
-        core.posts.len() + usize::from(!core.sleep.is_undisturbed())
+        self.dispatcher().core().backlog()
     }
 
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started
