@@ -7,6 +7,7 @@
 #include "cpp/bridge.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
+#include "cpp/handles.h"
 #include "cpp/hidden.h"
 
 namespace mcp_event_impl {

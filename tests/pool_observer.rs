@@ -1,4 +1,4 @@
-//! Who learns of workers that come and go, and watchdogs for all of them.
+//! Who learns of workers that come and go, and watchdogs for all of them: promises O8 and W1.
 
 mod common;
 
@@ -39,7 +39,7 @@ fn on_worker<R: Send + 'static>(worker: &Worker, work: impl FnOnce() -> R + Send
 }
 
 #[test]
-fn o3_an_observer_knows_who_runs_before_start_and_stop_return() {
+fn o8_an_observer_knows_who_runs_before_start_and_stop_return() {
     let (pool, log) = (Pool::new(2).unwrap(), Log::new());
     pool.observe(Arc::new(Notes(log.clone())));
     assert_eq!(log.len(), 0);
@@ -62,7 +62,7 @@ fn o3_an_observer_knows_who_runs_before_start_and_stop_return() {
 }
 
 #[test]
-fn o3_a_late_observer_learns_of_those_that_run() {
+fn o8_a_late_observer_learns_of_those_that_run() {
     let (pool, log) = (Pool::new(3).unwrap(), Log::new());
     pool.start(None).unwrap();
     pool.worker(0).unwrap().stop();
@@ -74,7 +74,7 @@ fn o3_a_late_observer_learns_of_those_that_run() {
 }
 
 #[test]
-fn o3_an_observer_that_comes_while_workers_do_is_told_once_of_each() {
+fn o8_an_observer_that_comes_while_workers_do_is_told_once_of_each() {
     for _ in 0..20 {
         let (pool, log) = (Pool::new(4).unwrap(), Log::new());
         thread::scope(|scope| {
@@ -89,7 +89,7 @@ fn o3_an_observer_that_comes_while_workers_do_is_told_once_of_each() {
 }
 
 #[test]
-fn o3_an_observer_that_was_removed_hears_no_more() {
+fn o8_an_observer_that_was_removed_hears_no_more() {
     let (pool, log) = (Pool::new(1).unwrap(), Log::new());
     let observer: Arc<dyn WorkerObserver> = Arc::new(Notes(log.clone()));
     pool.observe(observer.clone());

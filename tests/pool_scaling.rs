@@ -1,5 +1,5 @@
-//! Pools that follow the load, as a user sees them. When they do is tested with `src/worker/scaling.rs` and
-//! `src/worker/supervisor.rs`.
+//! Pools that follow the load, as a user sees them: promise O7. When they do is tested in `src/worker/scaling.rs`
+//! and `src/worker/supervisor.rs`.
 
 mod common;
 
@@ -40,7 +40,7 @@ impl WorkerObserver for Gate {
 }
 
 #[test]
-fn o5_a_pool_follows_its_load_on_its_own_thread() {
+fn o7_a_pool_follows_its_load_on_its_own_thread() {
     let (clock, (news, all_news)) = (SimulatedClock::new(), mpsc::channel());
     let options = WorkerOptions { clock: Some(clock.clone()), ..WorkerOptions::default() };
     let pool = Pool::builder().scaling(1, 2, config()).worker_options(options).build().unwrap();
@@ -89,7 +89,7 @@ fn o5_a_pool_follows_its_load_on_its_own_thread() {
 }
 
 #[test]
-fn o5_bounds_and_marks_that_make_no_sense_are_refused() {
+fn o7_bounds_and_marks_that_make_no_sense_are_refused() {
     #[track_caller]
     fn refused(min: usize, max: usize, config: ScalingConfig) -> String {
         match Pool::builder().scaling(min, max, config).build() {
@@ -111,7 +111,7 @@ fn o5_bounds_and_marks_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn o5_a_pool_without_room_to_scale_has_a_fixed_number() {
+fn o7_a_pool_without_room_to_scale_has_a_fixed_number() {
     let pool = Pool::builder().scaling(2, 2, config()).build().unwrap();
     pool.start(None).unwrap();
     assert_eq!(pool.len(), 2);
@@ -120,7 +120,7 @@ fn o5_a_pool_without_room_to_scale_has_a_fixed_number() {
 }
 
 #[test]
-fn o3_a_scaling_pool_starts_stops_and_shuts_down_at_any_time() {
+fn o7_a_scaling_pool_starts_stops_and_shuts_down_at_any_time() {
     let quick = ScalingConfig {
         low: 0.4,
         retire_after: Duration::from_nanos(1),
@@ -139,4 +139,16 @@ fn o3_a_scaling_pool_starts_stops_and_shuts_down_at_any_time() {
         }
         assert!((1..=3).contains(&pool.len()));
     }
+}
+
+#[test]
+fn o7_a_forked_child_leaves_the_pool_alone() {
+    let pool = Pool::builder().scaling(1, 2, config()).build().unwrap();
+    pool.start(None).unwrap();
+    in_forked_child(|| {
+        assert!(matches!(pool.start(None), Err(Error::Forked)));
+        assert!(matches!(pool.shutdown(Duration::MAX), Err(Error::Forked)));
+        pool.stop();
+    });
+    assert!(pool.next_worker().unwrap().dispatcher().is_running());
 }

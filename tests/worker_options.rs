@@ -62,8 +62,7 @@ fn a_stack_is_as_large_as_it_was_asked_to_be() {
 
 #[test]
 fn the_smallest_stack_runs_a_loop() {
-    let options =
-        WorkerOptions { stack_size: Some(WorkerOptions::SMALLEST_STACK), ..WorkerOptions::default() };
+    let options = WorkerOptions { stack_size: Some(64 * 1024), ..WorkerOptions::default() };
     let worker = Worker::with_options("shallow", &options).unwrap();
     worker.start(None).unwrap();
     let handle = worker.dispatcher().handle();

@@ -1,4 +1,4 @@
-//! Shutdown with a limit: what it waits for, and what it says it dropped.
+//! Shutdown with a limit, what it waits for, and what it says it dropped: promise O6.
 
 mod common;
 
@@ -43,7 +43,7 @@ fn stuck(worker: &Worker) -> mpsc::Sender<()> {
 }
 
 #[test]
-fn o3_a_shutdown_waits_for_posts_of_posts() {
+fn o6_a_shutdown_waits_for_posts_of_posts() {
     let (pool, log) = (Pool::new(2).unwrap(), Log::new());
     pool.start(None).unwrap();
     for worker in pool.workers() {
@@ -72,7 +72,7 @@ fn o3_a_shutdown_waits_for_posts_of_posts() {
 }
 
 #[test]
-fn o3_at_the_limit_what_is_queued_is_dropped_on_its_thread_and_counted() {
+fn o6_at_the_limit_what_is_queued_is_dropped_on_its_thread_and_counted() {
     let (worker, (dropped, is_dropped)) = (started(), mpsc::channel());
     let on_loop = worker.dispatcher().handle();
     let end = OnDrop::new(move || dropped.send(on_loop.is_thread_safe()).unwrap());
@@ -89,7 +89,7 @@ fn o3_at_the_limit_what_is_queued_is_dropped_on_its_thread_and_counted() {
 }
 
 #[test]
-fn o3_a_stuck_worker_is_left_behind_and_nothing_is_freed_under_it() {
+fn o6_a_stuck_worker_is_left_behind_and_nothing_is_freed_under_it() {
     let (worker, (ended, has_ended)) = (started(), mpsc::channel());
     let free = stuck(&worker);
     let on_loop = worker.dispatcher().handle();
@@ -112,7 +112,7 @@ fn o3_a_stuck_worker_is_left_behind_and_nothing_is_freed_under_it() {
 }
 
 #[test]
-fn o3_a_pool_may_go_while_a_worker_is_stuck() {
+fn o6_a_pool_may_go_while_a_worker_is_stuck() {
     let pool = Pool::new(2).unwrap();
     pool.start(None).unwrap();
     let worker = pool.worker(1).unwrap();
@@ -129,7 +129,7 @@ fn o3_a_pool_may_go_while_a_worker_is_stuck() {
 }
 
 #[test]
-fn o3_all_are_told_before_any_is_waited_for() {
+fn o6_all_are_told_before_any_is_waited_for() {
     struct Farewell(mpsc::Sender<()>);
     impl Watchdog for Farewell {
         fn touch(&self) {}
@@ -156,7 +156,7 @@ fn o3_all_are_told_before_any_is_waited_for() {
 }
 
 #[test]
-fn o3_what_was_queued_to_a_worker_that_never_ran_is_dropped_and_counted() {
+fn o6_what_was_queued_to_a_worker_that_never_ran_is_dropped_and_counted() {
     let (worker, log) = (Worker::new(0).unwrap(), Log::new());
     worker.dispatcher().post(log.note("ran")).unwrap();
     worker.dispatcher().deferred_delete(log.on_drop("destroyed").into());
@@ -168,7 +168,7 @@ fn o3_what_was_queued_to_a_worker_that_never_ran_is_dropped_and_counted() {
 }
 
 #[test]
-fn o3_tasks_that_are_not_done_are_counted() {
+fn o6_tasks_that_are_not_done_are_counted() {
     let worker = started();
     let task = worker.dispatcher().spawn(std::future::pending::<()>()).unwrap();
     let report = worker.shutdown(Duration::MAX).unwrap();
@@ -177,7 +177,7 @@ fn o3_tasks_that_are_not_done_are_counted() {
 }
 
 #[test]
-fn o3_a_worker_cannot_wait_for_its_own_end() {
+fn o6_a_worker_cannot_wait_for_its_own_end() {
     let pool = Arc::new(Pool::new(2).unwrap());
     pool.start(None).unwrap();
     let (inside, (asked, answer)) = (pool.clone(), mpsc::channel());
@@ -188,7 +188,7 @@ fn o3_a_worker_cannot_wait_for_its_own_end() {
 }
 
 #[test]
-fn o3_in_a_forked_child_there_is_nothing_to_shut_down() {
+fn o6_in_a_forked_child_there_is_nothing_to_shut_down() {
     let pool = Pool::new(1).unwrap();
     pool.start(None).unwrap();
     in_forked_child(|| {
@@ -197,7 +197,7 @@ fn o3_in_a_forked_child_there_is_nothing_to_shut_down() {
 }
 
 #[test]
-fn o3_many_threads_may_start_stop_and_shut_down() {
+fn o6_many_threads_may_start_stop_and_shut_down() {
     let pool = Pool::new(2).unwrap();
     thread::scope(|scope| {
         for thread in 0..4 {

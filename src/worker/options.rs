@@ -4,19 +4,23 @@ use super::CpuSet;
 use crate::dispatcher::{Dispatcher, SimulatedClock};
 use crate::error::Error;
 
+/// The smallest stack of a worker, in bytes. What the loop itself needs is a part of it.
+const SMALLEST_STACK: usize = 64 * 1024;
+
 /// The settings of a worker; the default is right for most.
 ///
 /// ```
 /// use mcp_event::{Worker, WorkerOptions};
 ///
-/// let options = WorkerOptions { stack_size: Some(256 * 1024), queue_bound: Some(10_000), ..WorkerOptions::default() };
+/// let stack_size = Some(256 * 1024);
+/// let options = WorkerOptions { stack_size, queue_bound: Some(10_000), ..WorkerOptions::default() };
 /// let worker = Worker::with_options("parser", &options)?;
 /// # Ok::<(), mcp_event::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct WorkerOptions {
-    /// The bytes of its thread's stack, at least [`SMALLEST_STACK`](WorkerOptions::SMALLEST_STACK); rounded up to
-    /// what the system deals in. By default the standard library's: 2 MiB, or what `RUST_MIN_STACK` says.
+    /// The bytes of its thread's stack, at least 64 KiB; rounded up to what the system deals in. By default the
+    /// standard library's: 2 MiB, or what `RUST_MIN_STACK` says.
     pub stack_size: Option<usize>,
     /// The CPUs that its thread runs on; by default those of the thread that starts it.
     pub cpus: Option<CpuSet>,
@@ -29,9 +33,6 @@ pub struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// The smallest stack, in bytes: 64 KiB. What the loop itself needs is a part of it.
-    pub const SMALLEST_STACK: usize = 64 * 1024;
-
     /// Whether they make sense here.
     ///
     /// # Errors
@@ -39,9 +40,9 @@ impl WorkerOptions {
     /// not ours; [`Error::Unavailable`] for CPUs where threads cannot be bound.
     pub fn check(&self) -> Result<(), Error> {
         match self.stack_size {
-            Some(size) if size < Self::SMALLEST_STACK => Err(Error::InvalidArgument(format!(
+            Some(size) if size < SMALLEST_STACK => Err(Error::InvalidArgument(format!(
                 "a stack of {size} bytes is too small for a worker: the smallest has {}",
-                Self::SMALLEST_STACK
+                SMALLEST_STACK
             ))),
             Some(size) if size > isize::MAX as usize => {
                 Err(Error::InvalidArgument(format!("a stack of {size} bytes is larger than any memory")))

@@ -182,6 +182,7 @@ impl Pool {
     /// # Errors
     /// The failure of that one.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
+        self.roster.check_fork()?;
         self.crew().open();
         let active = self.roster.begin_run(watchdog.clone());
         let mut result = active.iter().try_for_each(|member| member.worker.start(watchdog.clone()));
@@ -195,8 +196,11 @@ impl Pool {
     }
 
     /// Waits until the tasks that were [submitted](Pool::submit) have begun, but not on the thread of a worker; then
-    /// asks all workers to stop, and waits for each.
+    /// asks all workers to stop, and waits for each. Nothing in a forked child.
     pub fn stop(&self) {
+        if self.roster.check_fork().is_err() {
+            return;
+        }
         self.crew().close();
         self.crew().wait_until_drained(None);
         let workers = self.roster.end_run();
@@ -219,12 +223,8 @@ impl Pool {
     /// # Errors
     /// [`Error::InvalidState`] on the thread of one of its workers; [`Error::Forked`] in a forked child.
     pub fn shutdown(&self, limit: Duration) -> Result<ShutdownReport, Error> {
-        for member in self.roster.active() {
-            shutdown::check(&member.worker)?;
-        }
-        for worker in self.roster.retiring() {
-            shutdown::check(&worker)?;
-        }
+        self.roster.check_fork()?;
+        self.everybody().iter().try_for_each(|worker| shutdown::check(worker))?;
         let (crew, begun) = (self.crew(), Instant::now());
         let dropped_before = crew.dropped();
         crew.close();
@@ -331,10 +331,7 @@ impl Pool {
     /// Has `observer` learn of all workers that come and go, and, each on its thread, of those that run already.
     pub fn observe(&self, observer: Arc<dyn WorkerObserver>) {
         self.roster.hooks.add(observer.clone());
-        let retiring = self.roster.retiring();
-        for worker in self.workers().iter().chain(&retiring) {
-            worker.state.introduce(observer.clone());
-        }
+        self.everybody().iter().for_each(|worker| worker.state.introduce(observer.clone()));
     }
 
     /// Calls `observer` no more; a call that is under way is not waited for.
@@ -347,10 +344,16 @@ impl Pool {
     }
 
     fn for_running(&self, work: impl Fn(&Handle)) {
-        let retiring = self.roster.retiring();
-        for worker in self.workers().iter().chain(&retiring).filter(|worker| worker.state.is_alive()) {
+        for worker in self.everybody().iter().filter(|worker| worker.state.is_alive()) {
             work(worker.dispatcher());
         }
+    }
+
+    /// All workers, the retiring ones last.
+    fn everybody(&self) -> Vec<Arc<Worker>> {
+        let mut workers = self.workers();
+        workers.extend(self.retiring());
+        workers
     }
 }
 

@@ -10,6 +10,8 @@ use super::crew::{Crew, Duty};
 use super::observer::Hooks;
 use super::policy::Choice;
 use crate::dispatcher::Watchdog;
+use crate::error::Error;
+use crate::fork;
 
 /// A worker and its number in the pool.
 #[derive(Clone)]
@@ -60,19 +62,26 @@ pub(super) struct Roster {
     pub(super) hooks: Arc<Hooks>,
     /// Those who do what is submitted to the pool.
     pub(super) crew: Arc<Crew>,
+    fork_generation: u32,
 }
 
 impl Roster {
     /// A roster of these workers, who get the numbers from 0.
     pub(super) fn new(workers: Vec<Worker>, choice: Choice) -> Roster {
-        let crew = Crew::new();
-        let roster = Roster { members: RwLock::default(), choice, hooks: Arc::default(), crew: crew.clone() };
+        let (crew, fork_generation) = (Crew::new(), fork::generation());
+        let (members, hooks) = Default::default();
+        let roster = Roster { members, choice, hooks, crew: crew.clone(), fork_generation };
         roster.hooks.add(Arc::new(Duty(crew)));
         for (number, worker) in workers.into_iter().enumerate() {
             let member = roster.member(number, worker);
             roster.write().active.push(member);
         }
         roster
+    }
+
+    /// An error in a forked child: the threads stayed in the parent, and may have left the lock in any state.
+    pub(super) fn check_fork(&self) -> Result<(), Error> {
+        if fork::generation() == self.fork_generation { Ok(()) } else { Err(Error::Forked) }
     }
 
     /// A worker that knows the pool's observers and watchdog.

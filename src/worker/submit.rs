@@ -106,6 +106,8 @@ impl Pool {
     }
 
     fn check_submit(&self) -> Result<(), Error> {
+        // First: in a forked child nothing can be counted on.
+        self.crew().check_fork()?;
         if self.is_empty() {
             return Err(Error::OutOfRange("the pool has no workers".into()));
         }

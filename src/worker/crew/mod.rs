@@ -156,11 +156,13 @@ impl Crew {
         self.waiting.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn check_fork(&self) -> Result<(), Error> {
+        if self.is_forked() { Err(Error::Forked) } else { Ok(()) }
+    }
+
     /// Whether it takes tasks.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
-        if self.is_forked() {
-            return Err(Error::Forked);
-        }
+        self.check_fork()?;
         if self.state.load(Ordering::SeqCst) != OPEN {
             return Err(Error::InvalidState(
                 "the pool takes no tasks: it is not started, or about to stop".into(),
