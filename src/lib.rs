@@ -36,8 +36,8 @@ pub use dispatcher::{
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
 pub use worker::{
-    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
-    WorkerReport, set_worker_panic_handler,
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, SubmitError, Worker, WorkerObserver,
+    WorkerOptions, WorkerReport, set_worker_panic_handler,
 };
 
 /// The programs in the documentation, as tests.

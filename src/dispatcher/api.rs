@@ -206,20 +206,20 @@ impl Dispatcher {
     /// When a callback panics, the loop stops after it, keeps what is queued for the next run, and the panic
     /// goes on from here.
     pub fn run(&self, how: RunType) -> Result<(), Error> {
-        self.run_with(how, || ()).map(|_ran| ())
-    }
-
-    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
-    /// False if another thread ran it.
-    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, Error> {
-        match run(&self.handle.core, how, entered) {
-            Ok(ran) => Ok(ran),
+        match self.run_with(how, || ()) {
+            Ok(_ran) => Ok(()),
             Err(RunError::Refused(error)) => Err(error),
             Err(RunError::Callback(failure)) => match *failure {
                 Failure::Panic(payload) => resume_unwind(payload),
                 other => Err(Error::InvalidState(other.describe())),
             },
         }
+    }
+
+    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
+    /// False if another thread ran it. What a callback ended with is handed over, not raised.
+    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, RunError> {
+        run(&self.handle.core, how, entered)
     }
 }
 

@@ -573,6 +573,11 @@ impl Core {
         }
     }
 
+    /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
+    pub(crate) fn backlog(&self) -> usize {
+        self.posts.len() + usize::from(!self.sleep.is_undisturbed())
+    }
+
     /// A handle was made.
     pub(crate) fn count_handle(&self) {
         self.handles.fetch_add(1, Ordering::Relaxed);

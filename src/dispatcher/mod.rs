@@ -402,7 +402,7 @@ impl OnLoop<'_> {
 
     /// What every piece of user code is followed by.
     #[inline]
-    fn after_callback(self, outcome: Outcome) -> Outcome {
+    pub(crate) fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
             None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),

@@ -48,6 +48,7 @@ static const suite suites[] = {
     {"timer", timer_suite},
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},
+    {"worker_pool", worker_pool_suite},
 };
 
 static void run_suite(const suite* chosen) {

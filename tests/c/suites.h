@@ -33,5 +33,6 @@ void status_suite(void);
 void timer_suite(void);
 void tracked_suite(void);
 void watchdog_suite(void);
+void worker_pool_suite(void);
 
 #endif  // MCP_EVENT_TESTS_C_SUITES_H
