@@ -50,6 +50,7 @@ mod documentation {
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
         ForeignLoops = "../docs/foreign-loops.md",
+        Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",

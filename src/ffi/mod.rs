@@ -22,6 +22,7 @@ mod closure;
 mod dispatcher;
 mod file_event;
 mod handle;
+mod label;
 mod log;
 mod pool;
 mod schedulable;

@@ -27,6 +27,7 @@ static const suite suites[] = {
     {"file_event", file_event_suite},
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
+    {"label", label_suite},
     {"log", log_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},
