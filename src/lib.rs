@@ -14,6 +14,7 @@
 //! HTTP, is not.
 
 pub mod actor;
+pub mod crash_dump;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -22,6 +23,7 @@ mod fork;
 mod poller;
 #[cfg(feature = "servers")]
 pub mod server;
+mod sigpipe;
 mod sync;
 pub mod task;
 mod worker;
@@ -46,6 +48,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        CrashDumps = "../docs/crash-dumps.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",

@@ -19,6 +19,7 @@ mod actor_tree;
 mod bridge;
 mod clock;
 mod closure;
+mod crash_dump;
 mod dispatcher;
 mod file_event;
 mod handle;

@@ -22,6 +22,7 @@ static const suite suites[] = {
     {"actor_reply", actor_reply_suite},
     {"actor_system", actor_system_suite},
     {"clock", clock_suite},
+    {"crash_dump", crash_dump_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},
     {"file_event", file_event_suite},

@@ -7,6 +7,7 @@ void actor_context_suite(void);
 void actor_reply_suite(void);
 void actor_system_suite(void);
 void clock_suite(void);
+void crash_dump_suite(void);
 void deferred_delete_suite(void);
 void dispatcher_suite(void);
 void file_event_suite(void);
