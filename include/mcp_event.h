@@ -593,6 +593,19 @@ typedef struct mcp_event_actor_info {
   uint32_t restarts;
 } mcp_event_actor_info;
 
+// Where crash dumps go, and for which signals there are any. Zero it, then set `size` to
+// `sizeof(mcp_event_crash_dump_options)`.
+typedef struct mcp_event_crash_dump_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Written to; it stays the caller's and must stay open. 0: the standard error.
+  int fd;
+  // Some of SIGSEGV, SIGBUS, SIGABRT, SIGFPE and SIGILL, or null: all of them.
+  const int *signals;
+  // How many there are.
+  size_t signal_count;
+} mcp_event_crash_dump_options;
+
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
 typedef struct mcp_event_dispatcher_options {
@@ -1062,6 +1075,18 @@ enum mcp_event_status mcp_event_clock_advance_ns(struct mcp_event_clock *clock, 
 
 // Lets the clock go; dispatchers on it keep it.
 enum mcp_event_status mcp_event_clock_destroy(struct mcp_event_clock *clock);
+
+// From now on, when a thread of the process meets one of the signals, writes what its loops are doing, and their
+// tracked objects, innermost first. Then the former handler runs, or the signal's default action is taken. `options`
+// may be null. Installed once more, the new options replace the former ones. To be called before the loops run: a
+// thread gets the stack that the dump of a stack overflow needs when it enters `mcp_event_dispatcher_run()`.
+// `MCP_EVENT_INVALID_ARGUMENT` for no signal, or others, and for a descriptor that is open for reading only;
+// `MCP_EVENT_OS_ERROR` for one that is not open (EBADF).
+enum mcp_event_status mcp_event_crash_dump_install(const struct mcp_event_crash_dump_options *options);
+
+// Writes no dumps any more, and brings the former handlers back, but where somebody has installed another one since.
+// Nothing, if none is installed.
+enum mcp_event_status mcp_event_crash_dump_uninstall(void);
 
 // Makes a dispatcher. `name`, of any length, is for logs; `options` may be null.
 enum mcp_event_status mcp_event_dispatcher_create(const char *name,

@@ -373,7 +373,7 @@ fn x2_an_object_that_crashes_does_not_hide_those_further_out() {
             Broken(|_| Err(fmt::Error)),
             Broken(|_| std::panic::resume_unwind(Box::new(()))),
             Broken(crash_halfway),
-            Broken(|out| out.write_str("two\nlines\n")),
+            Broken(|out| out.write_str("two\nlines, the last without an end")),
         ]);
     });
     let Some(crash) = crash else { return };
@@ -385,7 +385,7 @@ fn x2_an_object_that_crashes_does_not_hide_those_further_out() {
         BUSY[0],
         "  tracked objects, innermost first:",
         "    two",
-        "    lines",
+        "    lines, the last without an end",
         "    half",
         "    (this crashed: signal 11 (SIGSEGV) at 0x0)",
         "    (this panicked)",
@@ -652,12 +652,13 @@ fn x2_a_listener_for_sigabrt_replaces_its_default_action_in_either_order() {
             pump(&dispatcher);
             assert_eq!(log.take(), ["told"]);
             // In the reverse order, so that each finds its own on top.
-            let mut event = Some(event);
             if dumps_first {
-                event = None;
+                drop(event);
+                crash_dump::uninstall();
+            } else {
+                crash_dump::uninstall();
+                drop(event);
             }
-            crash_dump::uninstall();
-            drop(event);
             assert_eq!(disposition(libc::SIGABRT), libc::SIG_DFL);
         };
         let prepare = |command: &mut std::process::Command| {

@@ -28,18 +28,22 @@ impl Output {
         Output { fd: self.fd, indent }
     }
 
-    /// Writes a whole line. What does not end with a line before it, does now.
-    pub(super) fn line(&mut self, text: fmt::Arguments<'_>) {
-        let mut line = Line { output: self, bytes: [0; LINE], length: 0 };
-        if !AT_LINE_START.load(Ordering::SeqCst) {
-            line.add(b"\n");
+    /// Ends the line that others have begun.
+    pub(super) fn end_line(&mut self) {
+        if !AT_LINE_START.swap(true, Ordering::SeqCst) {
+            write_all(self.fd, b"\n");
         }
+    }
+
+    /// Writes a whole line.
+    pub(super) fn line(&mut self, text: fmt::Arguments<'_>) {
+        self.end_line();
+        let mut line = Line { output: self, bytes: [0; LINE], length: 0 };
         line.add(line.output.indent.as_bytes());
         // It does not fail.
         let _ = fmt::write(&mut line, text);
         line.add(b"\n");
         line.flush();
-        AT_LINE_START.store(true, Ordering::SeqCst);
     }
 }
 

@@ -104,7 +104,7 @@ fn describe_loop(core: &Core, output: &mut Output) {
                 // SAFETY: this thread pushed it, and does not go on.
                 let describe = || unsafe { object.describe(&mut inner, depth) };
                 match catch_unwind(AssertUnwindSafe(describe)) {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(())) => inner.end_line(),
                     Ok(Err(_)) => inner.line(format_args!("(this failed to describe itself)")),
                     Err(_) => inner.line(format_args!("(this panicked)")),
                 }

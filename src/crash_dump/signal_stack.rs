@@ -96,3 +96,35 @@ impl Drop for Mapped {
         unsafe { libc::munmap(self.mapping, self.length) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_stack_is_replaced_and_comes_back() {
+        // Threads of Rust have one that is too small.
+        let before = current().unwrap();
+        let stack = SignalStack::install_if_needed();
+        let now = current().unwrap();
+        assert_eq!((now.ss_flags & libc::SS_DISABLE, now.ss_size), (0, SIZE));
+        let second = SignalStack::install_if_needed();
+        assert!(second._mapped.is_none(), "the first one is large enough");
+        drop(stack);
+        let after = current().unwrap();
+        assert_eq!(
+            (after.ss_sp, after.ss_flags, after.ss_size),
+            (before.ss_sp, before.ss_flags, before.ss_size)
+        );
+    }
+
+    #[test]
+    fn what_somebody_else_put_in_its_place_stays() {
+        let stack = SignalStack::install_if_needed();
+        // SAFETY: all-zero is a valid stack_t.
+        let none = libc::stack_t { ss_flags: libc::SS_DISABLE, ..unsafe { mem::zeroed() } };
+        exchange(Some(&none)).unwrap();
+        drop(stack);
+        assert_ne!(current().unwrap().ss_flags & libc::SS_DISABLE, 0);
+    }
+}

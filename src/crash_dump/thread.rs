@@ -4,12 +4,12 @@
 //! A thread that runs a loop for the first time takes a record from a list that only grows, and gives it back when it
 //! ends. The handler looks for the record of its thread; where there is one, the thread has its thread-locals.
 
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::signal_stack::SignalStack;
 use super::{is_installed, turn};
-use std::cell::{Cell, RefCell};
 
 struct Record {
     /// As [`this`]; 0: free to take.
@@ -109,4 +109,24 @@ fn prepare() {
         }
     });
     KNOWN.set(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_known_from_its_first_loop_to_its_end() {
+        let first = std::thread::spawn(|| {
+            assert!(!has_run_loops());
+            enter_loop();
+            enter_loop();
+            assert!(has_run_loops());
+            let mine = records().filter(|record| record.thread.load(Ordering::Relaxed) == this());
+            assert_eq!(mine.count(), 1);
+        });
+        first.join().unwrap();
+        // Its number may come again.
+        std::thread::spawn(|| assert!(!has_run_loops())).join().unwrap();
+    }
 }

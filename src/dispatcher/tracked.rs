@@ -41,8 +41,11 @@ impl Tracked {
     }
 }
 
-/// The stack is being changed right now, perhaps by the very code that a signal handler interrupted.
+/// The stack is being changed right now, probably by the very code that a signal handler interrupted.
 pub(crate) struct Locked;
+
+/// How often [`TrackedStack::peek`] tries.
+const PEEKS: u32 = 1000;
 
 impl TrackedStack {
     pub(crate) fn new() -> TrackedStack {
@@ -83,15 +86,21 @@ impl TrackedStack {
     }
 
     /// The object at this depth of those that this thread pushed; the innermost is at 0. For a signal handler: it
-    /// neither waits for the lock nor allocates.
+    /// does not allocate, and waits for the lock only as long as another thread's push or pop may take.
     pub(crate) fn peek(&self, depth: usize) -> Result<Option<Tracked>, Locked> {
-        let stack = match self.0.try_lock() {
-            Ok(stack) => stack,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(Locked),
-        };
-        let mut mine = stack.iter().rev().filter(|tracked| tracked.thread == thread_number());
-        Ok(mine.nth(depth).copied())
+        for _ in 0..PEEKS {
+            let stack = match self.0.try_lock() {
+                Ok(stack) => stack,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            };
+            let mut mine = stack.iter().rev().filter(|tracked| tracked.thread == thread_number());
+            return Ok(mine.nth(depth).copied());
+        }
+        Err(Locked)
     }
 }
 
@@ -124,5 +133,33 @@ impl Drop for Scope<'_> {
             tracing::error!("tracked objects were not popped in the reverse order of their pushes");
             self.stack.lock().retain(|tracked| tracked.object != self.object);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silent;
+
+    impl TrackedObject for Silent {
+        fn dump_state(&self, _: &mut dyn fmt::Write, _: usize) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_peek_sees_what_this_thread_pushed_and_does_not_wait_for_the_lock() {
+        let stack = TrackedStack::new();
+        let (outer, inner) = (Silent, Silent);
+        let _scopes = (Scope::enter(&stack, &outer), Scope::enter(&stack, &inner));
+        let seen = |depth| stack.peek(depth).is_ok_and(|object| object.is_some());
+        assert_eq!([0, 1, 2].map(seen), [true, true, false]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(!seen(0)));
+        });
+        let locked = stack.lock();
+        assert!(stack.peek(0).is_err());
+        drop(locked);
     }
 }

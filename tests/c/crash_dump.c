@@ -90,7 +90,7 @@ static void run_and_crash(void (*how)(void)) {
 }
 
 static void write_to_null(void) {
-  int* volatile nowhere = NULL;
+  volatile int* volatile nowhere = NULL;
   *nowhere = 1;
 }
 

@@ -81,7 +81,7 @@ class Crashing : public ScopeTrackedObject {
 };
 
 void writeToNull() {
-  int* volatile nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
 }
 
@@ -94,7 +94,10 @@ int recurse(const volatile int& depth) {
   return recurse(room[0]) + room[0];
 }
 
-void overflowStack() { recurse(0); }
+void overflowStack() {
+  volatile int depth = 0;
+  recurse(depth);
+}
 
 // Tracks objects and crashes, in a labelled post of the loop "doomed" on a thread of its own.
 void crashOnLoop(const std::function<void()>& crash) {
