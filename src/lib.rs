@@ -14,6 +14,7 @@
 //! HTTP, is not.
 
 pub mod actor;
+mod chance;
 pub mod crash_dump;
 mod dispatcher;
 mod error;
@@ -21,6 +22,7 @@ mod error;
 mod ffi;
 mod fork;
 mod poller;
+pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sigpipe;
@@ -29,12 +31,15 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats, PeriodicTimer,
-    RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
+    PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, Worker, set_worker_panic_handler};
+pub use worker::{
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
+    WorkerReport, set_worker_panic_handler,
+};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]
@@ -48,6 +53,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
         CrashDumps = "../docs/crash-dumps.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",

@@ -196,6 +196,10 @@ fn recurse(depth: u64) -> u64 {
     recurse(depth + 1) + hint::black_box(room)[1]
 }
 
+fn overflow_stack() {
+    hint::black_box(recurse(0));
+}
+
 #[test]
 fn x2_a_stack_overflow_on_a_thread_of_rust_has_its_message_too() {
     let crash = crashed(|| {
@@ -206,7 +210,7 @@ fn x2_a_stack_overflow_on_a_thread_of_rust_has_its_message_too() {
         worker
             .dispatcher()
             .post(move || {
-                handle.with_tracked(&Named("deep request"), || drop(recurse(0)));
+                handle.with_tracked(&Named("deep request"), overflow_stack);
             })
             .unwrap();
         loop {
@@ -222,7 +226,7 @@ fn x2_a_stack_overflow_on_a_thread_of_rust_has_its_message_too() {
 }
 
 extern "C" fn overflow_in_a_loop(_: *mut libc::c_void) -> *mut libc::c_void {
-    on_loop(|| drop(recurse(0)));
+    on_loop(overflow_stack);
     ptr::null_mut()
 }
 
@@ -403,7 +407,7 @@ fn x2_a_description_that_overflows_the_signal_stack_does_not_hang() {
         crash_on_loop_with([
             Broken(|out| out.write_str("outer\n")),
             Broken(|_| {
-                drop(recurse(0));
+                overflow_stack();
                 Ok(())
             }),
         ]);
@@ -596,7 +600,9 @@ fn x2_uninstalling_brings_the_former_disposition_back_unless_another_came_on_top
 fn x2_new_options_replace_the_former_ones() {
     let path = std::env::temp_dir().join(format!("mcp_event_crash_{}", std::process::id()));
     let crash = in_own_process(
-        |command| drop(command.env("MCP_EVENT_TEST_FILE", &path)),
+        |command| {
+            command.env("MCP_EVENT_TEST_FILE", &path);
+        },
         || {
             let before = disposition(libc::SIGFPE);
             let file = fs::File::create(std::env::var_os("MCP_EVENT_TEST_FILE").unwrap()).unwrap();
