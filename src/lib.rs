@@ -19,6 +19,7 @@ mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
+pub mod metrics;
 mod poller;
 #[cfg(feature = "servers")]
 pub mod server;
@@ -27,12 +28,12 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Builder, Dispatcher, FileEvent, Handle, LatencySummary, LoopStats, PeriodicTimer, RunType,
-    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Builder, Dispatcher, FileEvent, Handle, LatencyHistogram, LatencySummary, LoopStats, PeriodicTimer,
+    RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, Worker, set_worker_panic_handler};
+pub use worker::{Pool, PoolStats, Worker, WorkerStats, set_worker_panic_handler};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]

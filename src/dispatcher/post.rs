@@ -224,6 +224,7 @@ impl OnLoop<'_> {
             self.touch_watchdog();
             // SAFETY: the place holds a task, which `run` moves out first.
             let Some(outcome) = self.mail.pop_with(|place| unsafe { Task::run(place) }) else { break };
+            self.core.stats.mail_run.add_here(1);
             self.after_callback(outcome)?;
             budget.spend();
         }

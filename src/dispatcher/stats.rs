@@ -1,13 +1,12 @@
 //! What a loop counts and measures about itself, readable from any thread while it runs.
 
-use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
-use hdrhistogram::Histogram;
+use std::iter::Sum;
+use std::ops::AddAssign;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::Nanos;
+use super::latency::{Latencies, LatencyHistogram, LatencySummary, Recorder};
 
 /// A counter that many threads read.
 #[derive(Default)]
@@ -37,47 +36,18 @@ pub(crate) struct Stats {
     pub(crate) scheduled_run: Counter,
     pub(crate) signals: Counter,
     pub(crate) posts_run: Counter,
+    pub(crate) mail_run: Counter,
     pub(crate) posts_refused: Counter,
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
     pub(crate) registration_errors: Counter,
-    recording: AtomicBool,
-    latencies: Mutex<Option<Latencies>>,
+    latencies: OnceLock<Box<Recorders>>,
 }
 
-struct Latencies {
+/// Written by the loop's owner alone.
+struct Recorders {
     loop_duration: Recorder,
     poll_delay: Recorder,
-}
-
-/// A histogram of microseconds with two significant digits, up to an hour.
-struct Recorder {
-    histogram: Histogram<u64>,
-    sum: u64,
-}
-
-impl Recorder {
-    fn new() -> Option<Recorder> {
-        Some(Recorder { histogram: Histogram::new_with_bounds(1, 3_600_000_000, 2).ok()?, sum: 0 })
-    }
-
-    fn record(&mut self, nanos: Nanos) {
-        let micros = nanos / 1_000;
-        self.sum = self.sum.saturating_add(micros);
-        self.histogram.saturating_record(micros);
-    }
-
-    fn summary(&self) -> LatencySummary {
-        let micros = |value| Duration::from_micros(value);
-        LatencySummary {
-            count: self.histogram.len(),
-            sum: micros(self.sum),
-            p50: micros(self.histogram.value_at_quantile(0.50)),
-            p90: micros(self.histogram.value_at_quantile(0.90)),
-            p99: micros(self.histogram.value_at_quantile(0.99)),
-            max: micros(self.histogram.max()),
-        }
-    }
 }
 
 impl Stats {
@@ -89,45 +59,44 @@ impl Stats {
             scheduled_run: Counter::default(),
             signals: Counter::default(),
             posts_run: Counter::default(),
+            mail_run: Counter::default(),
             posts_refused: Counter::default(),
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
             registration_errors: Counter::default(),
-            recording: AtomicBool::new(false),
-            latencies: Mutex::new(None),
+            latencies: OnceLock::new(),
         }
     }
 
     pub(crate) fn enable(&self) {
-        let mut latencies = self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if latencies.is_none() {
-            *latencies = Recorder::new()
-                .zip(Recorder::new())
-                .map(|(loop_duration, poll_delay)| Latencies { loop_duration, poll_delay });
-            self.recording.store(true, Ordering::Release);
-        }
+        self.latencies.get_or_init(|| {
+            Box::new(Recorders { loop_duration: Recorder::new(), poll_delay: Recorder::new() })
+        });
     }
 
     pub(crate) fn is_recording(&self) -> bool {
-        self.recording.load(Ordering::Relaxed)
+        self.latencies.get().is_some()
     }
 
+    /// By the loop's owner.
     pub(crate) fn record_loop_duration(&self, nanos: Nanos) {
-        self.with_latencies(|latencies| latencies.loop_duration.record(nanos));
+        if let Some(latencies) = self.latencies.get() {
+            latencies.loop_duration.record(nanos);
+        }
     }
 
+    /// By the loop's owner.
     pub(crate) fn record_poll_delay(&self, nanos: Nanos) {
-        self.with_latencies(|latencies| latencies.poll_delay.record(nanos));
-    }
-
-    fn with_latencies<R>(&self, f: impl FnOnce(&mut Latencies) -> R) -> Option<R> {
-        self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut().map(f)
+        if let Some(latencies) = self.latencies.get() {
+            latencies.poll_delay.record(nanos);
+        }
     }
 
     pub(crate) fn snapshot(&self, queue_depth: usize) -> LoopStats {
-        let latencies = self
-            .with_latencies(|latencies| (latencies.loop_duration.summary(), latencies.poll_delay.summary()));
-        let (loop_duration, poll_delay) = latencies.unwrap_or_default();
+        let (loop_durations, poll_delays) = match self.latencies.get() {
+            Some(latencies) => (latencies.loop_duration.read(), latencies.poll_delay.read()),
+            None => Default::default(),
+        };
         LoopStats {
             iterations: self.iterations.get(),
             file_events: self.file_events.get(),
@@ -135,18 +104,31 @@ impl Stats {
             scheduled_run: self.scheduled_run.get(),
             signals: self.signals.get(),
             posts_run: self.posts_run.get(),
+            mail_run: self.mail_run.get(),
             posts_refused: self.posts_refused.get(),
             deferred_deletes: self.deferred_deletes.get(),
             wakes: self.wakes.get(),
             registration_errors: self.registration_errors.get(),
             queue_depth: queue_depth as u64,
-            loop_duration,
-            poll_delay,
+            loop_duration: loop_durations.summary(),
+            poll_delay: poll_delays.summary(),
+            loop_durations,
+            poll_delays,
         }
     }
 }
 
-/// A dispatcher's figures at one moment.
+/// The figures of a dispatcher, or of several together, at one moment. They can be added: counters as numbers,
+/// histograms value by value, so that the quantiles of the sum are those of all that was recorded.
+///
+/// ```
+/// use mcp_event::{Dispatcher, LoopStats};
+///
+/// let dispatchers = [Dispatcher::new("a")?, Dispatcher::new("b")?];
+/// let both: LoopStats = dispatchers.iter().map(|dispatcher| dispatcher.stats()).sum();
+/// assert_eq!(both.iterations, 0);
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LoopStats {
@@ -162,6 +144,9 @@ pub struct LoopStats {
     pub signals: u64,
     /// Posts run.
     pub posts_run: u64,
+    /// What the loop's own thread had sent to its actors: messages and the like. What comes to them from other
+    /// threads is counted as posts.
+    pub mail_run: u64,
     /// Posts refused: after a shutdown, over the bound, or in a forked child.
     pub posts_refused: u64,
     /// Objects destroyed by deferred deletion.
@@ -176,37 +161,70 @@ pub struct LoopStats {
     pub loop_duration: LatencySummary,
     /// How late a poll returned past its timeout. Recorded from `enable_stats()` on.
     pub poll_delay: LatencySummary,
+    pub(crate) loop_durations: Latencies,
+    pub(crate) poll_delays: Latencies,
 }
 
-/// A histogram in short, of whole microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LatencySummary {
-    /// How many were recorded.
-    pub count: u64,
-    /// All of them together.
-    pub sum: Duration,
-    /// The median.
-    pub p50: Duration,
-    /// The 90th percentile.
-    pub p90: Duration,
-    /// The 99th percentile.
-    pub p99: Duration,
-    /// The largest.
-    pub max: Duration,
+impl LoopStats {
+    /// `loop_duration` in buckets.
+    pub fn loop_duration_histogram(&self) -> LatencyHistogram {
+        self.loop_durations.in_buckets()
+    }
+
+    /// `poll_delay` in buckets.
+    pub fn poll_delay_histogram(&self) -> LatencyHistogram {
+        self.poll_delays.in_buckets()
+    }
 }
 
-impl fmt::Display for LatencySummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "count={} sum={}us p50={}us p90={}us p99={}us max={}us",
-            self.count,
-            self.sum.as_micros(),
-            self.p50.as_micros(),
-            self.p90.as_micros(),
-            self.p99.as_micros(),
-            self.max.as_micros()
-        )
+impl AddAssign<&LoopStats> for LoopStats {
+    fn add_assign(&mut self, other: &LoopStats) {
+        // All by name: a figure that is added to the struct cannot be forgotten here.
+        let LoopStats {
+            iterations,
+            file_events,
+            timers_fired,
+            scheduled_run,
+            signals,
+            posts_run,
+            mail_run,
+            posts_refused,
+            deferred_deletes,
+            wakes,
+            registration_errors,
+            queue_depth,
+            loop_duration,
+            poll_delay,
+            loop_durations,
+            poll_delays,
+        } = self;
+        for (sum, added) in [
+            (iterations, other.iterations),
+            (file_events, other.file_events),
+            (timers_fired, other.timers_fired),
+            (scheduled_run, other.scheduled_run),
+            (signals, other.signals),
+            (posts_run, other.posts_run),
+            (mail_run, other.mail_run),
+            (posts_refused, other.posts_refused),
+            (deferred_deletes, other.deferred_deletes),
+            (wakes, other.wakes),
+            (registration_errors, other.registration_errors),
+            (queue_depth, other.queue_depth),
+        ] {
+            *sum = sum.saturating_add(added);
+        }
+        loop_durations.add(&other.loop_durations);
+        poll_delays.add(&other.poll_delays);
+        (*loop_duration, *poll_delay) = (loop_durations.summary(), poll_delays.summary());
+    }
+}
+
+impl Sum for LoopStats {
+    fn sum<I: Iterator<Item = LoopStats>>(all: I) -> LoopStats {
+        all.fold(LoopStats::default(), |mut sum, stats| {
+            sum += &stats;
+            sum
+        })
     }
 }

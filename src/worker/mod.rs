@@ -1,5 +1,6 @@
 //! Workers: a dispatcher each, on a thread of its own.
 
+mod figures;
 mod pool;
 
 use std::any::Any;
@@ -11,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub(crate) use figures::PoolFigures;
+pub use figures::{PoolStats, WorkerStats};
 pub use pool::Pool;
 
 use crate::dispatcher::closure::panic_message;

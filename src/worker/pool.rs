@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Worker;
+use super::{PoolFigures, PoolStats, Worker};
 use crate::dispatcher::Watchdog;
 use crate::error::Error;
 
@@ -21,6 +21,7 @@ use crate::error::Error;
 pub struct Pool {
     workers: Vec<Worker>,
     next: AtomicUsize,
+    figures: Arc<PoolFigures>,
 }
 
 impl Pool {
@@ -37,7 +38,10 @@ impl Pool {
     /// # Errors
     /// The first that comes instead of a worker.
     pub fn with_workers(workers: impl IntoIterator<Item = Result<Worker, Error>>) -> Result<Pool, Error> {
-        Ok(Pool { workers: workers.into_iter().collect::<Result<_, _>>()?, next: AtomicUsize::new(0) })
+        let workers = workers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let figures = Arc::new(PoolFigures::default());
+        workers.iter().for_each(|worker| figures.join(worker.dispatcher().handle()));
+        Ok(Pool { workers, next: AtomicUsize::new(0), figures })
     }
 
     /// Starts all workers; each touches `watchdog`. If one fails, those started are stopped again.
@@ -86,6 +90,16 @@ impl Pool {
     /// [`Error::OutOfRange`] for an empty pool.
     pub fn next_worker(&self) -> Result<&Worker, Error> {
         self.worker(self.next_index()?)
+    }
+
+    /// The figures of all workers, each and together. From any thread; no loop is stopped for it.
+    pub fn stats(&self) -> PoolStats {
+        self.figures.stats()
+    }
+
+    /// Where they come from.
+    pub(crate) fn figures(&self) -> &Arc<PoolFigures> {
+        &self.figures
     }
 
     /// The number of the next worker.

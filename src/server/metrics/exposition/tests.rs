@@ -149,7 +149,6 @@ fn every_histogram_is_cumulative_and_ends_with_its_count() {
 }
 
 #[test]
-fn without_servers_there_are_families_only() {
-    let parsed = Parsed::new(&Metrics::default().snapshot().prometheus());
-    assert_eq!((parsed.samples.len(), parsed.kinds.len()), (0, 11));
+fn without_servers_there_is_nothing() {
+    assert_eq!(Metrics::default().snapshot().prometheus(), "");
 }
