@@ -28,8 +28,9 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Builder, Dispatcher, FileEvent, Handle, LatencyHistogram, LatencySummary, LoopStats, PeriodicTimer,
-    RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencyHistogram, LatencySummary,
+    LoopStats, PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer,
+    TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Actor;
 use super::base::Node;
 use super::cell::Cell;
+use crate::dispatcher::Activity;
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::OnLoop;
 use crate::dispatcher::post::Job;
@@ -61,6 +62,7 @@ impl<A: Actor, H: Hold<A>> Job for Delivery<A, H> {
         let (hold, message) = self.open();
         let cell = hold.borrow();
         if let Some(on_loop) = cell.base().core.running_here() {
+            on_loop.core.activity.begin(Activity::Message);
             cell.deliver(on_loop, H::SENDER, message);
         }
         Ok(())

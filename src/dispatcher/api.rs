@@ -10,12 +10,12 @@ use super::clock::{Clock, SimulatedClock};
 use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
-use super::post::RustJob;
+use super::post::{LabelledJob, RustJob};
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
-    FileEvent, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer, TrackedObject,
-    Watchdog, run,
+    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer,
+    TrackedObject, Watchdog, run,
 };
 use crate::error::{Error, PostError};
 use crate::fork;
@@ -215,6 +215,20 @@ impl Handle {
         self.core.post(RustJob(closure)).map_err(|(refusal, RustJob(closure))| PostError { refusal, closure })
     }
 
+    /// As [`post`](Self::post), and names the closure in reports.
+    ///
+    /// # Errors
+    /// As `post`.
+    pub fn post_labelled<F: FnOnce() + Send + 'static>(
+        &self,
+        label: Label,
+        closure: F,
+    ) -> Result<(), PostError<F>> {
+        self.core
+            .post(LabelledJob(label, closure))
+            .map_err(|(refusal, LabelledJob(_, closure))| PostError { refusal, closure })
+    }
+
     /// Posts that wait to be run.
     pub fn queue_depth(&self) -> usize {
         self.core.posts.len()
@@ -309,6 +323,11 @@ impl Handle {
         self.core.is_running()
     }
 
+    /// What the loop is doing right now.
+    pub fn doing(&self) -> Doing {
+        self.core.doing()
+    }
+
     /// Tells `watchdog` before every callback, and every `interval` (never by time alone, if that is zero),
     /// that the loop lives. Replaces the one before.
     pub fn register_watchdog(&self, watchdog: Arc<dyn Watchdog>, interval: Duration) {
@@ -335,7 +354,18 @@ impl Handle {
         self.core.stats.enable();
     }
 
-    /// The figures so far.
+    /// From now on, callbacks that take longer than `threshold` are counted in [`LoopStats::slow_callbacks`], and
+    /// told to the log: a `tracing` span `slow_callback` at level WARN, made after the fact, with the fields
+    /// `dispatcher`, `kind`, `label`, `fd` and `elapsed`, and an event in it that says the same in words. `None`, as
+    /// at first: none are.
+    ///
+    /// Timed are the callbacks of handles, posts, messages to actors, polls of tasks and deferred deletes, on the
+    /// dispatcher's clock. What the loop and other destructors do is not.
+    pub fn set_slow_callback_threshold(&self, threshold: Option<Duration>) {
+        self.core.slow_threshold.set(threshold);
+    }
+
+    /// The figures so far. No loop waits for that.
     pub fn stats(&self) -> LoopStats {
         self.core.stats.snapshot(self.core.posts.len())
     }

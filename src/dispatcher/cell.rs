@@ -18,12 +18,15 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::activity::{Activity, LabelCell};
 use super::closure::{Closure, Outcome};
 use super::core::{Access, Core, OnLoop, inside_callback};
 use super::watchdog::Registration;
 
 /// What differs between timers, file events, schedulable callbacks and signal events.
 pub(crate) trait Kind: Sized + 'static {
+    /// What the loop does while it runs a callback of it.
+    fn activity(&self) -> Activity;
     /// What a destroy does at once, on any thread.
     fn silence(_cell: &Cell<Self>) {}
     /// Leaves all lists of the loop.
@@ -46,6 +49,7 @@ pub(crate) struct Cell<K: 'static> {
     /// Destroyed while `queued`: who receives that command frees it.
     dead: LocalCell<bool>,
     closure_dropped: LocalCell<bool>,
+    pub(crate) label: LabelCell,
 }
 
 struct VTable<K: 'static> {
@@ -161,6 +165,7 @@ impl<K: Kind> Owner<K> {
                 queued: AtomicBool::new(false),
                 dead: LocalCell::new(false),
                 closure_dropped: LocalCell::new(false),
+                label: LabelCell::new(),
             },
             closure: UnsafeCell::new(ManuallyDrop::new(closure)),
         });

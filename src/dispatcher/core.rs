@@ -10,20 +10,23 @@
 use std::cell::Cell as LocalCell;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
+use super::label::Label;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::slow::SlowThreshold;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
@@ -68,6 +71,12 @@ pub(crate) struct Core {
     /// 0, or one more than the post position at the last `exit()`: the posts that still run.
     pub(crate) exit_at: AtomicUsize,
     pub(crate) approximate_now: AtomicU64,
+    /// What the thread inside the loop does.
+    pub(crate) activity: CurrentActivity,
+    /// While the loop waits: the deadline that ends that, if nothing else does.
+    pub(crate) waits_until: AtomicU64,
+    /// The thread inside the loop, by the system's number for it; 0 for none.
+    runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
     current: AtomicPtr<()>,
     /// How many runs have ended.
@@ -80,6 +89,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) slow_threshold: SlowThreshold,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -135,6 +145,14 @@ pub(crate) fn inside_callback() -> bool {
 pub(crate) fn current() -> Option<Arc<Core>> {
     // SAFETY: a loop that this thread runs lives until it leaves it.
     unsafe { INNERMOST.get().as_ref() }?.me.upgrade()
+}
+
+/// Adds a label to what the loop of this thread is doing.
+pub(crate) fn label_current(label: Label) {
+    // SAFETY: a loop that this thread runs lives until it leaves it.
+    if let Some(core) = unsafe { INNERMOST.get().as_ref() } {
+        core.activity.label(label);
+    }
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
@@ -226,6 +244,8 @@ impl Drop for Running<'_> {
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         INNERMOST.set(self.on_loop.outer.get());
+        core.activity.begin(Activity::NotRunning);
+        core.runner.store(0, Ordering::Relaxed);
         core.sleep.announce();
         core.release();
         core.receive_stragglers();
@@ -275,6 +295,9 @@ impl Core {
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
+            activity: CurrentActivity::new(),
+            waits_until: AtomicU64::new(Nanos::MAX),
+            runner: AtomicI32::new(0),
             current: AtomicPtr::new(std::ptr::null_mut()),
             runs: AtomicU64::new(0),
             waiters: AtomicU32::new(0),
@@ -283,6 +306,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            slow_threshold: SlowThreshold::new(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -353,6 +377,8 @@ impl Core {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 self.local.outer.set(INNERMOST.replace(self));
+                self.activity.begin(Activity::Dispatching);
+                self.runner.store(fork::thread_id(), Ordering::Relaxed);
                 self.sleep.end();
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }
@@ -382,6 +408,11 @@ impl Core {
         }
     }
 
+    /// What the loop is doing, as its thread last said.
+    pub(crate) fn doing(&self) -> Doing {
+        self.activity.get()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.owner.load(Ordering::Acquire) & (RUNNING | DRAINING) == RUNNING
     }
@@ -406,10 +437,17 @@ impl Core {
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
     pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
+        if waste.is_empty() {
+            return;
+        }
+        let doing = self.running_here().map(|_| self.activity.begin(Activity::Destructor));
         for item in waste {
             if let Err(failure) = guarded(|| drop(item)) {
                 tracing::error!(dispatcher = %self.name, "a destructor: {}", failure.describe());
             }
+        }
+        if let Some(doing) = doing {
+            self.activity.begin_word(doing);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use super::Budget;
+use super::activity::Activity;
 use super::closure::{Outcome, guarded};
 use super::core::{Access, Command, Core, OnLoop};
 
@@ -80,6 +81,8 @@ impl OnLoop<'_> {
     }
 
     fn flush_batch(self, budget: &mut Budget) -> Outcome {
+        // A callback may ask for it.
+        let doing = self.core.activity.begin(Activity::DeferredDelete);
         self.touch_watchdog();
         self.flushing.set(true);
         if self.deferred_batch.borrow().is_empty() {
@@ -90,11 +93,15 @@ impl OnLoop<'_> {
         // What a panic leaves over comes first next time.
         while outcome.is_ok() {
             let Some(object) = self.next_deferred() else { break };
-            outcome = self.after_callback(object.destroy());
+            let began = self.callback_begins();
+            let destroyed = object.destroy();
+            self.callback_ends(began);
+            outcome = self.after_callback(destroyed);
             self.core.stats.deferred_deletes.add_here(1);
             budget.spend();
         }
         self.flushing.set(false);
+        self.core.activity.begin_word(doing);
         outcome
     }
 

@@ -8,9 +8,11 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Core, OnLoop};
+use super::label::Label;
 use super::list::Links;
 use crate::error::Error;
 use crate::poller::{FileReady, Raw, Ready, Trigger};
@@ -45,6 +47,10 @@ pub(crate) struct FileKind {
 pub(crate) type FileCell = Cell<FileKind>;
 
 impl Kind for FileKind {
+    fn activity(&self) -> Activity {
+        Activity::FileEvent { fd: self.fd }
+    }
+
     fn silence(cell: &FileCell) {
         cell.core.poller.deregister(cell.kind.token);
     }
@@ -464,6 +470,11 @@ impl FileEvent {
     /// The system's, outside `run()`.
     pub fn register_if_emulated_edge(&self, events: FileReady) -> Result<(), Error> {
         self.owner.cell().register_if_emulated_edge(events.bits())
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }
 

@@ -15,6 +15,7 @@
 //!
 //! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
 
+pub(crate) mod activity;
 mod api;
 pub(crate) mod cell;
 mod clock;
@@ -22,6 +23,7 @@ pub(crate) mod closure;
 pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
+mod label;
 mod latency;
 pub(crate) mod list;
 mod local;
@@ -32,6 +34,7 @@ pub(crate) mod schedulable;
 mod shutdown;
 pub(crate) mod signal;
 mod sleep;
+mod slow;
 mod stats;
 pub(crate) mod timer;
 mod tracked;
@@ -42,10 +45,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use activity::{Activity, Doing};
 pub use api::{Builder, Dispatcher, Handle, RunType};
 pub use clock::SimulatedClock;
 pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
+pub use label::Label;
 pub use latency::{LatencyHistogram, LatencySummary};
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
@@ -54,6 +59,7 @@ pub use timer::{PeriodicTimer, Timer};
 pub use tracked::TrackedObject;
 pub use watchdog::Watchdog;
 
+use self::activity::Word;
 use self::cell::{Cell, Garbage, Kind};
 use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
@@ -194,9 +200,11 @@ impl OnLoop<'_> {
     fn iterate(self, may_wait: bool) -> Result<(), RunError> {
         self.drop_waste();
         self.poll(may_wait)?;
+        self.core.activity.begin(Activity::Dispatching);
         self.receive_commands();
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
+        self.forget_callback_end();
         let now = self.core.refresh_time();
         self.wheel.expire(now, &self.expired);
         self.activations_due.append(&self.activated);
@@ -251,8 +259,14 @@ impl OnLoop<'_> {
     }
 
     fn poll(self, may_wait: bool) -> Result<(), Error> {
+        self.core.activity.begin(Activity::Dispatching);
         self.settle();
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
+        if timeout != Some(0) {
+            let until = if timeout.is_some() { self.wheel.earliest() } else { None };
+            self.core.waits_until.store(until.unwrap_or(Nanos::MAX), Ordering::Relaxed);
+            self.core.activity.begin(Activity::Waiting);
+        }
         let before = self.end_loop_duration();
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
@@ -344,13 +358,17 @@ impl OnLoop<'_> {
         claim: impl FnOnce() -> Option<u32>,
     ) -> Outcome {
         self.core.begin(cell);
+        self.core.activity.begin_word(Word::new(cell.kind.activity(), cell.label.number()));
         // Before the claim: it is user code too, and may disable or destroy the handle.
         self.touch_watchdog();
         let outcome = match claim() {
             Some(events) if !cell.is_dying() => {
                 counter.add_here(1);
+                let began = self.callback_begins();
                 // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
-                unsafe { cell.call(events) }
+                let outcome = unsafe { cell.call(events) };
+                self.callback_ends(began);
+                outcome
             }
             _ => Ok(()),
         };
@@ -399,6 +417,7 @@ impl OnLoop<'_> {
     }
 
     fn receive_queued_commands(self) {
+        self.forget_callback_end();
         // Those that are there now: a flood of them must not keep the loop from all else.
         let end = self.core.commands_end();
         while self.core.commands_begin() < end {
@@ -437,6 +456,7 @@ impl OnLoop<'_> {
 
     /// Frees cells. Their closures' destructors are user code: outside direct sections only.
     fn drop_waste(self) {
+        self.forget_callback_end();
         self.core.destroy_waste(self.take_waste());
     }
 

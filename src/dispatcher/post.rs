@@ -5,8 +5,10 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use super::Budget;
+use super::activity::Activity;
 use super::closure::{Outcome, guarded};
-use super::core::{Core, OnLoop};
+use super::core::{Core, OnLoop, label_current};
+use super::label::Label;
 use crate::error::Refusal;
 
 /// What a post does.
@@ -20,6 +22,16 @@ pub(crate) struct RustJob<F>(pub(crate) F);
 impl<F: FnOnce() + Send + 'static> Job for RustJob<F> {
     fn run(self) -> Outcome {
         guarded(self.0)
+    }
+}
+
+/// A Rust closure that says what it is about.
+pub(crate) struct LabelledJob<F>(pub(crate) Label, pub(crate) F);
+
+impl<F: FnOnce() + Send + 'static> Job for LabelledJob<F> {
+    fn run(self) -> Outcome {
+        label_current(self.0);
+        guarded(self.1)
     }
 }
 
@@ -198,9 +210,12 @@ impl OnLoop<'_> {
     /// Runs posts in order up to the position `end`, or until the budget is spent.
     pub(crate) fn run_posts(self, end: usize, budget: &mut Budget) -> Outcome {
         while self.core.posts.begin() < end && !budget.is_spent() {
+            self.core.activity.begin(Activity::Post);
             self.touch_watchdog();
+            let began = self.callback_begins();
             // SAFETY: the place holds a task, which `run` moves out first.
             let Some(outcome) = self.next_post(|place| unsafe { Task::run(place) }) else { break };
+            self.callback_ends(began);
             self.core.stats.posts_run.add_here(1);
             self.after_callback(outcome)?;
             budget.spend();
@@ -221,9 +236,12 @@ impl OnLoop<'_> {
             if budget.is_spent() {
                 break;
             }
+            self.core.activity.begin(Activity::Message);
             self.touch_watchdog();
+            let began = self.callback_begins();
             // SAFETY: the place holds a task, which `run` moves out first.
             let Some(outcome) = self.mail.pop_with(|place| unsafe { Task::run(place) }) else { break };
+            self.callback_ends(began);
             self.core.stats.mail_run.add_here(1);
             self.after_callback(outcome)?;
             budget.spend();

@@ -7,9 +7,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
+use super::label::Label;
 use super::list::{Links, List};
 use super::local::Local;
 
@@ -26,6 +28,10 @@ pub(crate) struct SchedulableKind {
 }
 
 impl Kind for SchedulableKind {
+    fn activity(&self) -> Activity {
+        Activity::Scheduled
+    }
+
     fn detach(cell: &Cell<SchedulableKind>, _: OnLoop<'_>) {
         cell.kind.links.unlink();
     }
@@ -195,5 +201,10 @@ impl SchedulableCallback {
     /// Whether it is scheduled; false from just before it runs.
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
+    }
+
+    /// Names it in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }

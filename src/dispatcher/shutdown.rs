@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Budget;
+use super::activity::Activity;
 use super::closure::{Failure, guarded};
 use super::core::{Core, Entered, OnLoop, Purpose};
 use crate::task::Evicted;
@@ -136,6 +137,12 @@ impl OnLoop<'_> {
     }
 
     fn drop_everything(self) {
+        let doing = self.core.activity.begin(Activity::Destructor);
+        self.drop_in_rounds();
+        self.core.activity.begin_word(doing);
+    }
+
+    fn drop_in_rounds(self) {
         for _ in 0..ROUNDS {
             let doomed = self.take_everything();
             if doomed.is_empty() {

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::{io, mem, ptr};
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Core, OnLoop};
+use super::label::Label;
 use super::list::{Links, List};
 use crate::error::Error;
 use crate::fork;
@@ -227,6 +229,10 @@ pub(crate) struct SignalKind {
 pub(crate) type SignalCell = Cell<SignalKind>;
 
 impl Kind for SignalKind {
+    fn activity(&self) -> Activity {
+        Activity::Signal { signal: self.signal as i32 }
+    }
+
     fn silence(cell: &SignalCell) {
         unlisten(cell.kind.signal, &cell.core.signals);
     }
@@ -342,7 +348,7 @@ impl OnLoop<'_> {
 ///
 /// The callback runs on the loop's thread, at least once after the last delivery.
 pub struct SignalEvent {
-    _owner: Owner<SignalKind>,
+    owner: Owner<SignalKind>,
 }
 
 impl SignalEvent {
@@ -351,6 +357,11 @@ impl SignalEvent {
         signal: i32,
         mut callback: impl FnMut() + Send + 'static,
     ) -> Result<SignalEvent, Error> {
-        new(core, signal, RustClosure(move |_| callback()), |_| ()).map(|owner| SignalEvent { _owner: owner })
+        new(core, signal, RustClosure(move |_| callback()), |_| ()).map(|owner| SignalEvent { owner })
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Stats {
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
     pub(crate) registration_errors: Counter,
+    pub(crate) slow_callbacks: Counter,
     latencies: OnceLock<Box<Recorders>>,
 }
 
@@ -64,6 +65,7 @@ impl Stats {
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
             registration_errors: Counter::default(),
+            slow_callbacks: Counter::default(),
             latencies: OnceLock::new(),
         }
     }
@@ -109,6 +111,7 @@ impl Stats {
             deferred_deletes: self.deferred_deletes.get(),
             wakes: self.wakes.get(),
             registration_errors: self.registration_errors.get(),
+            slow_callbacks: self.slow_callbacks.get(),
             queue_depth: queue_depth as u64,
             loop_duration: loop_durations.summary(),
             poll_delay: poll_delays.summary(),
@@ -144,8 +147,7 @@ pub struct LoopStats {
     pub signals: u64,
     /// Posts run.
     pub posts_run: u64,
-    /// What the loop's own thread had sent to its actors: messages and the like. What comes to them from other
-    /// threads is counted as posts.
+    /// Messages that the loop's own thread sent to its actors; those of other threads are posts.
     pub mail_run: u64,
     /// Posts refused: after a shutdown, over the bound, or in a forked child.
     pub posts_refused: u64,
@@ -155,6 +157,8 @@ pub struct LoopStats {
     pub wakes: u64,
     /// Changes of registrations that the system refused after the call that asked for them had returned.
     pub registration_errors: u64,
+    /// Callbacks that took longer than the threshold of `set_slow_callback_threshold()`.
+    pub slow_callbacks: u64,
     /// Posts waiting.
     pub queue_depth: u64,
     /// From after a poll to the next one, busy polls included. Recorded from `enable_stats()` on.
@@ -192,6 +196,7 @@ impl AddAssign<&LoopStats> for LoopStats {
             deferred_deletes,
             wakes,
             registration_errors,
+            slow_callbacks,
             queue_depth,
             loop_duration,
             poll_delay,
@@ -210,6 +215,7 @@ impl AddAssign<&LoopStats> for LoopStats {
             (deferred_deletes, other.deferred_deletes),
             (wakes, other.wakes),
             (registration_errors, other.registration_errors),
+            (slow_callbacks, other.slow_callbacks),
             (queue_depth, other.queue_depth),
         ] {
             *sum = sum.saturating_add(added);

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::clock::{Nanos, nanos};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
+use super::label::Label;
 use super::local::Local;
 use super::wheel::Entry;
 
@@ -35,6 +37,10 @@ pub(crate) struct TimerKind {
 }
 
 impl Kind for TimerKind {
+    fn activity(&self) -> Activity {
+        Activity::Timer
+    }
+
     fn detach(cell: &Cell<TimerKind>, on_loop: OnLoop<'_>) {
         on_loop.wheel.remove(&cell.kind.entry);
     }
@@ -213,6 +219,11 @@ impl Timer {
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
     }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
+    }
 }
 
 /// A timer that fires again and again, at `start + n * interval`: it keeps its rate without drift, and skips
@@ -302,6 +313,11 @@ impl PeriodicTimer {
     /// Whether it ticks.
     pub fn is_enabled(&self) -> bool {
         self.owner.cell().is_enabled()
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.owner.cell().label.set(label);
     }
 }
 

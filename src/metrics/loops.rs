@@ -7,20 +7,21 @@ use crate::worker::PoolStats;
 /// A counter of a loop: how its name ends, its help, where it is.
 type Counter = (&'static str, &'static str, fn(&LoopStats) -> u64);
 
-pub(super) const COUNTERS: [Counter; 11] = [
+pub(super) const COUNTERS: [Counter; 12] = [
     ("iterations_total", "Iterations of the loop.", |stats| stats.iterations),
     ("file_events_total", "Callbacks of file events.", |stats| stats.file_events),
     ("timers_fired_total", "Callbacks of timers.", |stats| stats.timers_fired),
     ("scheduled_run_total", "Schedulable callbacks run.", |stats| stats.scheduled_run),
     ("signals_total", "Callbacks of signal events.", |stats| stats.signals),
     ("posts_run_total", "Posts run.", |stats| stats.posts_run),
-    ("mail_run_total", "What the loop's own thread had sent to its actors.", |stats| stats.mail_run),
+    ("mail_run_total", "Messages that the loop's own thread sent to its actors.", |stats| stats.mail_run),
     ("posts_refused_total", "Posts refused.", |stats| stats.posts_refused),
     ("deferred_deletes_total", "Objects destroyed by deferred deletion.", |stats| stats.deferred_deletes),
     ("wakes_total", "Wake-ups that cost a system call.", |stats| stats.wakes),
     ("registration_errors_total", "Changes of what is watched that the system refused.", |stats| {
         stats.registration_errors
     }),
+    ("slow_callbacks_total", "Callbacks that took longer than the threshold.", |stats| stats.slow_callbacks),
 ];
 
 pub(super) const QUEUE_DEPTH: (&str, &str) = ("queue_depth", "Posts waiting.");

@@ -5,10 +5,14 @@
 //! dispatcher of ours. With feature `metrics`, a `Publisher` hands them to the recorder that the program installed
 //! for the crate `metrics`.
 
+#[cfg(feature = "prometheus")]
+mod endpoint;
 mod exposition;
 mod loops;
 mod registry;
 
+#[cfg(feature = "prometheus")]
+pub use endpoint::{EndpointOptions, MetricsEndpoint};
 pub(crate) use exposition::Kind;
 pub use exposition::{Exposition, Label};
 pub use registry::Registry;

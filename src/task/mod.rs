@@ -48,8 +48,8 @@ pub use timeout::{Elapsed, Timeout};
 use self::oneshot::{Cancelled, Receiver};
 use self::spawned::Spawned;
 use self::work::Local;
-use crate::dispatcher::Handle;
 use crate::dispatcher::core;
+use crate::dispatcher::{Handle, Label};
 use crate::error::Refusal;
 
 /// A spawned future, as its owner sees it: a future of the output, or of the reason why there is none. Dropping
@@ -71,6 +71,11 @@ impl<T> Task<T> {
     /// done. From any thread.
     pub fn abort(&self) {
         self.spawned.abort();
+    }
+
+    /// Names it in reports.
+    pub fn set_label(&self, label: Label) {
+        self.spawned.set_label(label);
     }
 
     /// Whether its future has been destroyed, so that its outcome is there.

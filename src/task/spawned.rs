@@ -15,12 +15,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::oneshot::{self, Sender};
 use super::work::{Local, Work};
 use super::{Task, TaskError};
+use crate::dispatcher::activity::Word;
 use crate::dispatcher::cell::Owner;
 use crate::dispatcher::closure::{Closure, Outcome, guarded, panic_message};
 use crate::dispatcher::core::{Core, OnLoop};
 use crate::dispatcher::list::Links;
 use crate::dispatcher::post::Job;
 use crate::dispatcher::schedulable::{self, SchedulableKind};
+use crate::dispatcher::{Activity, Label};
 use crate::error::Refusal;
 
 /// Woken since the last poll began. Setting it releases what the waking thread wrote, clearing it acquires that:
@@ -78,6 +80,10 @@ impl Spawned {
 
     pub(crate) fn abort(&self) {
         self.signal(ABORTED);
+    }
+
+    pub(crate) fn set_label(&self, label: Label) {
+        self.callback.cell().label.set(label);
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -216,6 +222,8 @@ impl<W: Work> Polling<W> {
         let Some(work) = &mut self.work else { return };
         // SAFETY: alive while the work is.
         let task = unsafe { &*self.task };
+        let label = task.callback.cell().label.number();
+        task.core().activity.begin_word(Word::new(Activity::Task, label));
         let state = task.state.fetch_and(!WOKEN, Ordering::AcqRel);
         let end = if state & GONE != 0 {
             Err(TaskError::Gone)
