@@ -129,6 +129,16 @@ impl Latencies {
         LatencyHistogram { buckets: cumulative.collect(), summary: self.summary() }
     }
 
+    /// What was recorded since `earlier`, which it held then.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn since(&self, earlier: &Latencies) -> impl Iterator<Item = (Duration, u64)> {
+        self.recorded().filter_map(|(value, count)| {
+            let micros = value.as_micros() as u64;
+            let before = earlier.histogram.as_ref().map_or(0, |histogram| histogram.count_at(micros));
+            count.checked_sub(before).filter(|count| *count != 0).map(|count| (value, count))
+        })
+    }
+
     /// Each value that was recorded, to two significant digits downwards, and how often.
     pub(crate) fn recorded(&self) -> impl Iterator<Item = (Duration, u64)> {
         self.histogram.iter().flat_map(|histogram| {

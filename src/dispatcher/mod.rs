@@ -24,7 +24,7 @@ pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
 mod label;
-mod latency;
+pub(crate) mod latency;
 pub(crate) mod list;
 mod local;
 pub(crate) mod post;

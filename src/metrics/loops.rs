@@ -1,7 +1,8 @@
 //! The figures of loops and of pools, by the names that they are shown with.
 
 use super::exposition::{Exposition, Kind, Label};
-use crate::dispatcher::{LatencyHistogram, LoopStats};
+use crate::dispatcher::LoopStats;
+use crate::dispatcher::latency::Latencies;
 use crate::worker::PoolStats;
 
 /// A counter of a loop: how its name ends, its help, where it is.
@@ -24,21 +25,66 @@ pub(super) const COUNTERS: [Counter; 12] = [
     ("slow_callbacks_total", "Callbacks that took longer than the threshold.", |stats| stats.slow_callbacks),
 ];
 
+/// Its gauge.
 pub(super) const QUEUE_DEPTH: (&str, &str) = ("queue_depth", "Posts waiting.");
 
-/// A histogram of a loop, likewise.
-type Histogram = (&'static str, &'static str, fn(&LoopStats) -> LatencyHistogram);
+/// A histogram of a loop, as a counter.
+type Histogram = (&'static str, &'static str, fn(&LoopStats) -> &Latencies);
 
-const HISTOGRAMS: [Histogram; 2] = [
-    ("duration_seconds", "From after a poll to the next one.", LoopStats::loop_duration_histogram),
-    ("poll_delay_seconds", "How late a poll returned past its timeout.", LoopStats::poll_delay_histogram),
+pub(super) const HISTOGRAMS: [Histogram; 2] = [
+    ("duration_seconds", "From after a poll to the next one.", |stats| &stats.loop_durations),
+    ("poll_delay_seconds", "How late a poll returned past its timeout.", |stats| &stats.poll_delays),
 ];
+
+/// The gauge of a pool.
+pub(super) const POOL_WORKERS: (&str, &str) = ("mcp_event_pool_workers", "Workers of the pool.");
+
+/// How the names of a loop's figures begin, and of those of a pool's loops together.
+pub(super) const PREFIXES: [&str; 2] = [LOOP, POOL];
+const LOOP: &str = "mcp_event_loop_";
+const POOL: &str = "mcp_event_pool_";
+
+/// The figures of one loop, or of several together, and whose they are.
+pub(super) struct Series<'a> {
+    pub(super) prefix: &'static str,
+    pub(super) labels: Vec<(&'static str, &'a str)>,
+    pub(super) stats: &'a LoopStats,
+}
+
+impl<'a> Series<'a> {
+    pub(super) fn of_dispatcher(name: &'a str, stats: &'a LoopStats) -> Series<'a> {
+        Series { prefix: LOOP, labels: vec![("dispatcher", name)], stats }
+    }
+
+    /// Those of each worker, and those of all, also of workers that have left.
+    pub(super) fn of_pool(name: &'a str, pool: &'a PoolStats) -> impl Iterator<Item = Series<'a>> {
+        let workers = pool.workers.iter().map(move |worker| Series {
+            prefix: LOOP,
+            labels: vec![("pool", name), ("dispatcher", &worker.name)],
+            stats: &worker.stats,
+        });
+        workers.chain([Series { prefix: POOL, labels: vec![("pool", name)], stats: &pool.total }])
+    }
+
+    fn write(&self, page: &mut Exposition) {
+        let Series { prefix, labels, stats } = self;
+        let labels: Vec<Label<'_>> = labels.iter().map(|(name, value)| (*name, value as _)).collect();
+        for (name, help, value) in COUNTERS {
+            page.put(Kind::Counter, &format!("{prefix}{name}"), help, &labels, value(stats) as f64);
+        }
+        let (name, help) = QUEUE_DEPTH;
+        page.put(Kind::Gauge, &format!("{prefix}{name}"), help, &labels, stats.queue_depth as f64);
+        for (name, help, latencies) in HISTOGRAMS {
+            page.put_histogram(&format!("{prefix}{name}"), help, &labels, &latencies(stats).in_buckets());
+        }
+    }
+}
 
 impl LoopStats {
     /// Adds the figures to a page, as those of the dispatcher of this name. Their names begin with
     /// `mcp_event_loop_`; times are in seconds.
     pub fn write_to(&self, page: &mut Exposition, dispatcher: &str) {
-        write(page, "mcp_event_loop_", &[("dispatcher", &dispatcher)], self);
+        Series::of_dispatcher(dispatcher, self).write(page);
     }
 }
 
@@ -46,24 +92,8 @@ impl PoolStats {
     /// Adds the figures to a page, as those of the pool of this name: of each worker, with names that begin with
     /// `mcp_event_loop_`, and of all together, also those that have left, with `mcp_event_pool_`.
     pub fn write_to(&self, page: &mut Exposition, pool: &str) {
-        for worker in &self.workers {
-            let labels: [Label<'_>; 2] = [("pool", &pool), ("dispatcher", &worker.name)];
-            write(page, "mcp_event_loop_", &labels, &worker.stats);
-        }
-        let labels: [Label<'_>; 1] = [("pool", &pool)];
-        write(page, "mcp_event_pool_", &labels, &self.total);
-        let workers = self.workers.len() as f64;
-        page.put(Kind::Gauge, "mcp_event_pool_workers", "Workers of the pool.", &labels, workers);
-    }
-}
-
-fn write(page: &mut Exposition, prefix: &str, labels: &[Label<'_>], stats: &LoopStats) {
-    for (name, help, value) in COUNTERS {
-        page.put(Kind::Counter, &format!("{prefix}{name}"), help, labels, value(stats) as f64);
-    }
-    let (name, help) = QUEUE_DEPTH;
-    page.put(Kind::Gauge, &format!("{prefix}{name}"), help, labels, stats.queue_depth as f64);
-    for (name, help, histogram) in HISTOGRAMS {
-        page.put_histogram(&format!("{prefix}{name}"), help, labels, &histogram(stats));
+        Series::of_pool(pool, self).for_each(|series| series.write(page));
+        let (name, help) = POOL_WORKERS;
+        page.put(Kind::Gauge, name, help, &[("pool", &pool)], self.workers.len() as f64);
     }
 }

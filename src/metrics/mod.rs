@@ -9,10 +9,14 @@
 mod endpoint;
 mod exposition;
 mod loops;
+#[cfg(feature = "metrics")]
+mod publisher;
 mod registry;
 
 #[cfg(feature = "prometheus")]
 pub use endpoint::{EndpointOptions, MetricsEndpoint};
 pub(crate) use exposition::Kind;
 pub use exposition::{Exposition, Label};
+#[cfg(feature = "metrics")]
+pub use publisher::{Publication, Publisher};
 pub use registry::Registry;

@@ -216,7 +216,7 @@ impl Server {
             };
             if let Err(error) = result {
                 tracing::warn!(%error, "the metrics cannot let a connection in");
-                self.set_door(FileReady::empty());
+                self.set_door(FileReady::NONE);
                 return;
             }
         }
@@ -253,7 +253,7 @@ impl Server {
             let (server, connection) = (Arc::downgrade(self), connection.clone());
             move || go_on(&server, number, &connection, advance)
         };
-        let mut on_ready = callback(Connection::advance);
+        let on_ready = callback(Connection::advance);
         let event =
             self.dispatcher.create_file_event(fd, Trigger::Level, FileReady::READ, move |_| on_ready())?;
         let timeout = self.dispatcher.create_timer(callback(Connection::time_out));
@@ -279,7 +279,7 @@ impl Server {
         let events = match next {
             Next::Writable => FileReady::WRITE,
             Next::Readable => FileReady::READ,
-            Next::Response(_) | Next::Close => FileReady::empty(),
+            Next::Response(_) | Next::Close => FileReady::NONE,
         };
         let stays = state.visits.get(&number).is_some_and(|visit| {
             if is_new_phase {
