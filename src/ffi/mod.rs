@@ -23,6 +23,8 @@ mod dispatcher;
 mod file_event;
 mod handle;
 mod log;
+mod metrics;
+mod metrics_endpoint;
 mod pool;
 mod schedulable;
 #[cfg(feature = "servers")]
@@ -30,6 +32,7 @@ mod server;
 mod signal;
 mod stats;
 mod status;
+mod text;
 mod timer;
 mod tracked;
 mod watchdog;

@@ -7,7 +7,7 @@ use crate::worker::Pool;
 
 /// A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
 pub struct mcp_event_pool {
-    pool: Pool,
+    pub(crate) pool: Pool,
     /// Lent to C; they live as long as the pool.
     dispatchers: Vec<*mut mcp_event_dispatcher>,
 }
@@ -15,7 +15,7 @@ pub struct mcp_event_pool {
 impl mcp_event_pool {
     /// # Safety
     /// `pool` is null or a living handle.
-    unsafe fn get<'a>(pool: *const mcp_event_pool) -> Result<&'a mcp_event_pool> {
+    pub(crate) unsafe fn get<'a>(pool: *const mcp_event_pool) -> Result<&'a mcp_event_pool> {
         handle::check(pool, "the pool")?;
         // SAFETY: made by `mcp_event_pool_create`.
         Ok(unsafe { &*pool })
