@@ -89,6 +89,8 @@ LoopStats loopStats(Dispatcher& dispatcher) {
   stats.scheduled_run = figures.scheduled_run;
   stats.signals = figures.signals;
   stats.registration_errors = figures.registration_errors;
+  stats.mail_run = figures.mail_run;
+  stats.slow_callbacks = figures.slow_callbacks;
   return stats;
 }
 

@@ -14,12 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How many labels a process can have.
-#define Label_MAX_COUNT 4096
-
-// How long a label can be, in bytes.
-#define Label_MAX_LENGTH 100
-
 // The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 // library's.
 #define MCP_EVENT_VERSION 100
@@ -262,22 +256,6 @@ typedef enum mcp_event_server_change_kind {
   // Nothing changes.
   MCP_EVENT_SERVER_UNCHANGED = 4,
 } mcp_event_server_change_kind;
-
-// A page of figures in Prometheus' text format, to which several may write: the samples of one family stand
-// together, in whatever order they came.
-//
-// ```
-// use mcp_event::metrics::Exposition;
-//
-// let mut page = Exposition::new();
-// page.counter("jobs_total", "Jobs done.", &[("queue", &"mail")], 3.0)?;
-// assert_eq!(
-//     page.to_string(),
-//     "# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\njobs_total{queue=\"mail\"} 3\n"
-// );
-// # Ok::<(), mcp_event::Error>(())
-// ```
-typedef struct Exposition Exposition;
 
 // What a server is doing.
 typedef struct ServerStatus ServerStatus;

@@ -129,12 +129,12 @@ impl Latencies {
         LatencyHistogram { buckets: cumulative.collect(), summary: self.summary() }
     }
 
-    /// What was recorded since `earlier`, which it held then.
+    /// What was recorded since `earlier`, which it held then; all, if it has begun anew since.
     #[cfg(feature = "metrics")]
     pub(crate) fn since(&self, earlier: &Latencies) -> impl Iterator<Item = (Duration, u64)> {
-        self.recorded().filter_map(|(value, count)| {
-            let micros = value.as_micros() as u64;
-            let before = earlier.histogram.as_ref().map_or(0, |histogram| histogram.count_at(micros));
+        let earlier = earlier.histogram.as_ref().filter(|earlier| earlier.len() <= self.summary().count);
+        self.recorded().filter_map(move |(value, count)| {
+            let before = earlier.map_or(0, |histogram| histogram.count_at(value.as_micros() as u64));
             count.checked_sub(before).filter(|count| *count != 0).map(|count| (value, count))
         })
     }

@@ -40,6 +40,7 @@ pub(super) const HISTOGRAMS: [Histogram; 2] = [
 pub(super) const POOL_WORKERS: (&str, &str) = ("mcp_event_pool_workers", "Workers of the pool.");
 
 /// How the names of a loop's figures begin, and of those of a pool's loops together.
+#[cfg(feature = "metrics")]
 pub(super) const PREFIXES: [&str; 2] = [LOOP, POOL];
 const LOOP: &str = "mcp_event_loop_";
 const POOL: &str = "mcp_event_pool_";

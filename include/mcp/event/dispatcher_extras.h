@@ -109,6 +109,10 @@ struct LoopStats {
   uint64_t signals;
   // Changes of what is watched that the system refused after the call that asked for them had returned.
   uint64_t registration_errors;
+  // Messages that the loop's own thread sent to its actors; those of other threads are posts.
+  uint64_t mail_run;
+  // Callbacks that took longer than setSlowCallbackThreshold() in metrics.h allows.
+  uint64_t slow_callbacks;
 };
 
 // Starts recording the histograms, and returns the figures so far. The loop may be running.
