@@ -21,8 +21,7 @@ namespace {
 using Source = std::function<std::string()>;
 
 std::string takeText(mcp_event_text* text) {
-  const std::unique_ptr<mcp_event_text, mcp_event_status (*)(mcp_event_text*)> owned(text,
-                                                                                     mcp_event_text_destroy);
+  const Owned<mcp_event_text> owned(text, mcp_event_text_destroy);
   const char* data = nullptr;
   check(mcp_event_text_data(text, &data));
   return data;

@@ -11,7 +11,8 @@
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
 //! Features: `ffi`, the C ABI, and `servers`, MCP servers as processes, are on by default; `http`, MCP servers over
-//! HTTP, is not.
+//! HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of [`metrics`], and `metrics`, which hands them
+//! to the crate of that name.
 
 pub mod actor;
 mod dispatcher;
@@ -67,5 +68,9 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(feature = "metrics", feature = "prometheus"))]
+    pages! {
+        Metrics = "../docs/metrics.md",
     }
 }
