@@ -115,8 +115,8 @@ impl FdLimit {
         let mut former = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: valid for writing.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut former) }, 0);
-        // SAFETY: valid for reading.
         let none = libc::rlimit { rlim_cur: 0, ..former };
+        // SAFETY: valid for reading.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &none) }, 0);
         FdLimit(former)
     }

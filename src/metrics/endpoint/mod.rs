@@ -211,7 +211,7 @@ impl Server {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
-                    _ => Err(error.into()),
+                    _ => Err(error),
                 },
             };
             if let Err(error) = result {
