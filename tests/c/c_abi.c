@@ -28,6 +28,7 @@ static const suite suites[] = {
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
     {"log", log_suite},
+    {"metrics", metrics_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},
     {"periodic_timer", periodic_timer_suite},
