@@ -815,6 +815,13 @@ typedef struct mcp_event_stats {
   uint64_t signals;
   // Changes of what is watched that the system refused after the call that asked for them had returned.
   uint64_t registration_errors;
+  // How long the loop has spun instead of sleeping, in microseconds; see
+  // `mcp_event_dispatcher_set_busy_poll()`.
+  uint64_t time_spun_us;
+  // How many times it has.
+  uint64_t spins;
+  // How many of these were ended by work, and not by a timer or the end of the budget.
+  uint64_t spins_paid;
   // Messages that the loop's own thread sent to its actors; those of other threads are posts.
   uint64_t mail_run;
   // Callbacks that took longer than `mcp_event_dispatcher_set_slow_callback_threshold_us()` allows.
@@ -1108,6 +1115,16 @@ enum mcp_event_status mcp_event_dispatcher_approximate_time_ns(const struct mcp_
 
 // Refreshes that time now.
 enum mcp_event_status mcp_event_dispatcher_update_approximate_time(struct mcp_event_dispatcher *dispatcher);
+
+// Spins for up to `budget_us` microseconds before each sleep, so that what comes meanwhile is seen at once; 0, as
+// at first: sleeps at once. If `adaptive`, only while that pays: while what the loop waits for mostly comes
+// within the budget; a loop that stays idle stops after a few waits. A spin ends with whatever would end the
+// sleep; it takes a processor of its own while it lasts. No loop spins on a simulated clock, in a process with
+// one processor to run on, or in a non-blocking run. `MCP_EVENT_INVALID_ARGUMENT` for a negative budget and one
+// above a second.
+enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispatcher *dispatcher,
+                                                         int64_t budget_us,
+                                                         bool adaptive);
 
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,

@@ -15,6 +15,7 @@
 //! to the crate of that name.
 
 pub mod actor;
+mod chance;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -22,6 +23,7 @@ mod ffi;
 mod fork;
 pub mod metrics;
 mod poller;
+pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sync;
@@ -29,13 +31,16 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencyHistogram, LatencySummary,
-    LoopStats, PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer,
-    TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencyHistogram,
+    LatencySummary, LoopStats, PeriodicTimer, RunType, SchedulableCallback, SignalEvent, SimulatedClock,
+    Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, PoolStats, Worker, WorkerStats, set_worker_panic_handler};
+pub use worker::{
+    CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, Worker, WorkerObserver,
+    WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,
+};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]
@@ -49,6 +54,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",

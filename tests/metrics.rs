@@ -27,7 +27,7 @@ fn q3_all_figures_of_a_loop_are_shown_under_its_name() {
     let registry = Registry::new();
     registry.add_dispatcher(&dispatcher).unwrap();
     let page = Parsed::new(&registry.prometheus());
-    assert_eq!(page.kinds.len(), 15);
+    assert_eq!(page.kinds.len(), 18);
     let value = |name: &str| page.value(&format!("mcp_event_loop_{name}"), &[("dispatcher", "test")]);
     let stats = dispatcher.stats();
     for (name, expected) in [
@@ -70,7 +70,8 @@ fn q1_the_buckets_are_cumulative_and_end_with_the_count() {
 fn q3_the_figures_of_a_pool_are_shown_by_worker_and_summed() {
     let pool = Pool::new(3).unwrap();
     for (index, posts) in [1, 2, 4].into_iter().enumerate() {
-        let worker = pool.worker(index).unwrap().dispatcher();
+        let worker = pool.worker(index).unwrap();
+        let worker = worker.dispatcher();
         (0..posts).for_each(|_| worker.post(|| ()).unwrap());
         worker.run(RunType::NonBlock).unwrap();
     }

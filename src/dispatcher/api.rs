@@ -11,6 +11,7 @@ use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
 use super::post::{LabelledJob, RustJob};
+use super::spin::BusyPoll;
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
@@ -20,6 +21,7 @@ use super::{
 use crate::error::{Error, PostError};
 use crate::fork;
 use crate::poller::{self, FileReady, Trigger};
+use crate::pressure::Load;
 
 /// How long `run()` goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub struct Builder {
     backend: Option<String>,
     clock: Clock,
     queue_bound: Option<usize>,
+    busy_poll: Option<BusyPoll>,
 }
 
 impl Builder {
@@ -67,11 +70,19 @@ impl Builder {
         self
     }
 
+    /// Spins for a while before the loop sleeps, so that what comes meanwhile is seen at once. By default it
+    /// sleeps at once. See [`Handle::set_busy_poll`].
+    pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Builder {
+        self.busy_poll = Some(busy_poll);
+        self
+    }
+
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows, [`Error::Unavailable`] for one that is not there,
-    /// [`Error::Os`] when the system has no file descriptor left.
+    /// [`Error::InvalidArgument`] for a backend nobody knows and a busy polling budget of zero or above one
+    /// second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
+    /// descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
         let poller = match &self.backend {
@@ -84,7 +95,9 @@ impl Builder {
             poller,
             post_bound: self.queue_bound,
         });
-        Ok(Dispatcher { handle: Handle { core } })
+        let dispatcher = Dispatcher { handle: Handle { core } };
+        dispatcher.set_busy_poll(self.busy_poll)?;
+        Ok(dispatcher)
     }
 }
 
@@ -158,7 +171,13 @@ impl Dispatcher {
 
     /// A dispatcher with settings of your own.
     pub fn builder(name: impl Into<String>) -> Builder {
-        Builder { name: name.into(), backend: None, clock: Clock::Monotonic, queue_bound: None }
+        Builder {
+            name: name.into(),
+            backend: None,
+            clock: Clock::Monotonic,
+            queue_bound: None,
+            busy_poll: None,
+        }
     }
 
     /// A handle that can be cloned and sent to other threads.
@@ -232,6 +251,14 @@ impl Handle {
     /// Posts that wait to be run.
     pub fn queue_depth(&self) -> usize {
         self.core.posts.len()
+    }
+
+    /// Handles of it that live: timers, file events, schedulable callbacks, signal events, tasks, actors that have
+    /// not ended, and systems of actors that keep their time here. A task counts until its
+    /// [`Task`](crate::task::Task) and its wakers are dropped, too; what is destroyed by another thread, from then
+    /// on not any more.
+    pub fn handle_count(&self) -> usize {
+        self.core.handle_count()
     }
 
     /// Destroys `object` on the loop, at the tail of the iteration, never inside this call.
@@ -339,6 +366,22 @@ impl Handle {
         self.core.register_watchdog(None, Duration::ZERO);
     }
 
+    /// Spins before each sleep as `busy_poll` says, from the next wait on; with `None`, sleeps at once. A spin
+    /// ends with whatever would end the sleep; nothing comes later because of it, timers included. It takes a
+    /// processor of its own while it lasts.
+    ///
+    /// A loop on a simulated clock does not spin, nor does one in a process that, now that this is called, has
+    /// only one processor to run on; and never a [`RunType::NonBlock`] run.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a budget of zero, or above [`BusyPoll::MAX_BUDGET`].
+    pub fn set_busy_poll(&self, busy_poll: Option<BusyPoll>) -> Result<(), Error> {
+        busy_poll.map_or(Ok(()), BusyPoll::check)?;
+        let can_pay = |_: &BusyPoll| !self.core.clock.is_simulated() && poller::several_processors();
+        self.core.busy_poll.set(busy_poll.filter(can_pay));
+        Ok(())
+    }
+
     /// The monotonic time of the iteration: constant within it, and cheaper than reading the clock.
     pub fn approximate_monotonic_time(&self) -> Duration {
         Duration::from_nanos(self.core.approximate_now.load(Ordering::Relaxed))
@@ -368,6 +411,15 @@ impl Handle {
     /// The figures so far. No loop waits for that.
     pub fn stats(&self) -> LoopStats {
         self.core.stats.snapshot(self.core.posts.len())
+    }
+
+    /// How late the loop is at this moment, and how much waits. The loop is not disturbed.
+    pub fn load(&self) -> Load {
+        Load {
+            loop_lag: self.core.load.loop_lag(&self.core.clock),
+            poll_delay: self.core.load.poll_delay(&self.core.clock),
+            queue_depth: self.queue_depth(),
+        }
     }
 
     /// Runs `work` with `object` on the stack of tracked objects, which a dump shows.

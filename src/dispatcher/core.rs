@@ -21,12 +21,14 @@ use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
+use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
 use super::signal::Inbox;
 use super::sleep::Sleep;
 use super::slow::SlowThreshold;
+use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
@@ -59,6 +61,7 @@ pub(crate) struct Core {
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
     pub(crate) sleep: Sleep,
+    pub(crate) busy_poll: Setting,
     pub(crate) posts: Queue<Task>,
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
@@ -67,14 +70,16 @@ pub(crate) struct Core {
     pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
     pub(crate) accepting: AtomicBool,
+    /// A run ends after its present callback, whatever is queued; until a worker starts anew.
+    cut_off: AtomicBool,
+    /// Handles that users hold: of cells, tasks and actors.
+    handles: AtomicUsize,
     commands: Queue<Command>,
     /// 0, or one more than the post position at the last `exit()`: the posts that still run.
     pub(crate) exit_at: AtomicUsize,
     pub(crate) approximate_now: AtomicU64,
     /// What the thread inside the loop does.
     pub(crate) activity: CurrentActivity,
-    /// While the loop waits: the deadline that ends that, if nothing else does.
-    pub(crate) waits_until: AtomicU64,
     /// The thread inside the loop, by the system's number for it; 0 for none.
     runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
@@ -90,6 +95,7 @@ pub(crate) struct Core {
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
     pub(crate) slow_threshold: SlowThreshold,
+    pub(crate) load: LoadMeter,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -246,6 +252,7 @@ impl Drop for Running<'_> {
         INNERMOST.set(self.on_loop.outer.get());
         core.activity.begin(Activity::NotRunning);
         core.runner.store(0, Ordering::Relaxed);
+        core.load.fall_asleep(None);
         core.sleep.announce();
         core.release();
         core.receive_stragglers();
@@ -287,16 +294,18 @@ impl Core {
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
             sleep: Sleep::new(),
+            busy_poll: Setting::off(),
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
+            cut_off: AtomicBool::new(false),
+            handles: AtomicUsize::new(0),
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
             activity: CurrentActivity::new(),
-            waits_until: AtomicU64::new(Nanos::MAX),
             runner: AtomicI32::new(0),
             current: AtomicPtr::new(std::ptr::null_mut()),
             runs: AtomicU64::new(0),
@@ -307,6 +316,7 @@ impl Core {
             tracked: TrackedStack::new(),
             stats: Stats::new(),
             slow_threshold: SlowThreshold::new(),
+            load: LoadMeter::new(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -455,6 +465,14 @@ impl Core {
         !self.commands.is_empty()
     }
 
+    /// Whether another thread or a signal brought something that the loop must not sleep over.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        !self.posts.is_empty()
+            || self.has_commands()
+            || self.exit_at.load(Ordering::SeqCst) != 0
+            || !self.signals.is_empty()
+    }
+
     /// One past the last command sent.
     pub(crate) fn commands_end(&self) -> usize {
         self.commands.end()
@@ -548,6 +566,35 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// A handle was made.
+    pub(crate) fn count_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handle is destroyed, or was not one of a user's.
+    pub(crate) fn uncount_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handle_count(&self) -> usize {
+        self.handles.load(Ordering::Relaxed)
+    }
+
+    /// Makes runs end after their present callback, with all that is queued left for whoever shuts the loop down.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    #[inline]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_cut_off(&self) {
+        self.cut_off.store(false, Ordering::SeqCst);
     }
 
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).

@@ -4,6 +4,7 @@ use std::iter::Sum;
 use std::ops::AddAssign;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::clock::Nanos;
 use super::latency::{Latencies, LatencyHistogram, LatencySummary, Recorder};
@@ -42,6 +43,9 @@ pub(crate) struct Stats {
     pub(crate) wakes: Counter,
     pub(crate) registration_errors: Counter,
     pub(crate) slow_callbacks: Counter,
+    spins: Counter,
+    spins_paid: Counter,
+    nanos_spun: Counter,
     latencies: OnceLock<Box<Recorders>>,
 }
 
@@ -66,6 +70,9 @@ impl Stats {
             wakes: Counter::default(),
             registration_errors: Counter::default(),
             slow_callbacks: Counter::default(),
+            spins: Counter::default(),
+            spins_paid: Counter::default(),
+            nanos_spun: Counter::default(),
             latencies: OnceLock::new(),
         }
     }
@@ -94,6 +101,12 @@ impl Stats {
         }
     }
 
+    pub(crate) fn record_spin(&self, nanos: Nanos, paid: bool) {
+        self.nanos_spun.add_here(nanos);
+        self.spins.add_here(1);
+        self.spins_paid.add_here(paid.into());
+    }
+
     pub(crate) fn snapshot(&self, queue_depth: usize) -> LoopStats {
         let (loop_durations, poll_delays) = match self.latencies.get() {
             Some(latencies) => (latencies.loop_duration.read(), latencies.poll_delay.read()),
@@ -115,6 +128,9 @@ impl Stats {
             queue_depth: queue_depth as u64,
             loop_duration: loop_durations.summary(),
             poll_delay: poll_delays.summary(),
+            time_spun: Duration::from_nanos(self.nanos_spun.get()),
+            spins: self.spins.get(),
+            spins_paid: self.spins_paid.get(),
             loop_durations,
             poll_delays,
         }
@@ -165,6 +181,12 @@ pub struct LoopStats {
     pub loop_duration: LatencySummary,
     /// How late a poll returned past its timeout. Recorded from `enable_stats()` on.
     pub poll_delay: LatencySummary,
+    /// How long the loop has spun instead of sleeping; see [`Builder::busy_poll`](super::Builder::busy_poll).
+    pub time_spun: Duration,
+    /// How many times it has.
+    pub spins: u64,
+    /// How many of these were ended by work, and not by a timer or the end of the budget.
+    pub spins_paid: u64,
     pub(crate) loop_durations: Latencies,
     pub(crate) poll_delays: Latencies,
 }
@@ -200,6 +222,9 @@ impl AddAssign<&LoopStats> for LoopStats {
             queue_depth,
             loop_duration,
             poll_delay,
+            time_spun,
+            spins,
+            spins_paid,
             loop_durations,
             poll_delays,
         } = self;
@@ -217,9 +242,12 @@ impl AddAssign<&LoopStats> for LoopStats {
             (registration_errors, other.registration_errors),
             (slow_callbacks, other.slow_callbacks),
             (queue_depth, other.queue_depth),
+            (spins, other.spins),
+            (spins_paid, other.spins_paid),
         ] {
             *sum = sum.saturating_add(added);
         }
+        *time_spun = time_spun.saturating_add(other.time_spun);
         loop_durations.add(&other.loop_durations);
         poll_delays.add(&other.poll_delays);
         (*loop_duration, *poll_delay) = (loop_durations.summary(), poll_delays.summary());

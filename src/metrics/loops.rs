@@ -8,7 +8,7 @@ use crate::worker::PoolStats;
 /// A counter of a loop: how its name ends, its help, where it is.
 type Counter = (&'static str, &'static str, fn(&LoopStats) -> u64);
 
-pub(super) const COUNTERS: [Counter; 12] = [
+pub(super) const COUNTERS: [Counter; 14] = [
     ("iterations_total", "Iterations of the loop.", |stats| stats.iterations),
     ("file_events_total", "Callbacks of file events.", |stats| stats.file_events),
     ("timers_fired_total", "Callbacks of timers.", |stats| stats.timers_fired),
@@ -22,8 +22,14 @@ pub(super) const COUNTERS: [Counter; 12] = [
     ("registration_errors_total", "Changes of what is watched that the system refused.", |stats| {
         stats.registration_errors
     }),
+    ("spins_total", "Times that the loop spun instead of sleeping.", |stats| stats.spins),
+    ("spins_paid_total", "Spins that were ended by work.", |stats| stats.spins_paid),
     ("slow_callbacks_total", "Callbacks that took longer than the threshold.", |stats| stats.slow_callbacks),
 ];
+
+/// A counter that is no whole number.
+pub(super) const TIME_SPUN: (&str, &str) =
+    ("spin_seconds_total", "How long the loop spun instead of sleeping.");
 
 /// Its gauge.
 pub(super) const QUEUE_DEPTH: (&str, &str) = ("queue_depth", "Posts waiting.");
@@ -73,6 +79,8 @@ impl<'a> Series<'a> {
         for (name, help, value) in COUNTERS {
             page.put(Kind::Counter, &format!("{prefix}{name}"), help, &labels, value(stats) as f64);
         }
+        let (name, help) = TIME_SPUN;
+        page.put(Kind::Counter, &format!("{prefix}{name}"), help, &labels, stats.time_spun.as_secs_f64());
         let (name, help) = QUEUE_DEPTH;
         page.put(Kind::Gauge, &format!("{prefix}{name}"), help, &labels, stats.queue_depth as f64);
         for (name, help, latencies) in HISTOGRAMS {

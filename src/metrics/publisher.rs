@@ -10,7 +10,7 @@ use ::metrics::{
 };
 
 use super::Registry;
-use super::loops::{COUNTERS, HISTOGRAMS, POOL_WORKERS, PREFIXES, QUEUE_DEPTH, Series};
+use super::loops::{COUNTERS, HISTOGRAMS, POOL_WORKERS, PREFIXES, QUEUE_DEPTH, Series, TIME_SPUN};
 use super::registry::Source;
 use crate::dispatcher::latency::Latencies;
 use crate::dispatcher::{Handle, PeriodicTimer};
@@ -113,6 +113,8 @@ impl Published {
             counter!(format!("{prefix}{name}"), labels.clone()).absolute(value(stats));
         }
         gauge!(format!("{prefix}{}", QUEUE_DEPTH.0), labels.clone()).set(stats.queue_depth as f64);
+        // The counters of that crate are whole numbers.
+        gauge!(format!("{prefix}{}", TIME_SPUN.0), labels.clone()).set(stats.time_spun.as_secs_f64());
         let known = self.latencies.entry((*prefix, labels.clone())).or_default();
         for ((name, _, latencies), known) in HISTOGRAMS.into_iter().zip(known) {
             let recorder = histogram!(format!("{prefix}{name}"), labels.clone());
@@ -131,6 +133,8 @@ fn describe() {
         }
         let (name, help) = QUEUE_DEPTH;
         describe_gauge!(format!("{prefix}{name}"), Unit::Count, help);
+        let (name, help) = TIME_SPUN;
+        describe_gauge!(format!("{prefix}{name}"), Unit::Seconds, help);
         for (name, help, _) in HISTOGRAMS {
             describe_histogram!(format!("{prefix}{name}"), Unit::Seconds, help);
         }

@@ -46,7 +46,6 @@ impl PoolFigures {
 
     /// A worker, which has run for the last time, leaves the pool: what it counted stays in the sums. Nothing, if it
     /// is not there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the workers of a pool do not change yet"))]
     pub(crate) fn leave(&self, worker: &Handle) {
         let mut members = self.lock();
         let index = members.present.iter().position(|present| Arc::ptr_eq(present.core(), worker.core()));

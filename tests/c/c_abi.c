@@ -21,6 +21,7 @@ static const suite suites[] = {
     {"actor_context", actor_context_suite},
     {"actor_reply", actor_reply_suite},
     {"actor_system", actor_system_suite},
+    {"busy_poll", busy_poll_suite},
     {"clock", clock_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},

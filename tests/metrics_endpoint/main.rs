@@ -40,7 +40,8 @@ fn a_scrape_gives_the_figures_of_dispatchers_pools_and_the_program() {
     dispatcher.post(|| ()).unwrap();
     pump(&dispatcher);
     let pool = Pool::new(2).unwrap();
-    let worker = pool.worker(1).unwrap().dispatcher();
+    let worker = pool.worker(1).unwrap();
+    let worker = worker.dispatcher();
     (0..3).for_each(|_| worker.post(|| ()).unwrap());
     worker.run(RunType::NonBlock).unwrap();
     let registry = Registry::new();
