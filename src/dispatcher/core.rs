@@ -28,6 +28,7 @@ use super::queue::Queue;
 use super::scaled::Scaling;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::slow::SlowThreshold;
 use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
@@ -99,6 +100,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
     fork_generation: u32,
@@ -333,6 +335,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
             fork_generation: fork::generation(),

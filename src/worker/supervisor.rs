@@ -305,9 +305,16 @@ mod tests {
         drop(timer);
         stage.pass(1);
         assert_eq!(stage.retiring(), 1);
+        let posts = holder.dispatcher().stats().posts_run;
+        assert_eq!(stage.roster.figures.stats().workers.len(), 2);
         drop(holder);
         stage.wait_for_end();
         assert_eq!(stage.numbers(), [0]);
+        // What it has counted stays in the pool's sums.
+        let figures = stage.roster.figures.stats();
+        assert_eq!((figures.workers.len(), figures.workers[0].name.as_str()), (1, "w0"));
+        assert!(posts >= 1 && figures.retired.posts_run >= posts);
+        assert_eq!(figures.total.posts_run, figures.workers[0].stats.posts_run + figures.retired.posts_run);
         drop(tied);
     }
 

@@ -31,6 +31,7 @@ static const suite suites[] = {
     {"fork", fork_suite},
     {"label", label_suite},
     {"log", log_suite},
+    {"metrics", metrics_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},
     {"periodic_timer", periodic_timer_suite},

@@ -16,6 +16,7 @@ void foreign_loop_suite(void);
 void fork_suite(void);
 void label_suite(void);
 void log_suite(void);
+void metrics_suite(void);
 void misuse_suite(void);
 void ownership_suite(void);
 void periodic_timer_suite(void);
