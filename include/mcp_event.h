@@ -14,6 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// How many labels a process can have.
+#define Label_MAX_COUNT 4096
+
+// How long a label can be, in bytes.
+#define Label_MAX_LENGTH 100
+
 // The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 // library's.
 #define MCP_EVENT_VERSION 100
