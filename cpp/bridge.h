@@ -40,6 +40,10 @@ typedef struct mcpev_exception_ops {
   // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as `ops.call`
   // does.
   void* (*guarded_call)(void (*call)(void*), void (*file_call)(void*, uint32_t), void* data, uint32_t events);
+  // Gives it, which is the receiver's from now on, to the handler of what callbacks on workers throw.
+  // `worker` is the worker's name, `text` the core's account of the exception. Ends the process rather than
+  // throw.
+  void (*unhandled)(void* exception, const char* worker, size_t worker_length, const char* text);
 } mcpev_exception_ops;
 void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 
@@ -48,6 +52,13 @@ void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 // real clock.
 mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, const char* backend,
                                          const mcp_event_clock* clock, mcp_event_dispatcher** out);
+
+// The name, not zero-terminated; it lives as long as the dispatcher.
+mcp_event_status mcpev_dispatcher_name(const mcp_event_dispatcher* dispatcher, const char** name,
+                                       size_t* length);
+
+// How much it has to do: the posts that wait, and one more unless it sleeps.
+mcp_event_status mcpev_dispatcher_backlog(const mcp_event_dispatcher* dispatcher, size_t* out);
 
 // As mcp_event_dispatcher_run; with MCP_EVENT_CALLBACK_FAILED, `*exception` is the C++ exception that a
 // callback threw (owned by the caller), or null when it was a Rust panic (its text is the last error).

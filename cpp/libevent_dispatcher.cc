@@ -49,6 +49,14 @@ mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, cons
   }
 }
 
+mcp::event::DispatcherPtr DispatcherAccess::borrow(mcp_event_dispatcher* lent) {
+  const char* name = nullptr;
+  size_t length = 0;
+  check(mcpev_dispatcher_name(lent, &name, &length));
+  // Its destructor asks for the end of the core, which is refused for one that is lent.
+  return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(std::string(name, length), lent));
+}
+
 mcp_event_dispatcher* DispatcherAccess::require(const mcp::event::Dispatcher& dispatcher,
                                                 const char* function) {
   const auto* ours = dynamic_cast<const mcp::event::LibeventDispatcher*>(&dispatcher);

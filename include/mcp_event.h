@@ -102,6 +102,15 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
+// One worker after the other.
+#define MCP_EVENT_POOL_ROUND_ROBIN 0
+
+// The worker with the least to do: looks at all.
+#define MCP_EVENT_POOL_LEAST_LOADED 1
+
+// The less loaded of two that chance picks.
+#define MCP_EVENT_POOL_POWER_OF_TWO_CHOICES 2
+
 // How long an HTTP connection may take to decode a request's headers.
 #define MCP_EVENT_SCALED_TIMER_HTTP_CONNECTION_MANAGER_DECODE_DURATION 0
 
@@ -303,7 +312,8 @@ typedef struct mcp_event_file_event mcp_event_file_event;
 // skipped. All functions from any thread.
 typedef struct mcp_event_periodic_timer mcp_event_periodic_timer;
 
-// A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
+// Workers: dispatchers named `worker_<index>`, each run by a thread of that name. Their number is fixed, or follows
+// the load.
 typedef struct mcp_event_pool mcp_event_pool;
 
 // Scales the timers of a dispatcher by its load: measures that again and again on the loop, makes a pressure from 0
@@ -621,6 +631,63 @@ typedef struct mcp_event_file_closure {
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
 
+// Settings of a pool. Zero it, then set `size` to `sizeof(mcp_event_pool_options)`: fields that a later version adds
+// then keep their defaults.
+typedef struct mcp_event_pool_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How many workers there are at least; 0: one if there is a maximum, else one for each processor.
+  size_t min_workers;
+  // How many there are at most, as the load demands; 0: always the minimum.
+  size_t max_workers;
+  // How `mcp_event_pool_next()` chooses: `MCP_EVENT_POOL_ROUND_ROBIN` and so on.
+  int policy;
+  // What the names of the workers begin with; null: `worker_`.
+  const char *name_prefix;
+  // The bytes of each thread's stack; 0: the default.
+  size_t stack_size;
+  // The CPUs, by the system's numbers: worker `i` runs on `cpus[i % cpu_count]` alone. Null: on any.
+  const size_t *cpus;
+  // How many there are.
+  size_t cpu_count;
+  // Each worker refuses posts while this many wait; 0: never.
+  size_t queue_bound;
+  // The poller by name; null: the default.
+  const char *backend;
+  // A worker joins when the pressure, from 0 to 1, has been above this mark for `grow_after_us`; 0: 0.7.
+  double high_mark;
+  // One retires when it has been below this mark for `retire_after_us`; 0: 0.2.
+  double low_mark;
+  // Microseconds; 0: one second.
+  int64_t grow_after_us;
+  // Microseconds; 0: thirty seconds.
+  int64_t retire_after_us;
+  // How long after such a step the next one may come, in microseconds; 0: five seconds.
+  int64_t cool_down_us;
+  // How long a worker that retires may keep what it has, in microseconds; 0: one minute.
+  int64_t drain_limit_us;
+} mcp_event_pool_options;
+
+// What `mcp_event_pool_shutdown()` dropped, of all workers together.
+typedef struct mcp_event_pool_report {
+  // The size of this struct as the caller knows it; set it before the call.
+  size_t size;
+  // Posts that had not run, messages of actors included.
+  size_t posts_dropped;
+  // Closures that `mcp_event_pool_execute()` took and no worker had begun.
+  size_t submitted_dropped;
+  // Futures on the workers' loops that were not done.
+  size_t tasks_dropped;
+  // Objects of deferred deletion that were destroyed at the very end.
+  size_t deferred_destroyed;
+  // Handles that live on and do nothing.
+  size_t handles_alive;
+  // Workers inside a callback that did not return.
+  size_t workers_stuck;
+  // Whether all that was queued has run.
+  bool is_drained;
+} mcp_event_pool_report;
+
 // What can be measured of a loop at a moment. Set `size` before asking for it.
 typedef struct mcp_event_load {
   // `sizeof(mcp_event_load)` as the caller knows it.
@@ -869,6 +936,13 @@ typedef struct mcp_event_stats {
   uint64_t signals;
   // Changes of what is watched that the system refused after the call that asked for them had returned.
   uint64_t registration_errors;
+  // How long the loop has spun instead of sleeping, in microseconds; see
+  // `mcp_event_dispatcher_set_busy_poll()`.
+  uint64_t time_spun_us;
+  // How many times it has.
+  uint64_t spins;
+  // How many of these were ended by work, and not by a timer or the end of the budget.
+  uint64_t spins_paid;
 } mcp_event_stats;
 
 // Takes a piece of a dump: `length` bytes of text, not zero-terminated.
@@ -1159,6 +1233,16 @@ enum mcp_event_status mcp_event_dispatcher_approximate_time_ns(const struct mcp_
 // Refreshes that time now.
 enum mcp_event_status mcp_event_dispatcher_update_approximate_time(struct mcp_event_dispatcher *dispatcher);
 
+// Spins for up to `budget_us` microseconds before each sleep, so that what comes meanwhile is seen at once; 0, as
+// at first: sleeps at once. If `adaptive`, only while that pays: while what the loop waits for mostly comes
+// within the budget; a loop that stays idle stops after a few waits. A spin ends with whatever would end the
+// sleep; it takes a processor of its own while it lasts. No loop spins on a simulated clock, in a process with
+// one processor to run on, or in a non-blocking run. `MCP_EVENT_INVALID_ARGUMENT` for a negative budget and one
+// above a second.
+enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispatcher *dispatcher,
+                                                         int64_t budget_us,
+                                                         bool adaptive);
+
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,
                                                    const char **out);
@@ -1218,14 +1302,29 @@ enum mcp_event_status mcp_event_set_log(mcp_event_log log,
 // Makes a pool of `size` workers, none of them started; 0 is allowed.
 enum mcp_event_status mcp_event_pool_create(size_t size, struct mcp_event_pool **out);
 
+// Makes a pool with other than the default settings, none of whose workers is started. `options` may be null.
+// `MCP_EVENT_INVALID_ARGUMENT`, with the reason, for a minimum above the maximum, CPUs that are not ours, marks out
+// of order, a stack that is too small.
+enum mcp_event_status mcp_event_pool_create_with(const struct mcp_event_pool_options *options,
+                                                 struct mcp_event_pool **out);
+
 // Starts all workers, and returns once each owns its loop. If one fails, those started are stopped again.
 // Nothing for those that are started already.
 enum mcp_event_status mcp_event_pool_start(struct mcp_event_pool *pool);
 
-// Asks all workers to stop, after what was posted before, then waits for each. The pool can be started again.
+// Waits until what was executed before has begun, but not on the thread of a worker; then asks all workers to stop,
+// after what was posted before, and waits for each. The pool can be started again.
 enum mcp_event_status mcp_event_pool_stop(struct mcp_event_pool *pool);
 
-// How many workers there are.
+// Lets all workers finish, what is posted meanwhile included, but no longer than `limit_us`. What they did not get
+// done is dropped, and counted in `report`, unless that is null; set `report->size` first. A callback that does not
+// return within a second more is left behind. The pool can be started again, unless a worker is stuck.
+// `MCP_EVENT_INVALID_STATE` on the thread of one of its workers.
+enum mcp_event_status mcp_event_pool_shutdown(struct mcp_event_pool *pool,
+                                              int64_t limit_us,
+                                              struct mcp_event_pool_report *report);
+
+// How many workers there are, those that retire not counted.
 enum mcp_event_status mcp_event_pool_size(const struct mcp_event_pool *pool, size_t *out);
 
 // The dispatcher of worker `index`; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
@@ -1233,10 +1332,37 @@ enum mcp_event_status mcp_event_pool_dispatcher(const struct mcp_event_pool *poo
                                                 size_t index,
                                                 struct mcp_event_dispatcher **out);
 
-// The dispatcher of the next worker, round robin; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an empty
-// pool.
+// The dispatcher of the next worker, by the pool's policy; it stays the pool's, and valid as long as that, also when
+// its worker retires: then it refuses posts. `MCP_EVENT_OUT_OF_RANGE` for an empty pool.
 enum mcp_event_status mcp_event_pool_next(const struct mcp_event_pool *pool,
                                           struct mcp_event_dispatcher **out);
+
+// The dispatcher of the worker for all that has this key, of `length` bytes, which may be none. A worker that retires
+// or joins moves only the keys that are its own. `MCP_EVENT_OUT_OF_RANGE` for an empty pool.
+enum mcp_event_status mcp_event_pool_for_key(const struct mcp_event_pool *pool,
+                                             const void *key,
+                                             size_t length,
+                                             struct mcp_event_dispatcher **out);
+
+// Chooses the next worker otherwise from now on: `MCP_EVENT_POOL_ROUND_ROBIN` and so on.
+enum mcp_event_status mcp_event_pool_set_policy(struct mcp_event_pool *pool, int policy);
+
+// Has one of the workers run `closure`, whichever is free first; none is bound to it, so one that is held up loses
+// it to the others. Those that are executed before a stop still run. What it throws goes where it goes from a post.
+// `MCP_EVENT_INVALID_STATE` unless the pool is started; `MCP_EVENT_OUT_OF_RANGE` if it has no workers.
+enum mcp_event_status mcp_event_pool_execute(struct mcp_event_pool *pool,
+                                             struct mcp_event_closure closure);
+
+// How many of the closures that `mcp_event_pool_execute()` took no worker has begun.
+enum mcp_event_status mcp_event_pool_tasks_waiting(const struct mcp_event_pool *pool, size_t *out);
+
+// As `mcp_event_dispatcher_register_watchdog()`, for all workers, also those that start or join later: `touch(data)`
+// is called on all their threads. `drop(data)` is called once, when the last one lets go of it.
+enum mcp_event_status mcp_event_pool_register_watchdog(struct mcp_event_pool *pool,
+                                                       void (*touch)(void *data),
+                                                       void *data,
+                                                       void (*drop)(void *data),
+                                                       int64_t min_touch_interval_us);
 
 // Stops the pool and destroys it and its dispatchers.
 enum mcp_event_status mcp_event_pool_destroy(struct mcp_event_pool *pool);

@@ -29,15 +29,15 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats, PeriodicTimer,
-    RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType, SchedulableCallback,
-    SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
+    PeriodicTimer, RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType,
+    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
 pub use worker::{
-    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
-    WorkerReport, set_worker_panic_handler,
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, SubmitError, Worker, WorkerObserver,
+    WorkerOptions, WorkerReport, set_worker_panic_handler,
 };
 
 /// The programs in the documentation, as tests.
@@ -52,6 +52,7 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",

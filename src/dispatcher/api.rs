@@ -12,6 +12,7 @@ use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
 use super::post::{LabelledJob, RustJob};
 use super::scaled::Scaling;
+use super::spin::BusyPoll;
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
@@ -47,6 +48,7 @@ pub struct Builder {
     backend: Option<String>,
     clock: Clock,
     queue_bound: Option<usize>,
+    busy_poll: Option<BusyPoll>,
     scaling: Scaling,
 }
 
@@ -70,6 +72,13 @@ impl Builder {
         self
     }
 
+    /// Spins for a while before the loop sleeps, so that what comes meanwhile is seen at once. By default it
+    /// sleeps at once. See [`Handle::set_busy_poll`].
+    pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Builder {
+        self.busy_poll = Some(busy_poll);
+        self
+    }
+
     /// The minimum of the scaled timers of a type; by default all of the maximum, so that they are not scaled.
     pub fn scaled_timer_minimum(self, of: ScaledTimerType, minimum: ScaledTimerMinimum) -> Builder {
         self.scaling.set_minimum(of, minimum);
@@ -79,8 +88,9 @@ impl Builder {
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows, [`Error::Unavailable`] for one that is not there,
-    /// [`Error::Os`] when the system has no file descriptor left.
+    /// [`Error::InvalidArgument`] for a backend nobody knows and a busy polling budget of zero or above one
+    /// second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
+    /// descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
         let poller = match &self.backend {
@@ -94,7 +104,9 @@ impl Builder {
             post_bound: self.queue_bound,
             scaling: self.scaling,
         });
-        Ok(Dispatcher { handle: Handle { core } })
+        let dispatcher = Dispatcher { handle: Handle { core } };
+        dispatcher.set_busy_poll(self.busy_poll)?;
+        Ok(dispatcher)
     }
 }
 
@@ -173,6 +185,7 @@ impl Dispatcher {
             backend: None,
             clock: Clock::Monotonic,
             queue_bound: None,
+            busy_poll: None,
             scaling: Scaling::new(),
         }
     }
@@ -193,20 +206,20 @@ impl Dispatcher {
     /// When a callback panics, the loop stops after it, keeps what is queued for the next run, and the panic
     /// goes on from here.
     pub fn run(&self, how: RunType) -> Result<(), Error> {
-        self.run_with(how, || ()).map(|_ran| ())
-    }
-
-    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
-    /// False if another thread ran it.
-    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, Error> {
-        match run(&self.handle.core, how, entered) {
-            Ok(ran) => Ok(ran),
+        match self.run_with(how, || ()) {
+            Ok(_ran) => Ok(()),
             Err(RunError::Refused(error)) => Err(error),
             Err(RunError::Callback(failure)) => match *failure {
                 Failure::Panic(payload) => resume_unwind(payload),
                 other => Err(Error::InvalidState(other.describe())),
             },
         }
+    }
+
+    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
+    /// False if another thread ran it. What a callback ended with is handed over, not raised.
+    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, RunError> {
+        run(&self.handle.core, how, entered)
     }
 }
 
@@ -406,6 +419,22 @@ impl Handle {
     /// Lets the watchdog go.
     pub fn unregister_watchdog(&self) {
         self.core.register_watchdog(None, Duration::ZERO);
+    }
+
+    /// Spins before each sleep as `busy_poll` says, from the next wait on; with `None`, sleeps at once. A spin
+    /// ends with whatever would end the sleep; nothing comes later because of it, timers included. It takes a
+    /// processor of its own while it lasts.
+    ///
+    /// A loop on a simulated clock does not spin, nor does one in a process that, now that this is called, has
+    /// only one processor to run on; and never a [`RunType::NonBlock`] run.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a budget of zero, or above [`BusyPoll::MAX_BUDGET`].
+    pub fn set_busy_poll(&self, busy_poll: Option<BusyPoll>) -> Result<(), Error> {
+        busy_poll.map_or(Ok(()), BusyPoll::check)?;
+        let can_pay = |_: &BusyPoll| !self.core.clock.is_simulated() && poller::several_processors();
+        self.core.busy_poll.set(busy_poll.filter(can_pay));
+        Ok(())
     }
 
     /// The monotonic time of the iteration: constant within it, and cheaper than reading the clock.

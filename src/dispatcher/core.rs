@@ -28,6 +28,7 @@ use super::queue::Queue;
 use super::scaled::Scaling;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
     pub(crate) sleep: Sleep,
+    pub(crate) busy_poll: Setting,
     pub(crate) posts: Queue<Task>,
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
@@ -82,8 +84,6 @@ pub(crate) struct Core {
     pub(crate) approximate_now: AtomicU64,
     /// What the thread inside the loop does.
     pub(crate) activity: CurrentActivity,
-    /// While the loop waits: the deadline that ends that, if nothing else does.
-    pub(crate) waits_until: AtomicU64,
     /// The thread inside the loop, by the system's number for it; 0 for none.
     runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
@@ -299,6 +299,7 @@ impl Core {
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
             sleep: Sleep::new(),
+            busy_poll: Setting::off(),
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
@@ -310,7 +311,6 @@ impl Core {
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
             activity: CurrentActivity::new(),
-            waits_until: AtomicU64::new(Nanos::MAX),
             runner: AtomicI32::new(0),
             current: AtomicPtr::new(std::ptr::null_mut()),
             runs: AtomicU64::new(0),
@@ -470,6 +470,14 @@ impl Core {
         !self.commands.is_empty()
     }
 
+    /// Whether another thread or a signal brought something that the loop must not sleep over.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        !self.posts.is_empty()
+            || self.has_commands()
+            || self.exit_at.load(Ordering::SeqCst) != 0
+            || !self.signals.is_empty()
+    }
+
     /// One past the last command sent.
     pub(crate) fn commands_end(&self) -> usize {
         self.commands.end()
@@ -563,6 +571,11 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
+    pub(crate) fn backlog(&self) -> usize {
+        self.posts.len() + usize::from(!self.sleep.is_undisturbed())
     }
 
     /// A handle was made.

@@ -15,6 +15,7 @@ use super::list::List;
 use super::post::Task;
 use super::ring::Ring;
 use super::scaled::Queues;
+use super::spin::Policy;
 use super::watchdog::Registration;
 use super::wheel::Wheel;
 use crate::poller::Ready;
@@ -69,6 +70,8 @@ pub(crate) struct Local {
     pub(crate) failure: Cell<Option<Box<Failure>>>,
     /// The posts that had run when the loop last meant to sleep.
     pub(crate) posts_seen: Cell<u64>,
+    /// What it learned about spinning, under the setting of its last wait.
+    pub(crate) spin_policy: Cell<Option<Policy>>,
     /// When the last poll returned, while statistics are recorded.
     pub(crate) after_poll: Cell<Option<Nanos>>,
     /// At the last `exit()` from the loop's thread: schedules older than this still run.
@@ -115,6 +118,7 @@ impl Local {
             wake_on_release: Cell::new(false),
             failure: Cell::new(None),
             posts_seen: Cell::new(0),
+            spin_policy: Cell::new(None),
             after_poll: Cell::new(None),
             exit_schedules: Cell::new(None),
             outer: Cell::new(std::ptr::null()),

@@ -143,6 +143,31 @@ unsafe extern "C" fn mcpev_dispatcher_create(
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_name(
+    dispatcher: *const mcp_event_dispatcher,
+    name: *mut *const c_char,
+    length: *mut usize,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, valid out-parameters.
+        unsafe {
+            let text = &mcp_event_dispatcher::core(dispatcher)?.name;
+            handle::put(name, text.as_ptr().cast())?;
+            handle::put(length, text.len())
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_backlog(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut usize,
+) -> mcp_event_status {
+    // SAFETY: the wrapper's promise: a living handle, a valid out-parameter.
+    guard(|| unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.backlog()) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_dispatcher_run_with(
     dispatcher: *mut mcp_event_dispatcher,
     run_type: c_int,

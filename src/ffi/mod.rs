@@ -24,6 +24,8 @@ mod file_event;
 mod handle;
 mod log;
 mod pool;
+mod pool_options;
+mod pool_report;
 mod pressure;
 mod scaled_timer;
 mod schedulable;

@@ -21,6 +21,7 @@ static const suite suites[] = {
     {"actor_context", actor_context_suite},
     {"actor_reply", actor_reply_suite},
     {"actor_system", actor_system_suite},
+    {"busy_poll", busy_poll_suite},
     {"clock", clock_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},
@@ -47,6 +48,7 @@ static const suite suites[] = {
     {"timer", timer_suite},
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},
+    {"worker_pool", worker_pool_suite},
 };
 
 static void run_suite(const suite* chosen) {

@@ -6,6 +6,7 @@ void actor_suite(void);
 void actor_context_suite(void);
 void actor_reply_suite(void);
 void actor_system_suite(void);
+void busy_poll_suite(void);
 void clock_suite(void);
 void deferred_delete_suite(void);
 void dispatcher_suite(void);
@@ -32,5 +33,6 @@ void status_suite(void);
 void timer_suite(void);
 void tracked_suite(void);
 void watchdog_suite(void);
+void worker_pool_suite(void);
 
 #endif  // MCP_EVENT_TESTS_C_SUITES_H
