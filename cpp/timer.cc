@@ -2,6 +2,7 @@
 
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
+#include "mcp/event/label.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -71,3 +72,17 @@ mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher,
 }
 
 }  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+void setLabel(Timer& timer, const std::string& label) {
+  if (dynamic_cast<mcp_event_impl::ScaledTimer*>(&timer) != nullptr) {
+    mcp_event_impl::ScaledTimer::label(timer, label, mcp_event_scaled_timer_set_label);
+  } else {
+    mcp_event_impl::PlainTimer::label(timer, label, mcp_event_timer_set_label);
+  }
+}
+
+}  // namespace event
+}  // namespace mcp

@@ -221,6 +221,34 @@ typedef enum mcp_event_actor_event_kind {
   MCP_EVENT_DEAD_LETTER = 3,
 } mcp_event_actor_event_kind;
 
+// What a loop is busy with.
+typedef enum mcp_event_activity {
+  // Nobody runs it.
+  MCP_EVENT_ACTIVITY_NOT_RUNNING = 0,
+  // It waits for events.
+  MCP_EVENT_ACTIVITY_WAITING = 1,
+  // Its own work, between callbacks.
+  MCP_EVENT_ACTIVITY_DISPATCHING = 2,
+  // A post.
+  MCP_EVENT_ACTIVITY_POST = 3,
+  // A message to an actor.
+  MCP_EVENT_ACTIVITY_MESSAGE = 4,
+  // A task: a future of Rust's that is polled.
+  MCP_EVENT_ACTIVITY_TASK = 5,
+  // A timer's callback.
+  MCP_EVENT_ACTIVITY_TIMER = 6,
+  // A file event's callback; the number is its fd.
+  MCP_EVENT_ACTIVITY_FILE_EVENT = 7,
+  // A signal event's callback; the number is the signal's.
+  MCP_EVENT_ACTIVITY_SIGNAL = 8,
+  // A schedulable callback.
+  MCP_EVENT_ACTIVITY_SCHEDULED = 9,
+  // The destruction of an object that was deferred.
+  MCP_EVENT_ACTIVITY_DEFERRED_DELETE = 10,
+  // Destruction: of destroyed handles' data, or of what a shutdown drops.
+  MCP_EVENT_ACTIVITY_DESTRUCTOR = 11,
+} mcp_event_activity;
+
 // What came of a request.
 typedef enum mcp_event_call_outcome {
   // The server answered with a result.
@@ -594,6 +622,19 @@ typedef struct mcp_event_actor_info {
   uint32_t restarts;
 } mcp_event_actor_info;
 
+// Where crash dumps go, and for which signals there are any. Zero it, then set `size` to
+// `sizeof(mcp_event_crash_dump_options)`.
+typedef struct mcp_event_crash_dump_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Written to; it stays the caller's and must stay open. 0: the standard error.
+  int fd;
+  // Some of SIGSEGV, SIGBUS, SIGABRT, SIGFPE and SIGILL, or null: all of them.
+  const int *signals;
+  // How many there are.
+  size_t signal_count;
+} mcp_event_crash_dump_options;
+
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
 typedef struct mcp_event_dispatcher_options {
@@ -627,6 +668,18 @@ typedef struct mcp_event_file_closure {
   // Frees `data`; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
 } mcp_event_file_closure;
+
+// What a loop is doing at one moment. Set `size` before asking for it.
+typedef struct mcp_event_doing {
+  // `sizeof(mcp_event_doing)` as the caller knows it.
+  size_t size;
+  // What kind of work it is.
+  enum mcp_event_activity activity;
+  // The fd or the signal, where the activity has one, else 0.
+  int number;
+  // The label of the handle or the post, or null. Static.
+  const char *label;
+} mcp_event_doing;
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
@@ -1176,6 +1229,18 @@ enum mcp_event_status mcp_event_clock_advance_ns(struct mcp_event_clock *clock, 
 // Lets the clock go; dispatchers on it keep it.
 enum mcp_event_status mcp_event_clock_destroy(struct mcp_event_clock *clock);
 
+// From now on, when a thread of the process meets one of the signals, writes what its loops are doing, and their
+// tracked objects, innermost first. Then the former handler runs, or the signal's default action is taken. `options`
+// may be null. Installed once more, the new options replace the former ones. To be called before the loops run: a
+// thread gets the stack that the dump of a stack overflow needs when it enters `mcp_event_dispatcher_run()`.
+// `MCP_EVENT_INVALID_ARGUMENT` for no signal, or others, and for a descriptor that is open for reading only;
+// `MCP_EVENT_OS_ERROR` for one that is not open (EBADF).
+enum mcp_event_status mcp_event_crash_dump_install(const struct mcp_event_crash_dump_options *options);
+
+// Writes no dumps any more, and brings the former handlers back, but where somebody has installed another one since.
+// Nothing, if none is installed.
+enum mcp_event_status mcp_event_crash_dump_uninstall(void);
+
 // Makes a dispatcher. `name`, of any length, is for logs; `options` may be null.
 enum mcp_event_status mcp_event_dispatcher_create(const char *name,
                                                   const struct mcp_event_dispatcher_options *options,
@@ -1290,6 +1355,19 @@ enum mcp_event_status mcp_event_file_event_unregister_if_emulated_edge(struct mc
 // Watches `events` again if the trigger is emulated edge; else does nothing.
 enum mcp_event_status mcp_event_file_event_register_if_emulated_edge(struct mcp_event_file_event *event,
                                                                      uint32_t events);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_file_event_set_label(struct mcp_event_file_event *event, const char *label);
+
+// As `mcp_event_dispatcher_post`, and names the closure in reports, with a label under the rules of
+// `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_dispatcher_post_labelled(struct mcp_event_dispatcher *dispatcher,
+                                                         const char *label,
+                                                         struct mcp_event_closure closure);
+
+// Fills in what the loop is doing right now, without stopping it.
+enum mcp_event_status mcp_event_dispatcher_doing(const struct mcp_event_dispatcher *dispatcher,
+                                                 struct mcp_event_doing *out);
 
 // Sends the library's messages up to `max_level` to `log(data, ...)`. `drop(data)`, unless null, is called when it
 // is replaced. A null `log` only ends that; the other arguments are not looked at. `MCP_EVENT_INVALID_STATE` if the
@@ -1416,6 +1494,10 @@ enum mcp_event_status mcp_event_scaled_timer_disable(struct mcp_event_scaled_tim
 // Whether it is armed; false inside its callback, until it is enabled again.
 enum mcp_event_status mcp_event_scaled_timer_enabled(const struct mcp_event_scaled_timer *timer, bool *out);
 
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_scaled_timer_set_label(struct mcp_event_scaled_timer *timer,
+                                                       const char *label);
+
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_scaled_timer_destroy(struct mcp_event_scaled_timer *timer);
 
@@ -1453,6 +1535,10 @@ enum mcp_event_status mcp_event_schedulable_cancel(struct mcp_event_schedulable 
 
 // Whether it is scheduled; false from just before it runs.
 enum mcp_event_status mcp_event_schedulable_enabled(const struct mcp_event_schedulable *callback, bool *out);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_schedulable_set_label(struct mcp_event_schedulable *callback,
+                                                      const char *label);
 
 // Frees an answer that a call returned.
 enum mcp_event_status mcp_event_server_answer_destroy(struct mcp_event_server_answer *answer);
@@ -1633,6 +1719,10 @@ enum mcp_event_status mcp_event_signal_event_create(struct mcp_event_dispatcher 
                                                     struct mcp_event_closure closure,
                                                     struct mcp_event_signal_event **out);
 
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_signal_event_set_label(struct mcp_event_signal_event *event,
+                                                       const char *label);
+
 // Starts to record the histograms.
 enum mcp_event_status mcp_event_dispatcher_enable_stats(struct mcp_event_dispatcher *dispatcher);
 
@@ -1673,6 +1763,12 @@ enum mcp_event_status mcp_event_timer_disable(struct mcp_event_timer *timer);
 // Whether it is armed; false inside its callback, until it is enabled again.
 enum mcp_event_status mcp_event_timer_enabled(const struct mcp_event_timer *timer, bool *out);
 
+// Names its callback in reports of what the loop does. A label is 1 to 100 bytes of UTF-8 without control
+// characters, else `MCP_EVENT_INVALID_ARGUMENT`. The process keeps it for ever, so there are to be few: name what
+// is done, not for whom; after 4096 different ones it is `MCP_EVENT_INVALID_STATE`.
+enum mcp_event_status mcp_event_timer_set_label(struct mcp_event_timer *timer,
+                                                const char *label);
+
 // Makes a periodic timer, not started.
 enum mcp_event_status mcp_event_periodic_timer_create(struct mcp_event_dispatcher *dispatcher,
                                                       struct mcp_event_closure closure,
@@ -1689,6 +1785,10 @@ enum mcp_event_status mcp_event_periodic_timer_disable(struct mcp_event_periodic
 // Whether it ticks.
 enum mcp_event_status mcp_event_periodic_timer_enabled(const struct mcp_event_periodic_timer *timer,
                                                        bool *out);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_periodic_timer_set_label(struct mcp_event_periodic_timer *timer,
+                                                         const char *label);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_periodic_timer_destroy(struct mcp_event_periodic_timer *timer);

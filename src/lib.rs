@@ -15,6 +15,7 @@
 
 pub mod actor;
 mod chance;
+pub mod crash_dump;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -24,6 +25,7 @@ mod poller;
 pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
+mod sigpipe;
 mod sync;
 pub mod task;
 mod worker;
@@ -53,10 +55,12 @@ mod documentation {
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
         BusyPolling = "../docs/busy-polling.md",
+        CrashDumps = "../docs/crash-dumps.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
         ForeignLoops = "../docs/foreign-loops.md",
+        Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",

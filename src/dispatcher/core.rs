@@ -33,6 +33,7 @@ use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
 use super::{file_event, scaled, schedulable, signal, timer};
+use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
 use crate::poller::Poller;
@@ -165,13 +166,25 @@ pub(crate) fn label_current(label: Label) {
     }
 }
 
+/// The loops that this thread runs, innermost first. Also in a signal handler on it.
+///
+/// # Safety
+/// They are looked at before this thread leaves them.
+pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
+    let mut next = INNERMOST.get();
+    std::iter::from_fn(move || {
+        // SAFETY: a loop that this thread runs lives until it leaves it, and it owns the loop's state.
+        let core = unsafe { next.as_ref() }?;
+        next = core.local.outer.get();
+        Some(core)
+    })
+}
+
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
 pub(crate) fn stop_forked_loops() {
-    let mut core = INNERMOST.get();
-    // SAFETY: the loops that this thread runs live until it leaves them, and it owns their state.
-    while let Some(running) = unsafe { core.as_ref() } {
-        running.local.failure.set(Some(Box::new(Failure::Forked)));
-        core = running.local.outer.get();
+    // SAFETY: it is inside them.
+    for core in unsafe { loops_of_this_thread() } {
+        core.local.failure.set(Some(Box::new(Failure::Forked)));
     }
 }
 
@@ -391,6 +404,7 @@ impl Core {
             if owner != 0 {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
                 self.runner.store(fork::thread_id(), Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Scaled timers for C.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
 use super::closure::{CClosure, mcp_event_closure};
@@ -162,6 +162,19 @@ pub unsafe extern "C" fn mcp_event_scaled_timer_enabled(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_scaled_timer::cell(timer)?.is_enabled()) }
+    })
+}
+
+/// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_scaled_timer_set_label(
+    timer: *mut mcp_event_scaled_timer,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_scaled_timer::cell(timer)?.label.set(super::label::label(label)?) };
+        Ok(())
     })
 }
 
