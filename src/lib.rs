@@ -10,8 +10,8 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, and `servers`, MCP servers as processes, are on by default; `http`, MCP servers over
-//! HTTP, is not.
+//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! by default; `http`, MCP servers over HTTP, is not.
 
 pub mod actor;
 mod dispatcher;
@@ -19,6 +19,7 @@ mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
+pub mod guard_dog;
 mod poller;
 #[cfg(feature = "servers")]
 pub mod server;

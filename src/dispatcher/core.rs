@@ -75,7 +75,7 @@ pub(crate) struct Core {
     /// While the loop waits: the deadline that ends that, if nothing else does.
     pub(crate) waits_until: AtomicU64,
     /// The thread inside the loop, by the system's number for it; 0 for none.
-    runner: AtomicI32,
+    pub(crate) runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
     current: AtomicPtr<()>,
     /// How many runs have ended.

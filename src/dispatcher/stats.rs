@@ -100,6 +100,22 @@ impl Stats {
         }
     }
 
+    /// Changes with every iteration and every callback, at its begin or its end.
+    pub(crate) fn progress(&self) -> u64 {
+        [
+            &self.iterations,
+            &self.file_events,
+            &self.timers_fired,
+            &self.scheduled_run,
+            &self.signals,
+            &self.posts_run,
+            &self.mail_run,
+            &self.deferred_deletes,
+        ]
+        .iter()
+        .fold(0, |sum, counter| sum.wrapping_add(counter.get()))
+    }
+
     pub(crate) fn enable(&self) {
         let mut latencies = self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if latencies.is_none() {
