@@ -20,6 +20,13 @@ impl mcp_event_pool {
         // SAFETY: made by `mcp_event_pool_create`.
         Ok(unsafe { &*pool })
     }
+
+    /// # Safety
+    /// `pool` is null or a living handle.
+    pub(crate) unsafe fn pool<'a>(pool: *const mcp_event_pool) -> Result<&'a Pool> {
+        // SAFETY: the caller's promise.
+        Ok(&unsafe { Self::get(pool) }?.pool)
+    }
 }
 
 impl Drop for mcp_event_pool {

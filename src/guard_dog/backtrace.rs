@@ -72,7 +72,7 @@ impl fmt::Display for Frame {
 fn symbolise(address: usize, frames: &mut Vec<Frame>) {
     let before = frames.len();
     // It looks at the byte before a return address; ours are inside their instructions already.
-    backtrace::resolve(std::ptr::without_provenance_mut(address + 1), |symbol| {
+    backtrace::resolve(std::ptr::without_provenance_mut(address.wrapping_add(1)), |symbol| {
         let place = symbol.filename().map(|file| match symbol.lineno() {
             Some(line) => format!("{}:{line}", file.display()),
             None => file.display().to_string(),

@@ -23,8 +23,8 @@ use crate::error::Error;
 /// The signal by default. Its own default is to be ignored, so a late one harms nobody.
 pub(super) const SIGNAL: i32 = libc::SIGURG;
 
-/// How long a thread has to answer.
-const LIMIT: Duration = Duration::from_millis(200);
+/// How long a thread has to answer. It does so at once, unless it does not get a CPU, or the kernel holds it.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// So many stacks can be written at a time.
 type Slots = [Slot; 8];
@@ -169,6 +169,10 @@ fn walk<F: FnMut(usize) -> bool>(exact: Option<usize>, each: F) {
         let mut is_before = 0;
         // SAFETY: what the unwinder gave.
         let address = unsafe { _Unwind_GetIPInfo(frame, &mut is_before) };
+        if address == 0 {
+            // Nothing called the outermost.
+            return STOP;
+        }
         let is_interrupted = is_before != 0 || walk.exact == Some(address);
         let inside = if is_interrupted { address } else { address.wrapping_sub(1) };
         if (walk.each)(inside) { GO_ON } else { STOP }

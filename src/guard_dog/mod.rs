@@ -216,6 +216,17 @@ impl GuardDog {
         self.shared.totals.figures(threads)
     }
 
+    /// Those of one dispatcher; none, if it is not watched.
+    pub fn figures_of(&self, dispatcher: &Handle) -> Option<ThreadFigures> {
+        if self.is_forked() {
+            return None;
+        }
+        let now = self.shared.settings.now();
+        let pack = self.shared.pack();
+        let watched = pack.watched.iter().find(|watched| watched.subject.is_loop(dispatcher))?;
+        Some(watched.figures(now))
+    }
+
     /// Watches no more, for good. What was found is told before this returns; but an action that calls it is not
     /// waited for. Nothing, if it is stopped already.
     pub fn stop(&self) {

@@ -16,8 +16,8 @@ use crate::dispatcher::Doing;
 ///   tracked objects:
 ///     request 42
 ///   backtrace:
-///       0: wait_for_the_database (src/main.rs:12)
-///       1: ...
+///      0: wait_for_the_database (src/main.rs:12)
+///      1: ...
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]

@@ -21,7 +21,7 @@ use crate::dispatcher::tracked::{Frozen, TrackedStack};
 use crate::error::Error;
 
 /// How long the descriptions may take, all together.
-const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(2);
 /// And how long they may be, in bytes.
 const ROOM: usize = 64 * 1024;
 

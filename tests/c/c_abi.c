@@ -27,6 +27,7 @@ static const suite suites[] = {
     {"file_event", file_event_suite},
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
+    {"guard_dog", guard_dog_suite},
     {"log", log_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},

@@ -123,7 +123,7 @@ fn w3_stop_waits_for_what_is_told() {
     let log = Log::new();
     let told = log.clone();
     dog.on(Event::Miss, move |_| {
-        drop(begun.send(()));
+        let _ = begun.send(());
         std::thread::yield_now();
         told.add("told");
     });

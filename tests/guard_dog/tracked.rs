@@ -105,7 +105,7 @@ fn w4_one_that_hangs_is_ended() {
         }),
     );
     drop(held);
-    assert_contains(&report, "tracked objects:\n    (the description did not end within 500ms)");
+    assert_contains(&report, "tracked objects:\n    (the description did not end within 2s)");
 }
 
 #[test]
