@@ -51,6 +51,7 @@ mod documentation {
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
         ForeignLoops = "../docs/foreign-loops.md",
+        GuardDog = "../docs/guard-dog.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",

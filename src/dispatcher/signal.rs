@@ -163,7 +163,7 @@ pub(crate) fn installed(signal: usize) -> io::Result<libc::sigaction> {
     }
 }
 
-pub(crate) fn is_ours(action: &libc::sigaction) -> bool {
+fn is_ours(action: &libc::sigaction) -> bool {
     action.sa_sigaction == handler as *const () as usize
 }
 

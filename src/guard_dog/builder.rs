@@ -127,8 +127,9 @@ impl Builder {
         self
     }
 
-    /// The signal that asks for a backtrace: SIGURG by default. Whatever else handles or listens for it goes on
-    /// as before.
+    /// The signal that asks for a backtrace: SIGURG by default. Whatever else handles or listens for it goes on as
+    /// before; but its default action is taken no more, so it should be one that the program handles, or that is
+    /// ignored by default.
     pub fn backtrace_signal(mut self, signal: i32) -> Builder {
         self.details.signal = Some(signal);
         self

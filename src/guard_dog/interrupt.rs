@@ -68,8 +68,8 @@ pub(super) fn prepare(signal_number: i32) -> Result<(), Error> {
     let function = found.sa_sigaction;
     let is_nobodys = function == libc::SIG_DFL || function == libc::SIG_IGN;
     let is_first = FORMERS[number].load(Ordering::Acquire).is_null();
-    // Who came after us, with a handler that chains, must not be chained to.
-    if signal::is_ours(&found) || function == handler as *const () as usize || !(is_first || is_nobodys) {
+    // Who came after us is expected to call us; to call that one in turn would be a circle.
+    if function == handler as *const () as usize || !(is_first || is_nobodys) {
         return Ok(());
     }
     FORMERS[number].store(Box::into_raw(Box::new(found)), Ordering::Release);

@@ -129,7 +129,7 @@ impl Watched {
     /// Looks again. Whether it got on since; `None`: it is gone.
     pub(super) fn look_again(&mut self, now: Nanos) -> Option<bool> {
         let look = self.subject.look()?;
-        let got_on = look.is_idle() || std::mem::replace(&mut self.last, look) != look;
+        let got_on = look.is_idle() || self.last != look;
         self.last = look;
         if got_on {
             self.subject.stamp(now);

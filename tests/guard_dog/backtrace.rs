@@ -1,5 +1,7 @@
 //! The stuck thread's backtrace (W4).
 
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -8,8 +10,6 @@ use mcp_event::{FileReady, Label, Trigger};
 
 use crate::common::*;
 use crate::stage::*;
-
-use std::os::fd::AsRawFd;
 
 #[track_caller]
 fn assert_in_order(report: &str, texts: &[&str]) {
@@ -25,16 +25,14 @@ fn assert_in_order(report: &str, texts: &[&str]) {
 #[test]
 fn w4_a_thread_that_waits_is_found_in_its_callback() {
     let (stage, background) = (Stage::new(), running("worker"));
-    let (reader, _writer) = pipe_with(b"x");
+    let (reader, mut writer) = pipe_with(b"");
     let fd = reader.as_raw_fd();
     let (begun, has_begun) = mpsc::channel();
     let (answer, has_answer) = mpsc::channel();
-    let serve = move |_| {
-        let _ = begun.send(());
-        wait_for_the_database(&has_answer);
-    };
+    let serve = move |_| wait_for_the_database(&begun, &has_answer);
     let event = background.dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, serve).unwrap();
     event.set_label(Label::new("serve").unwrap());
+    writer.write_all(b"x").unwrap();
     soon(&has_begun);
     stage.dog.watch(&background.dispatcher).unwrap();
     let report = stage.report();
@@ -94,8 +92,7 @@ fn w4_a_touched_thread_has_a_backtrace_too() {
     let toucher = watch.clone();
     let thread = std::thread::spawn(move || {
         mcp_event::Watchdog::touch(&*toucher);
-        touched.send(()).unwrap();
-        wait_for_the_database(&has_answer);
+        wait_for_the_database(&touched, &has_answer);
     });
     soon(&is_touched);
     stage.dog.scan();
@@ -116,26 +113,20 @@ fn w4_a_touched_thread_has_a_backtrace_too() {
 #[test]
 fn w4_of_a_thread_that_blocks_the_signal_the_report_says_so() {
     let (stage, background) = (Stage::new(), running("worker"));
-    let busy = Busy::with(&background, |end| {
+    let busy = Busy::with(&background, |work| {
         // SAFETY: plain system calls on a set that is valid for writing.
         unsafe {
             let mut all = std::mem::zeroed();
             libc::sigfillset(&mut all);
             libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
         }
-        BLOCKED.store(1, Ordering::SeqCst);
-        compute_for_ever(end);
+        compute_for_ever(work);
     });
-    while BLOCKED.load(Ordering::SeqCst) == 0 {
-        std::thread::yield_now();
-    }
     stage.dog.watch(&background.dispatcher).unwrap();
     let report = stage.report();
     assert!(report.contains("no backtrace:\n    the thread blocks signal 23, state "), "{report}");
     drop(busy);
 }
-
-static BLOCKED: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn w4_who_does_not_want_one_gets_none() {

@@ -70,58 +70,68 @@ pub fn fall_asleep(background: &Background) {
     }
 }
 
-/// Waits for ever, but for the test's end.
+/// Tells that it has begun, then waits for the test's end.
 #[inline(never)]
-pub fn wait_for_the_database(answer: &mpsc::Receiver<()>) {
+pub fn wait_for_the_database(begun: &mpsc::Sender<()>, answer: &mpsc::Receiver<()>) {
+    begun.send(()).unwrap();
     soon(answer);
     black_box(());
 }
 
-/// Burns time until it is told to end.
+/// Work that goes on until the test's end.
+#[derive(Default)]
+pub struct Work {
+    has_begun: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Work {
+    pub fn goes_on(&self) -> bool {
+        self.has_begun.store(true, Ordering::SeqCst);
+        !self.is_over.load(Ordering::SeqCst)
+    }
+}
+
+/// Burns time.
 #[inline(never)]
-pub fn compute_for_ever(end: &AtomicBool) {
-    while !end.load(Ordering::Relaxed) {
+pub fn compute_for_ever(work: &Work) {
+    while work.goes_on() {
         std::hint::spin_loop();
     }
 }
 
-/// Allocates and frees without end.
+/// Allocates and frees.
 #[inline(never)]
-pub fn allocate_for_ever(end: &AtomicBool) {
+pub fn allocate_for_ever(work: &Work) {
     let mut held = Vec::new();
     for number in 0_usize.. {
-        if end.load(Ordering::Relaxed) {
-            return;
-        }
-        held.push(black_box(vec![number; 1 + number % 700]));
         if number % 97 == 0 {
             held.clear();
         }
+        if !work.goes_on() {
+            return;
+        }
+        held.push(black_box(vec![number; 1 + number % 700]));
     }
 }
 
-/// Runs `work` in a callback of the loop until this is dropped.
-pub struct Busy {
-    end: Arc<AtomicBool>,
-}
+/// Does the work of `with` in a callback of the loop until this is dropped.
+pub struct Busy(Arc<Work>);
 
 impl Busy {
-    pub fn with(background: &Background, work: fn(&AtomicBool)) -> Busy {
-        let end = Arc::new(AtomicBool::new(false));
-        let (begun, has_begun) = mpsc::channel();
-        let told = end.clone();
-        let body = move || {
-            begun.send(()).unwrap();
-            work(&told);
-        };
-        background.dispatcher.post(body).unwrap();
-        soon(&has_begun);
-        Busy { end }
+    pub fn with(background: &Background, body: impl FnOnce(&Work) + Send + 'static) -> Busy {
+        let work = Arc::new(Work::default());
+        let shared = work.clone();
+        background.dispatcher.post(move || body(&shared)).unwrap();
+        while !work.has_begun.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Busy(work)
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.end.store(true, Ordering::Relaxed);
+        self.0.is_over.store(true, Ordering::SeqCst);
     }
 }

@@ -33,10 +33,7 @@ fn report_with(stage: &Stage, object: impl TrackedObject + Send + 'static) -> St
     let (answer, has_answer) = mpsc::channel();
     let handle = background.dispatcher.handle();
     let body = move || {
-        let stuck = || {
-            begun.send(()).unwrap();
-            wait_for_the_database(&has_answer);
-        };
+        let stuck = || wait_for_the_database(&begun, &has_answer);
         handle.with_tracked(&Request(42), || handle.with_tracked(&object, stuck));
     };
     background.dispatcher.post(body).unwrap();
@@ -136,23 +133,14 @@ fn w4_describing_often_harms_nobody_and_leaves_no_process() {
         let background = running("worker");
         let handle = background.dispatcher.handle();
         for number in 0..200 {
-            let (handle, end) =
-                (handle.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
-            let (begun, has_begun) = mpsc::channel();
-            let told = end.clone();
-            let body = move || {
-                let stuck = || {
-                    begun.send(()).unwrap();
-                    allocate_for_ever(&told);
-                };
-                handle.with_tracked(&Request(number), stuck);
-            };
-            background.dispatcher.post(body).unwrap();
-            soon(&has_begun);
+            let handle = handle.clone();
+            let busy = Busy::with(&background, move |work| {
+                handle.with_tracked(&Request(number), || allocate_for_ever(work));
+            });
             stage.dog.watch(&background.dispatcher).unwrap();
             let report = stage.report();
             stage.dog.unwatch(&background.dispatcher);
-            end.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(busy);
             assert_contains(&report, &format!("tracked objects:\n    request {number}\n"));
         }
         // SAFETY: it only asks.
