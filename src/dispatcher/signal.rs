@@ -80,12 +80,15 @@ fn registry() -> MutexGuard<'static, [Option<Listeners>; LAST_SIGNAL + 1]> {
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: errno is the interrupted code's, which must not see it change.
     let errno = unsafe { *libc::__errno_location() };
-    // SAFETY: what the kernel gave.
-    if unsafe { interrupt::answer(info, context) } {
-        // Not for anybody who listens.
-        unsafe { *libc::__errno_location() = errno };
-        return;
+    // SAFETY: what the kernel gave. A guard dog's question is for nobody who listens.
+    if !unsafe { interrupt::answer(info, context) } {
+        note(signal, info, context);
     }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+fn note(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     READERS.fetch_add(1, Ordering::SeqCst);
     let snapshot = SNAPSHOTS[signal as usize].load(Ordering::SeqCst);
     let depth = DEPTHS.with(|depths| depths[signal as usize].get());
@@ -104,8 +107,6 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         chain(&former, signal, info, context);
         DEPTHS.with(|depths| depths[signal as usize].set(depth));
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 /// Calls the handler that was installed before ours. Its default action is what a listener replaces.
