@@ -1,5 +1,6 @@
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
+#include "mcp/event/label.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -37,3 +38,13 @@ mcp::event::FileEventPtr createFileEvent(mcp_event_dispatcher* dispatcher, mcp::
 }
 
 }  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+void setLabel(FileEvent& event, const std::string& label) {
+  mcp_event_impl::FileEventObject::label(event, label, mcp_event_file_event_set_label);
+}
+
+}  // namespace event
+}  // namespace mcp

@@ -17,11 +17,14 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "cpp/bridge.h"
 #include "cpp/errors.h"
 #include "cpp/hidden.h"
+#include "cpp/label.h"
 #include "mcp/event/event_loop.h"
 
 namespace mcp_event_impl MCP_EVENT_HIDDEN {
@@ -44,6 +47,17 @@ class HandleObject : public InterfaceT {
   static Final* at(void* storage) { return reinterpret_cast<Final*>(bytes(storage) + kObjectOffset); }
 
   static void operator delete(void* object) noexcept { kDestroy(handleOf(object)); }
+
+  // Names the callback, with `set` of the core's. Throws std::invalid_argument if the object is not one of
+  // ours.
+  static void label(InterfaceT& object, const std::string& text,
+                    mcp_event_status (*set)(Handle*, const char*)) {
+    auto* const ours = dynamic_cast<Final*>(&object);
+    if (ours == nullptr) {
+      throw std::invalid_argument("setLabel: the handle is not one of this library");
+    }
+    check(set(ours->handle(), labelText(text)));
+  }
 
  protected:
   Handle* handle() { return handleOf(static_cast<Final*>(this)); }

@@ -3,7 +3,9 @@
 
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
+#include "cpp/label.h"
 #include "mcp/event/dispatcher_extras.h"
+#include "mcp/event/label.h"
 
 namespace mcp {
 namespace event {
@@ -34,6 +36,10 @@ bool PeriodicTimer::enabled() const {
   bool enabled = false;
   mcp_event_periodic_timer_enabled(timer_, &enabled);
   return enabled;
+}
+
+void setLabel(PeriodicTimer& timer, const std::string& label) {
+  check(mcp_event_periodic_timer_set_label(timer.timer_, mcp_event_impl::labelText(label)));
 }
 
 }  // namespace event

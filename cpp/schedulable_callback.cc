@@ -1,5 +1,6 @@
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
+#include "mcp/event/label.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -34,3 +35,13 @@ mcp::event::SchedulableCallbackPtr createSchedulableCallback(mcp_event_dispatche
 }
 
 }  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+void setLabel(SchedulableCallback& callback, const std::string& label) {
+  mcp_event_impl::SchedulableCallbackObject::label(callback, label, mcp_event_schedulable_set_label);
+}
+
+}  // namespace event
+}  // namespace mcp

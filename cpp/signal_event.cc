@@ -1,5 +1,6 @@
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
+#include "mcp/event/label.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -20,3 +21,13 @@ mcp::event::SignalEventPtr createSignalEvent(mcp_event_dispatcher* dispatcher, i
 }
 
 }  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+void setLabel(SignalEvent& event, const std::string& label) {
+  mcp_event_impl::SignalEventObject::label(event, label, mcp_event_signal_event_set_label);
+}
+
+}  // namespace event
+}  // namespace mcp

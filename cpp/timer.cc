@@ -3,6 +3,7 @@
 
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
+#include "mcp/event/label.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -37,6 +38,8 @@ class CappedTimer final : public mcp::event::Timer {
   }
   bool enabled() override { return timer_->enabled(); }
 
+  mcp::event::Timer& timer() { return *timer_; }
+
  private:
   const mcp::event::TimerPtr timer_;
   const microseconds max_value_;
@@ -67,3 +70,15 @@ mcp::event::TimerPtr createCappedTimer(mcp_event_dispatcher* dispatcher, millise
 }
 
 }  // namespace mcp_event_impl
+
+namespace mcp {
+namespace event {
+
+void setLabel(Timer& timer, const std::string& label) {
+  auto* const capped = dynamic_cast<mcp_event_impl::CappedTimer*>(&timer);
+  mcp_event_impl::TimerObject::label(capped == nullptr ? timer : capped->timer(), label,
+                                     mcp_event_timer_set_label);
+}
+
+}  // namespace event
+}  // namespace mcp

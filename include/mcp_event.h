@@ -230,6 +230,34 @@ typedef enum mcp_event_actor_event_kind {
   MCP_EVENT_DEAD_LETTER = 3,
 } mcp_event_actor_event_kind;
 
+// What a loop is busy with.
+typedef enum mcp_event_activity {
+  // Nobody runs it.
+  MCP_EVENT_ACTIVITY_NOT_RUNNING = 0,
+  // It waits for events.
+  MCP_EVENT_ACTIVITY_WAITING = 1,
+  // Its own work, between callbacks.
+  MCP_EVENT_ACTIVITY_DISPATCHING = 2,
+  // A post.
+  MCP_EVENT_ACTIVITY_POST = 3,
+  // A message to an actor.
+  MCP_EVENT_ACTIVITY_MESSAGE = 4,
+  // A task: a future of Rust's that is polled.
+  MCP_EVENT_ACTIVITY_TASK = 5,
+  // A timer's callback.
+  MCP_EVENT_ACTIVITY_TIMER = 6,
+  // A file event's callback; the number is its fd.
+  MCP_EVENT_ACTIVITY_FILE_EVENT = 7,
+  // A signal event's callback; the number is the signal's.
+  MCP_EVENT_ACTIVITY_SIGNAL = 8,
+  // A schedulable callback.
+  MCP_EVENT_ACTIVITY_SCHEDULED = 9,
+  // The destruction of an object that was deferred.
+  MCP_EVENT_ACTIVITY_DEFERRED_DELETE = 10,
+  // Destruction: of destroyed handles' data, or of what a shutdown drops.
+  MCP_EVENT_ACTIVITY_DESTRUCTOR = 11,
+} mcp_event_activity;
+
 // What came of a request.
 typedef enum mcp_event_call_outcome {
   // The server answered with a result.
@@ -734,6 +762,17 @@ typedef struct mcp_event_stuck_thread {
   // How often it has megamissed, this time included.
   uint64_t megamisses;
 } mcp_event_stuck_thread;
+// What a loop is doing at one moment. Set `size` before asking for it.
+typedef struct mcp_event_doing {
+  // `sizeof(mcp_event_doing)` as the caller knows it.
+  size_t size;
+  // What kind of work it is.
+  enum mcp_event_activity activity;
+  // The fd or the signal, where the activity has one, else 0.
+  int number;
+  // The label of the handle or the post, or null. Static.
+  const char *label;
+} mcp_event_doing;
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
@@ -1341,6 +1380,18 @@ enum mcp_event_status mcp_event_guard_dog_report_size(const struct mcp_event_gua
 enum mcp_event_status mcp_event_guard_dog_report_thread(const struct mcp_event_guard_dog_report *report,
                                                         size_t index,
                                                         struct mcp_event_stuck_thread *out);
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_file_event_set_label(struct mcp_event_file_event *event, const char *label);
+
+// As `mcp_event_dispatcher_post`, and names the closure in reports, with a label under the rules of
+// `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_dispatcher_post_labelled(struct mcp_event_dispatcher *dispatcher,
+                                                         const char *label,
+                                                         struct mcp_event_closure closure);
+
+// Fills in what the loop is doing right now, without stopping it.
+enum mcp_event_status mcp_event_dispatcher_doing(const struct mcp_event_dispatcher *dispatcher,
+                                                 struct mcp_event_doing *out);
 
 // Sends the library's messages up to `max_level` to `log(data, ...)`. `drop(data)`, unless null, is called when it
 // is replaced. A null `log` only ends that; the other arguments are not looked at. `MCP_EVENT_INVALID_STATE` if the
@@ -1395,6 +1446,10 @@ enum mcp_event_status mcp_event_schedulable_cancel(struct mcp_event_schedulable 
 
 // Whether it is scheduled; false from just before it runs.
 enum mcp_event_status mcp_event_schedulable_enabled(const struct mcp_event_schedulable *callback, bool *out);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_schedulable_set_label(struct mcp_event_schedulable *callback,
+                                                      const char *label);
 
 // Frees an answer that a call returned.
 enum mcp_event_status mcp_event_server_answer_destroy(struct mcp_event_server_answer *answer);
@@ -1575,6 +1630,10 @@ enum mcp_event_status mcp_event_signal_event_create(struct mcp_event_dispatcher 
                                                     struct mcp_event_closure closure,
                                                     struct mcp_event_signal_event **out);
 
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_signal_event_set_label(struct mcp_event_signal_event *event,
+                                                       const char *label);
+
 // Starts to record the histograms.
 enum mcp_event_status mcp_event_dispatcher_enable_stats(struct mcp_event_dispatcher *dispatcher);
 
@@ -1615,6 +1674,12 @@ enum mcp_event_status mcp_event_timer_disable(struct mcp_event_timer *timer);
 // Whether it is armed; false inside its callback, until it is enabled again.
 enum mcp_event_status mcp_event_timer_enabled(const struct mcp_event_timer *timer, bool *out);
 
+// Names its callback in reports of what the loop does. A label is 1 to 100 bytes of UTF-8 without control
+// characters, else `MCP_EVENT_INVALID_ARGUMENT`. The process keeps it for ever, so there are to be few: name what
+// is done, not for whom; after 4096 different ones it is `MCP_EVENT_INVALID_STATE`.
+enum mcp_event_status mcp_event_timer_set_label(struct mcp_event_timer *timer,
+                                                const char *label);
+
 // Makes a periodic timer, not started.
 enum mcp_event_status mcp_event_periodic_timer_create(struct mcp_event_dispatcher *dispatcher,
                                                       struct mcp_event_closure closure,
@@ -1631,6 +1696,10 @@ enum mcp_event_status mcp_event_periodic_timer_disable(struct mcp_event_periodic
 // Whether it ticks.
 enum mcp_event_status mcp_event_periodic_timer_enabled(const struct mcp_event_periodic_timer *timer,
                                                        bool *out);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_periodic_timer_set_label(struct mcp_event_periodic_timer *timer,
+                                                         const char *label);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_periodic_timer_destroy(struct mcp_event_periodic_timer *timer);

@@ -52,6 +52,7 @@ mod documentation {
         FileEvents = "../docs/file-events.md",
         ForeignLoops = "../docs/foreign-loops.md",
         GuardDog = "../docs/guard-dog.md",
+        Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",

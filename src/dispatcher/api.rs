@@ -225,8 +225,8 @@ impl Handle {
         closure: F,
     ) -> Result<(), PostError<F>> {
         self.core
-            .post(LabelledJob(label, closure))
-            .map_err(|(refusal, LabelledJob(_, closure))| PostError { refusal, closure })
+            .post(LabelledJob(label, RustJob(closure)))
+            .map_err(|(refusal, LabelledJob(_, RustJob(closure)))| PostError { refusal, closure })
     }
 
     /// Posts that wait to be run.

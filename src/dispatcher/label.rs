@@ -23,7 +23,8 @@ use crate::error::Error;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Label(u32);
 
-/// The texts by number. Read without a lock, also by signal handlers; written under that of the index.
+/// The texts by number, each with a zero behind it, for C. Read without a lock, also by signal handlers; written under
+/// that of the index.
 static TEXTS: [OnceLock<&'static str>; Label::MAX_COUNT] = [const { OnceLock::new() }; Label::MAX_COUNT];
 
 static INDEX: Mutex<Option<HashMap<&'static str, u32>>> = Mutex::new(None);
@@ -66,15 +67,20 @@ impl Label {
             )));
         };
         // For the life of the process, as promised.
-        let text: &'static str = Box::leak(text.into());
-        place.get_or_init(|| text);
-        index.insert(text, number as u32);
+        let terminated: &'static str = Box::leak(format!("{text}\0").into());
+        place.get_or_init(|| terminated);
+        index.insert(without_zero(terminated), number as u32);
         Ok(Label(number as u32))
     }
 
     /// Its text.
     pub fn text(self) -> &'static str {
-        TEXTS[self.0 as usize].get().copied().unwrap_or_default()
+        without_zero(self.terminated())
+    }
+
+    /// Its text, and a zero.
+    pub(crate) fn terminated(self) -> &'static str {
+        TEXTS[self.0 as usize].get().copied().unwrap_or("\0")
     }
 
     /// Zero stands for no label.
@@ -86,6 +92,10 @@ impl Label {
         let index = number.checked_sub(1)?;
         ((index as usize) < Label::MAX_COUNT).then_some(Label(index))
     }
+}
+
+fn without_zero(terminated: &'static str) -> &'static str {
+    &terminated[..terminated.len() - 1]
 }
 
 impl fmt::Display for Label {
@@ -110,6 +120,7 @@ mod tests {
         assert_eq!(label, Label::new(&String::from("accept")).unwrap());
         assert_ne!(label, Label::new("read").unwrap());
         assert_eq!((label.text(), label.to_string().as_str()), ("accept", "accept"));
+        assert_eq!(label.terminated(), "accept\0");
     }
 
     #[test]

@@ -25,13 +25,13 @@ impl<F: FnOnce() + Send + 'static> Job for RustJob<F> {
     }
 }
 
-/// A Rust closure that says what it is about.
-pub(crate) struct LabelledJob<F>(pub(crate) Label, pub(crate) F);
+/// A job that says what it is about.
+pub(crate) struct LabelledJob<J>(pub(crate) Label, pub(crate) J);
 
-impl<F: FnOnce() + Send + 'static> Job for LabelledJob<F> {
+impl<J: Job> Job for LabelledJob<J> {
     fn run(self) -> Outcome {
         label_current(self.0);
-        guarded(self.1)
+        self.1.run()
     }
 }
 

@@ -1,6 +1,6 @@
 //! File events for C.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use super::closure::{CClosure, mcp_event_file_closure};
 use super::dispatcher::mcp_event_dispatcher;
@@ -121,4 +121,17 @@ pub unsafe extern "C" fn mcp_event_file_event_register_if_emulated_edge(
 ) -> mcp_event_status {
     // SAFETY: C's promise: a living handle.
     guard(|| Ok(unsafe { mcp_event_file_event::cell(event) }?.register_if_emulated_edge(events)?))
+}
+
+/// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_file_event_set_label(
+    event: *mut mcp_event_file_event,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_file_event::cell(event)?.label.set(super::label::label(label)?) };
+        Ok(())
+    })
 }

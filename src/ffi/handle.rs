@@ -89,7 +89,6 @@ macro_rules! cell_handle {
 
             /// # Safety
             /// `handle` is null or a living handle.
-            #[allow(dead_code)] // A signal event can only be destroyed.
             unsafe fn cell<'a>(
                 handle: *const $name,
             ) -> super::status::Result<&'a crate::dispatcher::cell::Cell<$kind>> {

@@ -25,6 +25,7 @@ mod guard_dog;
 mod guard_dog_figures;
 mod guard_dog_report;
 mod handle;
+mod label;
 mod log;
 mod pool;
 mod schedulable;

@@ -1,5 +1,7 @@
 //! Schedulable callbacks for C.
 
+use std::ffi::c_char;
+
 use super::closure::{CClosure, mcp_event_closure};
 use super::dispatcher::mcp_event_dispatcher;
 use super::handle::{self, cell_handle};
@@ -86,5 +88,18 @@ pub unsafe extern "C" fn mcp_event_schedulable_enabled(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_schedulable::cell(callback)?.is_enabled()) }
+    })
+}
+
+/// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_schedulable_set_label(
+    callback: *mut mcp_event_schedulable,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_schedulable::cell(callback)?.label.set(super::label::label(label)?) };
+        Ok(())
     })
 }

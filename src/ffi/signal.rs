@@ -1,6 +1,6 @@
 //! Signal events for C.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use super::closure::{CClosure, mcp_event_closure};
 use super::dispatcher::mcp_event_dispatcher;
@@ -44,5 +44,18 @@ pub unsafe extern "C" fn mcp_event_signal_event_create(
         unsafe { drop_later.restore(owner.closure_ptr()) };
         // SAFETY: checked above.
         unsafe { handle::put(out, mcp_event_signal_event::give(owner)) }
+    })
+}
+
+/// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_signal_event_set_label(
+    event: *mut mcp_event_signal_event,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_signal_event::cell(event)?.label.set(super::label::label(label)?) };
+        Ok(())
     })
 }

@@ -1,5 +1,7 @@
 //! Timers for C.
 
+use std::ffi::c_char;
+
 use super::closure::{CClosure, mcp_event_closure};
 use super::dispatcher::mcp_event_dispatcher;
 use super::handle::{self, cell_handle};
@@ -86,6 +88,21 @@ pub unsafe extern "C" fn mcp_event_timer_enabled(
     })
 }
 
+/// Names its callback in reports of what the loop does. A label is 1 to 100 bytes of UTF-8 without control
+/// characters, else `MCP_EVENT_INVALID_ARGUMENT`. The process keeps it for ever, so there are to be few: name what
+/// is done, not for whom; after 4096 different ones it is `MCP_EVENT_INVALID_STATE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_timer_set_label(
+    timer: *mut mcp_event_timer,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_timer::cell(timer)?.label.set(super::label::label(label)?) };
+        Ok(())
+    })
+}
+
 /// A timer that fires again and again at a fixed rate, without drift; ticks that the loop was too busy for are
 /// skipped. All functions from any thread.
 pub struct mcp_event_periodic_timer {
@@ -162,6 +179,19 @@ pub unsafe extern "C" fn mcp_event_periodic_timer_enabled(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_periodic_timer::timer(timer)?.is_enabled()) }
+    })
+}
+
+/// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_periodic_timer_set_label(
+    timer: *mut mcp_event_periodic_timer,
+    label: *const c_char,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and a zero-terminated text.
+        unsafe { mcp_event_periodic_timer::timer(timer)?.set_label(super::label::label(label)?) };
+        Ok(())
     })
 }
 

@@ -28,6 +28,7 @@ static const suite suites[] = {
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
     {"guard_dog", guard_dog_suite},
+    {"label", label_suite},
     {"log", log_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},

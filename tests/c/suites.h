@@ -13,6 +13,7 @@ void file_event_suite(void);
 void foreign_loop_suite(void);
 void fork_suite(void);
 void guard_dog_suite(void);
+void label_suite(void);
 void log_suite(void);
 void misuse_suite(void);
 void ownership_suite(void);

@@ -167,6 +167,7 @@ class PeriodicTimer {
   bool enabled() const;
 
  private:
+  friend void setLabel(PeriodicTimer& timer, const std::string& label);
   mcp_event_periodic_timer* timer_;
 };
 
