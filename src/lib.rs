@@ -14,6 +14,7 @@
 //! by default; `http`, MCP servers over HTTP, is not.
 
 pub mod actor;
+mod chance;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -21,6 +22,7 @@ mod ffi;
 mod fork;
 pub mod guard_dog;
 mod poller;
+pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sync;
@@ -33,7 +35,10 @@ pub use dispatcher::{
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
-pub use worker::{Pool, Worker, set_worker_panic_handler};
+pub use worker::{
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
+    WorkerReport, set_worker_panic_handler,
+};
 
 /// The programs in the documentation, as tests.
 #[cfg(all(doctest, feature = "servers"))]

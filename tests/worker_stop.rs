@@ -77,7 +77,7 @@ fn o3_a_start_that_the_system_refuses_stops_those_started() {
         let pool = Pool::new(3).unwrap();
         let first = pool.worker(0).unwrap();
         first.start(None).unwrap();
-        thread_of(first);
+        thread_of(&first);
         let limit = NoMoreThreads::new();
         let result = pool.start(None);
         drop(limit);
@@ -85,7 +85,7 @@ fn o3_a_start_that_the_system_refuses_stops_those_started() {
         assert!(!first.dispatcher().is_running());
         // Nothing is left of it.
         pool.start(None).unwrap();
-        (0..3).for_each(|index| assert_ne!(thread_of(pool.worker(index).unwrap()), thread::current().id()));
+        (0..3).for_each(|index| assert_ne!(thread_of(&pool.worker(index).unwrap()), thread::current().id()));
     });
 }
 

@@ -197,6 +197,12 @@ pub(crate) struct Base {
     pub(crate) status: Status,
 }
 
+impl Drop for Base {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// The mailbox is full.
 pub(crate) struct Full;
 
@@ -226,7 +232,17 @@ impl Base {
         if traits.name.is_some() || traits.settings.is_some() {
             base.extra_with(traits.name, traits.settings);
         }
+        base.core.count_handle();
         base
+    }
+
+    /// It ended for good, and is no handle of its loop any more. False if it had.
+    pub(crate) fn end(&self) -> bool {
+        let is_news = self.status.end();
+        if is_news {
+            self.core.uncount_handle();
+        }
+        is_news
     }
 
     fn extra_with(&self, name: Option<Arc<str>>, settings: Option<Box<Settings>>) -> &Extra {

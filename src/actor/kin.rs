@@ -157,7 +157,7 @@ fn leave(child: &Kin) {
 /// Makes known that an actor ended for good. False if it was known.
 pub(crate) fn end(node: &Kin, reason: &Reason) -> bool {
     let base = node.base();
-    let is_news = base.status.end();
+    let is_news = base.end();
     if is_news {
         base.system.forget_name(base);
         base.wake_senders();

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
@@ -13,6 +12,7 @@ use super::kin::{self, Begin};
 use super::spec::Placement;
 use super::tree::{self, Tree};
 use super::{Actor, ActorId, ActorRef, FindError, Reason, Restart, SpawnError, Spec, Supervision};
+use crate::chance::Chance;
 use crate::dispatcher::core::{Core, inside_callback};
 use crate::dispatcher::{Dispatcher, Handle};
 use crate::error::{Error, Refusal};
@@ -104,7 +104,7 @@ pub(crate) struct Shared {
     root: OnceLock<Weak<Root>>,
     names: Mutex<HashMap<Arc<str>, Holder>>,
     next_loop: AtomicUsize,
-    chance: AtomicU64,
+    chance: Chance,
     on_event: Option<EventHook>,
 }
 
@@ -182,11 +182,7 @@ impl Shared {
 
     /// Between 0 and 1.
     pub(crate) fn random(&self) -> f64 {
-        // SplitMix64: a walk by a constant, and a mix of each step.
-        let mut bits = self.chance.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) as f64 / u64::MAX as f64
+        self.chance.share()
     }
 
     fn find<M: Send + 'static>(&self, name: &str) -> Result<ActorRef<M>, FindError> {
@@ -348,7 +344,7 @@ impl Builder {
             root: OnceLock::new(),
             names: Mutex::default(),
             next_loop: AtomicUsize::new(0),
-            chance: AtomicU64::new(RandomState::new().hash_one(std::process::id())),
+            chance: Chance::new(),
             on_event: self.on_event,
         });
         let settings = Settings { supervision: Some(self.supervision), ..Settings::default() };

@@ -20,6 +20,7 @@ use super::{
 use crate::error::{Error, PostError};
 use crate::fork;
 use crate::poller::{self, FileReady, Trigger};
+use crate::pressure::Load;
 
 /// How long `run()` goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +235,14 @@ impl Handle {
         self.core.posts.len()
     }
 
+    /// Handles of it that live: timers, file events, schedulable callbacks, signal events, tasks, actors that have
+    /// not ended, and systems of actors that keep their time here. A task counts until its
+    /// [`Task`](crate::task::Task) and its wakers are dropped, too; what is destroyed by another thread, from then
+    /// on not any more.
+    pub fn handle_count(&self) -> usize {
+        self.core.handle_count()
+    }
+
     /// Destroys `object` on the loop, at the tail of the iteration, never inside this call.
     pub fn deferred_delete<T: Send + 'static>(&self, object: Box<T>) {
         self.core.defer(Deferred::new(object));
@@ -357,6 +366,15 @@ impl Handle {
     /// The figures so far.
     pub fn stats(&self) -> LoopStats {
         self.core.stats.snapshot(self.core.posts.len())
+    }
+
+    /// How late the loop is at this moment, and how much waits. The loop is not disturbed.
+    pub fn load(&self) -> Load {
+        Load {
+            loop_lag: self.core.load.loop_lag(&self.core.clock),
+            poll_delay: self.core.load.poll_delay(&self.core.clock),
+            queue_depth: self.queue_depth(),
+        }
     }
 
     /// Runs `work` with `object` on the stack of tracked objects, which a dump shows.

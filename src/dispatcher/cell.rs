@@ -169,6 +169,7 @@ impl<K: Kind> Owner<K> {
             },
             closure: UnsafeCell::new(ManuallyDrop::new(closure)),
         });
+        boxed.cell.core.count_handle();
         // SAFETY: a box is not null.
         Owner(unsafe { NonNull::new_unchecked(Box::into_raw(boxed)) }.cast())
     }
@@ -210,6 +211,7 @@ impl<K: Kind> Drop for Owner<K> {
         }
         // Its callback, if it runs on another thread right now, may arm it anew; the mark outlasts that.
         cell.dying.store(true, Ordering::SeqCst);
+        cell.core.uncount_handle();
         cell.truth.swap(0, Ordering::SeqCst);
         K::silence(cell);
         match cell.core.access() {

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Destroyed,
     /// It forked, and this is the child.
     Forked,
+    /// Its worker's time to drain is over: what is queued is dropped.
+    CutOff,
 }
 
 pub(crate) type Outcome = Result<(), Box<Failure>>;
@@ -27,6 +29,7 @@ impl Failure {
             Failure::Foreign(exception) => format!("a callback threw: {}", exception.describe()),
             Failure::Destroyed => "a callback destroyed its dispatcher".into(),
             Failure::Forked => "a callback forked, and this is the child".into(),
+            Failure::CutOff => "the loop was cut off".into(),
         }
     }
 }

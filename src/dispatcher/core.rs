@@ -21,6 +21,7 @@ use super::closure::{Failure, guarded};
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
+use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
@@ -66,6 +67,10 @@ pub(crate) struct Core {
     pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
     pub(crate) accepting: AtomicBool,
+    /// A run ends after its present callback, whatever is queued; until a worker starts anew.
+    cut_off: AtomicBool,
+    /// Handles that users hold: of cells, tasks and actors.
+    handles: AtomicUsize,
     commands: Queue<Command>,
     /// 0, or one more than the post position at the last `exit()`: the posts that still run.
     pub(crate) exit_at: AtomicUsize,
@@ -88,6 +93,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) load: LoadMeter,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -244,6 +250,7 @@ impl Drop for Running<'_> {
         INNERMOST.set(self.on_loop.outer.get());
         core.activity.begin(Activity::NotRunning);
         core.runner.store(0, Ordering::Relaxed);
+        core.load.fall_asleep(None);
         core.sleep.announce();
         core.release();
         core.receive_stragglers();
@@ -290,6 +297,8 @@ impl Core {
             bounded_posts: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
+            cut_off: AtomicBool::new(false),
+            handles: AtomicUsize::new(0),
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
@@ -304,6 +313,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            load: LoadMeter::new(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -545,6 +555,35 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// A handle was made.
+    pub(crate) fn count_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handle is destroyed, or was not one of a user's.
+    pub(crate) fn uncount_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handle_count(&self) -> usize {
+        self.handles.load(Ordering::Relaxed)
+    }
+
+    /// Makes runs end after their present callback, with all that is queued left for whoever shuts the loop down.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    #[inline]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_cut_off(&self) {
+        self.cut_off.store(false, Ordering::SeqCst);
     }
 
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).

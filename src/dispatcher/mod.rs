@@ -25,13 +25,14 @@ pub(crate) mod deferred;
 pub(crate) mod file_event;
 mod label;
 pub(crate) mod list;
+mod load;
 mod local;
 pub(crate) mod post;
 mod pulse;
 mod queue;
 mod ring;
 pub(crate) mod schedulable;
-mod shutdown;
+pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
 mod stats;
@@ -142,6 +143,7 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     on_loop.mail_after.set(core.posts.end());
     on_loop.level_once.set(how == RunType::NonBlock);
     entered();
+    core.load.wake_up(core.refresh_time(), None);
     let result = match how {
         RunType::NonBlock => on_loop.run_passes(),
         RunType::Block | RunType::RunUntilExit => on_loop.run_until_exit(),
@@ -149,7 +151,7 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     match result {
         Ok(()) => Ok(true),
         Err(RunError::Callback(failure)) => match *failure {
-            Failure::Destroyed => Ok(true),
+            Failure::Destroyed | Failure::CutOff => Ok(true),
             Failure::Forked => Err(Error::Forked)?,
             failure => Err(RunError::Callback(Box::new(failure))),
         },
@@ -160,7 +162,6 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
 impl OnLoop<'_> {
     fn run_until_exit(self) -> Result<(), RunError> {
         let _precise = TimerSlack::least();
-        self.core.refresh_time();
         // To an exit that came before the run all is earlier; it gets one whole pass.
         let mut owes_pass = self.core.exit_at.load(Ordering::SeqCst) != 0;
         if owes_pass {
@@ -183,7 +184,6 @@ impl OnLoop<'_> {
     }
 
     fn run_passes(self) -> Result<(), RunError> {
-        self.core.refresh_time();
         let _ = self.tail(false)?;
         for _ in 0..PASSES {
             self.iterate(false)?;
@@ -205,6 +205,7 @@ impl OnLoop<'_> {
         self.core.stats.iterations.add_here(1);
         let now = self.core.refresh_time();
         self.wheel.expire(now, &self.expired);
+        self.core.load.wake_up(now, self.first_expired());
         self.activations_due.append(&self.activated);
         self.next_due.append(&self.next);
 
@@ -266,6 +267,9 @@ impl OnLoop<'_> {
             self.core.activity.begin(Activity::Waiting);
         }
         let before = self.end_loop_duration();
+        if timeout != Some(0) {
+            self.core.load.fall_asleep(self.wheel.earliest());
+        }
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
         let result = self.core.poller.wait(&mut ready, timeout);
@@ -380,6 +384,7 @@ impl OnLoop<'_> {
     fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
+            None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),
             None => outcome,
             Some(failure) => outcome.and(Err(failure)),
         }

@@ -13,9 +13,10 @@ const ROUNDS: usize = 1000;
 
 impl Core {
     /// Refuses posts from now on and drops what is queued, without running it (P10).
-    pub(crate) fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) -> Dropped {
+        let mut dropped = Dropped::default();
         if self.is_forked() {
-            return;
+            return dropped;
         }
         loop {
             self.accepting.store(false, Ordering::SeqCst);
@@ -26,9 +27,12 @@ impl Core {
                     let on_loop = running.on_loop();
                     self.exit_at.store(0, Ordering::SeqCst);
                     on_loop.exit_schedules.set(None);
-                    on_loop.drop_everything();
+                    on_loop.drop_everything(&mut dropped);
                 }
-                Entered::Nested(on_loop) => return on_loop.drop_everything(),
+                Entered::Nested(on_loop) => {
+                    on_loop.drop_everything(&mut dropped);
+                    return dropped;
+                }
                 Entered::Elsewhere(run) => {
                     self.exit();
                     self.wait_until_left(run);
@@ -37,7 +41,7 @@ impl Core {
             }
             // A post that was admitted before may have come since.
             if self.posts.is_empty() || self.accepting.load(Ordering::SeqCst) {
-                return;
+                return dropped;
             }
         }
     }
@@ -47,7 +51,7 @@ impl Core {
         if let Entered::Running(running) = self.enter(Purpose::Drain)
             && !self.accepting.load(Ordering::SeqCst)
         {
-            running.on_loop().drop_everything();
+            running.on_loop().drop_everything(&mut Dropped::default());
         }
     }
 
@@ -80,6 +84,15 @@ impl Core {
             on_loop.failure.set(Some(Box::new(Failure::Destroyed)));
         }
     }
+}
+
+/// How much a shutdown dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Posts and the actors' mail.
+    pub(crate) posts: usize,
+    pub(crate) deferred: usize,
+    pub(crate) tasks: usize,
 }
 
 /// What a dispatcher held for later.
@@ -136,18 +149,21 @@ impl OnLoop<'_> {
         }
     }
 
-    fn drop_everything(self) {
+    fn drop_everything(self, dropped: &mut Dropped) {
         let doing = self.core.activity.begin(Activity::Destructor);
-        self.drop_in_rounds();
+        self.drop_in_rounds(dropped);
         self.core.activity.begin_word(doing);
     }
 
-    fn drop_in_rounds(self) {
+    fn drop_in_rounds(self, dropped: &mut Dropped) {
         for _ in 0..ROUNDS {
             let doomed = self.take_everything();
             if doomed.is_empty() {
                 return;
             }
+            dropped.posts += doomed.posts.len();
+            dropped.deferred += doomed.deferred.len();
+            dropped.tasks += doomed.tasks.len();
             doomed.destroy(self);
         }
         self.take_everything().leak(&self.core.name);
@@ -156,6 +172,6 @@ impl OnLoop<'_> {
     /// The end of a `run()` in which the dispatcher was destroyed.
     pub(crate) fn close(self) {
         self.core.accepting.store(false, Ordering::Release);
-        self.drop_everything();
+        self.drop_everything(&mut Dropped::default());
     }
 }

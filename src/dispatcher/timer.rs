@@ -165,6 +165,12 @@ impl OnLoop<'_> {
         }
     }
 
+    /// The earliest deadline among the expired timers.
+    pub(crate) fn first_expired(self) -> Option<Nanos> {
+        // SAFETY: as in `arm_all`.
+        self.expired.front().map(|links| unsafe { &*links.cast::<Entry>() }.deadline.get())
+    }
+
     /// Runs the expired timers. One that is disarmed or rearmed meanwhile leaves the list by itself.
     pub(crate) fn fire_timers(self) -> Outcome {
         while let Some(links) = self.expired.pop_front() {
@@ -308,6 +314,10 @@ impl PeriodicTimer {
     /// Stops: no callback begins after this returns.
     pub fn disable(&self) {
         self.owner.cell().disable();
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.owner.cell().core
     }
 
     /// Whether it ticks.

@@ -42,6 +42,8 @@ impl Core {
                 // The touch before the timer's callback is the one that counts.
                 let timer = PeriodicTimer::new(self, || {});
                 timer.enable(interval);
+                // It is the loop's own.
+                self.uncount_handle();
                 timer
             });
             Registration { dog, timer }
@@ -90,6 +92,8 @@ impl OnLoop<'_> {
 impl Drop for Registration {
     fn drop(&mut self) {
         // First the timer: it belongs to the loop that may be going.
-        self.timer.take();
+        if let Some(timer) = self.timer.take() {
+            timer.core().count_handle();
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! Workers and pools for C.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::dispatcher::mcp_event_dispatcher;
 use super::handle;
 use super::status::{Result, guard, mcp_event_status};
-use crate::worker::Pool;
+use crate::worker::{Pool, Worker};
 
 /// A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
 pub struct mcp_event_pool {
     pool: Pool,
-    /// Lent to C; they live as long as the pool.
-    dispatchers: Vec<*mut mcp_event_dispatcher>,
+    /// Lent to C, by the address of what they share with the worker's; they live as long as the pool.
+    dispatchers: Mutex<HashMap<usize, *mut mcp_event_dispatcher>>,
 }
 
 impl mcp_event_pool {
@@ -27,13 +30,23 @@ impl mcp_event_pool {
         // SAFETY: the caller's promise.
         Ok(&unsafe { Self::get(pool) }?.pool)
     }
+
+    /// The worker's dispatcher, as C knows it.
+    fn lend(&self, worker: &Worker) -> *mut mcp_event_dispatcher {
+        let handle = worker.dispatcher().handle();
+        let mut dispatchers = self.dispatchers.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is lent keeps its address from being another's.
+        let address = Arc::as_ptr(handle.core()) as usize;
+        *dispatchers.entry(address).or_insert_with(|| mcp_event_dispatcher::lend(handle))
+    }
 }
 
 impl Drop for mcp_event_pool {
     fn drop(&mut self) {
         self.pool.stop();
-        for dispatcher in self.dispatchers.drain(..) {
-            // SAFETY: lent by `mcp_event_pool_create`; C may not use them after the pool. It cannot fail.
+        let dispatchers = self.dispatchers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (_, dispatcher) in dispatchers.drain() {
+            // SAFETY: made by `lend`; C may not use them after the pool. It cannot fail.
             let _ = unsafe { mcp_event_dispatcher::take(dispatcher) };
         }
     }
@@ -48,10 +61,7 @@ pub unsafe extern "C" fn mcp_event_pool_create(
     guard(|| {
         handle::check_out(out)?;
         let pool = Pool::new(size)?;
-        let lend =
-            |index| pool.worker(index).map(|worker| mcp_event_dispatcher::lend(worker.dispatcher().handle()));
-        let dispatchers = (0..size).map(lend).collect::<std::result::Result<_, _>>()?;
-        let pool = Box::into_raw(Box::new(mcp_event_pool { pool, dispatchers }));
+        let pool = Box::into_raw(Box::new(mcp_event_pool { pool, dispatchers: Mutex::default() }));
         handle::give(pool);
         // SAFETY: checked above.
         unsafe { handle::put(out, pool) }
@@ -98,9 +108,9 @@ pub unsafe extern "C" fn mcp_event_pool_dispatcher(
     guard(|| {
         // SAFETY: C's promise: a living handle.
         let pool = unsafe { mcp_event_pool::get(pool) }?;
-        pool.pool.worker(index)?;
+        let worker = pool.pool.worker(index)?;
         // SAFETY: C's promise: null or valid.
-        unsafe { handle::put(out, pool.dispatchers[index]) }
+        unsafe { handle::put(out, pool.lend(&worker)) }
     })
 }
 
@@ -114,9 +124,9 @@ pub unsafe extern "C" fn mcp_event_pool_next(
     guard(|| {
         // SAFETY: C's promise: a living handle.
         let pool = unsafe { mcp_event_pool::get(pool) }?;
-        let index = pool.pool.next_index()?;
+        let worker = pool.pool.next_worker()?;
         // SAFETY: C's promise: null or valid.
-        unsafe { handle::put(out, pool.dispatchers[index]) }
+        unsafe { handle::put(out, pool.lend(&worker)) }
     })
 }
 

@@ -1,79 +1,43 @@
 //! Workers: a dispatcher each, on a thread of its own.
 
+mod cpu_set;
+mod observer;
+mod options;
+mod panics;
+mod policy;
 mod pool;
+mod roster;
+mod scaling;
+mod shutdown;
+mod supervisor;
+mod thread;
 
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-pub use pool::Pool;
+pub use cpu_set::CpuSet;
+pub use observer::WorkerObserver;
+pub use options::WorkerOptions;
+pub use panics::set_worker_panic_handler;
+pub use policy::Policy;
+pub use pool::{Pool, PoolBuilder};
+pub use scaling::ScalingConfig;
+pub use shutdown::{ShutdownReport, WorkerReport};
 
-use crate::dispatcher::closure::panic_message;
-use crate::dispatcher::{Dispatcher, RunType, Watchdog};
+use self::thread::{State, thread_name};
+use crate::dispatcher::shutdown::Dropped;
+use crate::dispatcher::{Dispatcher, Watchdog};
 use crate::error::Error;
 
 /// How often a worker's loop touches its watchdog when nothing else happens.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(5);
 
-type PanicHandler = Arc<dyn Fn(&str, Box<dyn Any + Send>) + Send + Sync>;
-
-static PANIC_HANDLER: RwLock<Option<PanicHandler>> = RwLock::new(None);
-
-/// Sets what is called, on the worker's thread, with the worker's name and the payload, when a callback on it
-/// panics. When it returns, the worker goes on with what is queued.
-///
-/// Without one, the panic is logged and the process aborted, as for an uncaught C++ exception: a worker that
-/// silently stopped would be worse.
-pub fn set_worker_panic_handler(handler: impl Fn(&str, Box<dyn Any + Send>) + Send + Sync + 'static) {
-    *PANIC_HANDLER.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::new(handler));
-}
-
-fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
-    let handler = PANIC_HANDLER.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-    match handler {
-        Some(handler) => {
-            if catch_unwind(AssertUnwindSafe(|| handler(worker, payload))).is_err() {
-                terminate(worker, "the handler of worker panics panicked itself");
-            }
-        }
-        None => {
-            let text = panic_message(&*payload);
-            terminate(worker, &format!("a callback panicked, and no handler is set: {text}"));
-        }
-    }
-}
-
-fn terminate(worker: &str, why: &str) -> ! {
-    tracing::error!(worker, "{why}");
-    eprintln!("mcp_event: {worker}: {why}");
-    std::process::abort();
-}
-
-thread_local! {
-    /// The worker, by the address of its state, whose thread this is.
-    static OWN: Cell<*const State> = const { Cell::new(std::ptr::null()) };
-}
-
-/// What a worker shares with its thread.
-struct State {
-    dispatcher: Dispatcher,
-    /// The thread leaves its loop, or is about to.
-    ending: AtomicBool,
-}
-
-impl State {
-    fn is_own_thread(&self) -> bool {
-        std::ptr::eq(OWN.get(), self)
-    }
-}
-
-/// A dispatcher with a thread that runs it from `start` to `stop`. The worker's thread and its dispatcher are
-/// both named `worker_<index>`.
+/// A dispatcher with a thread that runs it from `start` to `stop`. The worker's thread and its dispatcher have one
+/// name, `worker_<index>` if nothing else is said; of a name that is too long for the system the thread gets the
+/// beginning and the number at the end.
 ///
 /// All functions may be called from any thread. Dropping a worker stops it. Two workers must not stop each
 /// other from their callbacks: each would wait for the other.
@@ -89,6 +53,8 @@ impl State {
 /// ```
 pub struct Worker {
     state: Arc<State>,
+    stack_size: Option<usize>,
+    cpus: Option<CpuSet>,
     /// Held while a thread starts or ends, so never taken on the worker's own thread.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -99,13 +65,34 @@ impl Worker {
     /// # Errors
     /// [`Error::Os`] when the system has no file descriptor left.
     pub fn new(index: usize) -> Result<Worker, Error> {
-        Ok(Worker::with_dispatcher(Dispatcher::new(format!("worker_{index}"))?))
+        Worker::with_options(&format!("worker_{index}"), &WorkerOptions::default())
+    }
+
+    /// A worker with a name and settings of your own.
+    ///
+    /// # Errors
+    /// As [`WorkerOptions::check`] and [`Builder::build`](crate::Builder::build).
+    pub fn with_options(name: &str, options: &WorkerOptions) -> Result<Worker, Error> {
+        options.check()?;
+        Worker::make(name, options)
+    }
+
+    /// For options that were checked.
+    fn make(name: &str, options: &WorkerOptions) -> Result<Worker, Error> {
+        let mut worker = Worker::with_dispatcher(options.dispatcher(name)?);
+        worker.stack_size = options.stack_size;
+        worker.cpus = options.cpus.clone();
+        Ok(worker)
     }
 
     /// A worker for a dispatcher made with settings of your own; the thread takes the dispatcher's name.
     pub fn with_dispatcher(dispatcher: Dispatcher) -> Worker {
-        let state = Arc::new(State { dispatcher, ending: AtomicBool::new(false) });
-        Worker { state, thread: Mutex::new(None) }
+        Worker {
+            state: Arc::new(State::new(dispatcher)),
+            stack_size: None,
+            cpus: None,
+            thread: Mutex::new(None),
+        }
     }
 
     /// The worker's dispatcher.
@@ -113,54 +100,77 @@ impl Worker {
         &self.state.dispatcher
     }
 
+    /// The name of its dispatcher.
+    pub fn name(&self) -> &str {
+        self.dispatcher().name()
+    }
+
+    /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
+    /// post.
+    pub fn backlog(&self) -> usize {
+        let core = self.dispatcher().core();
+        core.posts.len() + usize::from(!core.sleep.is_undisturbed())
+    }
+
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started
     /// already. The watchdog, if any, is touched at least every five seconds.
     ///
     /// # Errors
-    /// [`Error::Os`] when the system has no thread left; what [`Dispatcher::run`] refuses.
+    /// [`Error::Os`] when the system has no thread left, or does not give it the CPUs any more;
+    /// [`Error::InvalidState`] while a former thread, left behind by a [`shutdown`](Worker::shutdown), is still inside
+    /// a callback; what [`Dispatcher::run`] refuses.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
         // The thread, if there was one, stayed in the parent.
         self.dispatcher().core().check_fork()?;
-        if self.state.is_own_thread() {
+        if self.is_own_thread() {
             return Ok(());
         }
         let dispatcher = self.dispatcher();
         let mut thread = self.lock();
-        let ending = self.state.ending.load(Ordering::Acquire) || dispatcher.has_exit();
-        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) && !ending {
+        let is_living = thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        if is_living && self.state.is_left_behind() {
+            return Err(Error::InvalidState(format!(
+                "{} was shut down, but its thread is still inside a callback",
+                self.name()
+            )));
+        }
+        if is_living && !self.state.is_ending() {
             return Ok(());
         }
         join(thread.take());
-        self.state.ending.store(false, Ordering::Release);
-        dispatcher.clear_exit();
+        self.state.begin();
+        let is_guarded = watchdog.is_some();
         if let Some(watchdog) = watchdog {
             dispatcher.register_watchdog(watchdog, TOUCH_INTERVAL);
         }
         let (entered, has_entered) = mpsc::channel();
-        let state = self.state.clone();
-        let spawned = thread::Builder::new()
-            .name(dispatcher.name().replace('\0', "?"))
-            .spawn(move || work(&state, entered))
-            .map_err(|source| Error::os("starting a worker's thread", source))?;
-        *thread = Some(spawned);
-        match has_entered.recv() {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                join(thread.take());
-                Err(error)
-            }
-            Err(mpsc::RecvError) => {
-                join(thread.take());
-                Err(Error::InvalidState("the worker's thread ended before it entered its loop".into()))
+        let (state, cpus) = (self.state.clone(), self.cpus.clone());
+        let mut builder = std::thread::Builder::new().name(thread_name(self.name()));
+        if let Some(stack_size) = self.stack_size {
+            builder = builder.stack_size(stack_size);
+        }
+        match builder.spawn(move || state.work(cpus.as_ref(), is_guarded, &entered)) {
+            Ok(spawned) => *thread = Some(spawned),
+            Err(source) => {
+                self.state.end(Dropped::default());
+                return Err(Error::os("starting a worker's thread", source));
             }
         }
+        let failed = |_: mpsc::RecvError| {
+            Err(Error::InvalidState("the worker's thread ended before it entered its loop".into()))
+        };
+        let result = has_entered.recv().unwrap_or_else(failed);
+        if result.is_err() {
+            join(thread.take());
+        }
+        result
     }
 
     /// Makes the loop leave, after what was posted before, and waits for the thread to end; on the worker's
     /// own thread, does not wait. What is still queued dies on the worker's thread. Nothing, if not started.
     pub fn stop(&self) {
         let dispatcher = self.dispatcher();
-        if self.state.is_own_thread() {
+        if self.is_own_thread() {
             self.state.ending.store(true, Ordering::Release);
             dispatcher.exit();
             return;
@@ -171,10 +181,34 @@ impl Worker {
             return;
         }
         let mut thread = self.lock();
+        let is_finished = thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if !is_finished && self.state.is_left_behind() {
+            // It ends by itself, and keeps alive until then what it uses.
+            return;
+        }
         if thread.is_some() {
             dispatcher.exit();
             join(thread.take());
         }
+    }
+
+    /// Lets the worker finish: what is queued runs, also what is posted meanwhile, until nothing is left or `limit`
+    /// has passed. Then it has to leave after its present callback, and what is still queued dies on its thread.
+    /// If that callback does not return within a second, the thread is left behind. Time is real here, whatever the
+    /// dispatcher's clock.
+    ///
+    /// What is queued to a worker that is not started is dropped. Afterwards the worker can be started again, but
+    /// for a stuck one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] on the worker's own thread; [`Error::Forked`] in a forked child.
+    pub fn shutdown(&self, limit: Duration) -> Result<WorkerReport, Error> {
+        let mut reports = shutdown::shut_down(&[self], limit)?;
+        Ok(reports.pop().unwrap_or_default())
+    }
+
+    fn is_own_thread(&self) -> bool {
+        self.state.is_own_thread()
     }
 
     /// Makes the loop leave without waiting for it.
@@ -184,8 +218,25 @@ impl Worker {
         }
     }
 
+    /// The end of a shutdown: waits until `deadline` at most for the thread of this number, if there was one.
+    fn conclude(&self, thread: Option<u64>, deadline: Option<Instant>) -> WorkerReport {
+        let ended = match thread {
+            Some(number) => self.state.end_or_leave_behind(number, deadline),
+            None => Some(self.dispatcher().core().shut_down()),
+        };
+        let dropped = ended.unwrap_or_default();
+        WorkerReport {
+            name: self.name().to_owned(),
+            posts_dropped: dropped.posts,
+            deferred_destroyed: dropped.deferred,
+            tasks_dropped: dropped.tasks,
+            handles_alive: self.dispatcher().handle_count(),
+            is_stuck: ended.is_none(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.thread.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,30 +245,6 @@ fn join(thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread {
         let _ = thread.join();
     }
-}
-
-/// The life of a worker's thread.
-fn work(state: &State, entered: mpsc::Sender<Result<(), Error>>) {
-    OWN.set(state);
-    let dispatcher = &state.dispatcher;
-    loop {
-        let report = || drop(entered.send(Ok(())));
-        match catch_unwind(AssertUnwindSafe(|| dispatcher.run_with(RunType::RunUntilExit, report))) {
-            Ok(Ok(true)) => break,
-            // Another thread ran it until now.
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => {
-                tracing::error!(worker = dispatcher.name(), %error, "the loop failed");
-                // Nobody listens any more if it had entered.
-                let _ = entered.send(Err(error));
-                break;
-            }
-            Err(payload) => report_panic(dispatcher.name(), payload),
-        }
-    }
-    state.ending.store(true, Ordering::Release);
-    // Closures that were queued to this thread die on it (O1); the next start opens the queue again.
-    dispatcher.shutdown();
 }
 
 impl Drop for Worker {

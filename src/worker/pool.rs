@@ -1,13 +1,138 @@
 //! A pool of workers.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::Worker;
-use crate::dispatcher::Watchdog;
+use super::observer::WorkerObserver;
+use super::policy::{Choice, Policy};
+use super::roster::Roster;
+use super::scaling::{Scaling, ScalingConfig};
+use super::shutdown::{self, ShutdownReport};
+use super::supervisor::{Supervision, Supervisor};
+use super::{CpuSet, Worker, WorkerOptions};
+use crate::dispatcher::{Handle, Watchdog};
 use crate::error::Error;
 
-/// A fixed number of workers, given out round robin.
+/// Makes a pool with other than the default settings.
+///
+/// ```
+/// use mcp_event::{Policy, Pool, ScalingConfig};
+///
+/// let pool = Pool::builder()
+///     .scaling(1, 4, ScalingConfig::default())
+///     .policy(Policy::LeastLoaded)
+///     .name_prefix("parser_")
+///     .build()?;
+/// assert_eq!(pool.worker(0)?.name(), "parser_0");
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
+#[must_use]
+#[derive(Clone)]
+pub struct PoolBuilder {
+    size: RangeInclusive<usize>,
+    scaling: Option<ScalingConfig>,
+    policy: Policy,
+    recipe: Recipe,
+}
+
+impl PoolBuilder {
+    /// This many workers, always; none is allowed. By default one for each processor.
+    pub fn size(mut self, workers: usize) -> PoolBuilder {
+        self.size = workers..=workers;
+        self.scaling = None;
+        self
+    }
+
+    /// At least `min` workers, which must not be 0, and at most `max`, as the load demands.
+    pub fn scaling(mut self, min: usize, max: usize, config: ScalingConfig) -> PoolBuilder {
+        self.size = min..=max;
+        self.scaling = Some(config);
+        self
+    }
+
+    /// How the next worker is chosen.
+    pub fn policy(mut self, policy: Policy) -> PoolBuilder {
+        self.policy = policy;
+        self
+    }
+
+    /// What the names of the workers begin with; their numbers follow. By default `worker_`.
+    pub fn name_prefix(mut self, prefix: impl Into<String>) -> PoolBuilder {
+        self.recipe.name_prefix = prefix.into();
+        self
+    }
+
+    /// The CPUs of each worker; if there are more workers than sets, the sets are given out again from the first.
+    /// They replace those of the [`worker_options`](PoolBuilder::worker_options).
+    pub fn affinity(mut self, sets: impl IntoIterator<Item = CpuSet>) -> PoolBuilder {
+        self.recipe.affinity = Some(sets.into_iter().collect());
+        self
+    }
+
+    /// The settings of each worker.
+    pub fn worker_options(mut self, options: WorkerOptions) -> PoolBuilder {
+        self.recipe.options = options;
+        self
+    }
+
+    /// Makes the pool, none of whose workers is started.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for `min` above `max`, a `min` of 0, an affinity without sets, and as
+    /// [`WorkerOptions::check`] and [`ScalingConfig::check`]; what [`Builder::build`](crate::Builder::build) refuses.
+    pub fn build(self) -> Result<Pool, Error> {
+        self.recipe.check()?;
+        let scaling = self.scaling.map(|config| Scaling::new(self.size.clone(), config)).transpose()?;
+        let workers = (0..*self.size.start()).map(|number| self.recipe.worker(number));
+        let roster = Arc::new(Roster::new(workers.collect::<Result<_, Error>>()?, Choice::new(self.policy)));
+        let supervisor = match scaling {
+            Some(scaling) if self.size.start() < self.size.end() => {
+                Some(Supervisor::new(Supervision::new(roster.clone(), self.recipe, scaling)?)?)
+            }
+            _ => None,
+        };
+        Ok(Pool { roster, supervisor })
+    }
+}
+
+/// How the workers of a pool are made.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    pub(super) name_prefix: String,
+    pub(super) affinity: Option<Vec<CpuSet>>,
+    pub(super) options: WorkerOptions,
+}
+
+impl Recipe {
+    fn check(&self) -> Result<(), Error> {
+        match &self.affinity {
+            Some(sets) if sets.is_empty() => {
+                let ours = CpuSet::available()?;
+                Err(Error::InvalidArgument(format!("an affinity without any set of CPUs: {ours} are ours")))
+            }
+            Some(sets) => sets.iter().try_for_each(CpuSet::check),
+            None => Ok(()),
+        }?;
+        self.options.check()
+    }
+
+    /// The worker of this number, not started. The settings were checked: here the calling thread may be one that
+    /// is bound itself, and so know fewer CPUs.
+    pub(super) fn worker(&self, number: usize) -> Result<Worker, Error> {
+        let own = self.affinity.as_ref().map(|sets| sets[number % sets.len()].clone());
+        let options =
+            WorkerOptions { cpus: own.or_else(|| self.options.cpus.clone()), ..self.options.clone() };
+        Worker::make(&format!("{}{number}", self.name_prefix), &options)
+    }
+}
+
+/// Workers, of which one is chosen for each piece of work.
+///
+/// Their number is fixed, or follows the load. A worker that the pool gave out, and that somebody holds, does not
+/// retire to its end before its time limit; whoever keeps only a [`Handle`] finds it shut down one day.
+///
+/// All functions may be called from any thread. Dropping a pool stops it.
 ///
 /// ```
 /// use mcp_event::Pool;
@@ -19,8 +144,8 @@ use crate::error::Error;
 /// # Ok::<(), mcp_event::Error>(())
 /// ```
 pub struct Pool {
-    workers: Vec<Worker>,
-    next: AtomicUsize,
+    roster: Arc<Roster>,
+    supervisor: Option<Supervisor>,
 }
 
 impl Pool {
@@ -29,7 +154,15 @@ impl Pool {
     /// # Errors
     /// [`Error::Os`] when the system has no file descriptor left.
     pub fn new(size: usize) -> Result<Pool, Error> {
-        Pool::with_workers((0..size).map(Worker::new))
+        Pool::builder().size(size).build()
+    }
+
+    /// A pool with settings of your own.
+    pub fn builder() -> PoolBuilder {
+        let size = std::thread::available_parallelism().map_or(1, usize::from);
+        let recipe =
+            Recipe { name_prefix: "worker_".into(), affinity: None, options: WorkerOptions::default() };
+        PoolBuilder { size: size..=size, scaling: None, policy: Policy::default(), recipe }
     }
 
     /// A pool of the user's own workers.
@@ -37,64 +170,172 @@ impl Pool {
     /// # Errors
     /// The first that comes instead of a worker.
     pub fn with_workers(workers: impl IntoIterator<Item = Result<Worker, Error>>) -> Result<Pool, Error> {
-        Ok(Pool { workers: workers.into_iter().collect::<Result<_, _>>()?, next: AtomicUsize::new(0) })
+        let workers = workers.into_iter().collect::<Result<_, _>>()?;
+        Ok(Pool { roster: Arc::new(Roster::new(workers, Choice::new(Policy::default()))), supervisor: None })
     }
 
-    /// Starts all workers; each touches `watchdog`. If one fails, those started are stopped again.
+    /// Starts all workers; each touches `watchdog`, also those that join later. If one fails, those started are
+    /// stopped again.
     ///
     /// # Errors
     /// The failure of that one.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
-        for worker in &self.workers {
-            if let Err(error) = worker.start(watchdog.clone()) {
-                self.stop();
-                return Err(error);
-            }
+        self.roster.check_fork()?;
+        let active = self.roster.begin_run(watchdog.clone());
+        let mut result = active.iter().try_for_each(|member| member.worker.start(watchdog.clone()));
+        if let (Ok(()), Some(supervisor)) = (&result, &self.supervisor) {
+            result = supervisor.start();
         }
-        Ok(())
+        if result.is_err() {
+            self.stop();
+        }
+        result
     }
 
-    /// Asks all workers to stop, then waits for each.
+    /// Asks all workers to stop, then waits for each. Nothing in a forked child.
     pub fn stop(&self) {
-        self.workers.iter().for_each(Worker::signal_stop);
-        self.workers.iter().for_each(Worker::stop);
+        if self.roster.check_fork().is_err() {
+            return;
+        }
+        let workers = self.roster.end_run();
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.signal_stop();
+        }
+        workers.iter().for_each(|worker| worker.signal_stop());
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.stop();
+        }
+        workers.iter().for_each(|worker| worker.stop());
     }
 
-    /// How many workers there are.
+    /// Lets all workers finish, as [`Worker::shutdown`] does one, all at once and within one limit. What they did not
+    /// get done is in the report. The pool can be started again, unless a worker is stuck.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] on the thread of one of its workers; [`Error::Forked`] in a forked child.
+    pub fn shutdown(&self, limit: Duration) -> Result<ShutdownReport, Error> {
+        self.roster.check_fork()?;
+        self.everybody().iter().try_for_each(|worker| shutdown::check(worker))?;
+        let workers = self.roster.end_run();
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.signal_stop();
+        }
+        let workers: Vec<_> = workers.iter().map(|worker| &**worker).collect();
+        let workers = shutdown::shut_down(&workers, limit)?;
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.shutdown();
+        }
+        Ok(ShutdownReport { workers })
+    }
+
+    /// How many workers there are, those that retire not counted.
     pub fn len(&self) -> usize {
-        self.workers.len()
+        self.roster.len()
     }
 
     /// Whether there is no worker at all.
     pub fn is_empty(&self) -> bool {
-        self.workers.is_empty()
+        self.len() == 0
     }
 
-    /// The worker number `index`.
+    /// The worker number `index`. In a pool that scales, the numbers are not always those from 0 to `len() - 1`, and
+    /// one that retired may be another's later.
     ///
     /// # Errors
     /// [`Error::OutOfRange`].
-    pub fn worker(&self, index: usize) -> Result<&Worker, Error> {
-        self.workers
-            .get(index)
-            .ok_or_else(|| Error::OutOfRange(format!("worker {index} of a pool of {}", self.workers.len())))
+    pub fn worker(&self, index: usize) -> Result<Arc<Worker>, Error> {
+        let missing = || Error::OutOfRange(format!("worker {index} of a pool of {}", self.len()));
+        self.roster.get(index).ok_or_else(missing)
     }
 
-    /// The next worker, round robin.
+    /// All workers, by number, without those that retire.
+    pub fn workers(&self) -> Vec<Arc<Worker>> {
+        self.roster.active().into_iter().map(|member| member.worker).collect()
+    }
+
+    /// The workers that take no new work, and end when what they have is done.
+    pub fn retiring(&self) -> Vec<Arc<Worker>> {
+        self.roster.retiring()
+    }
+
+    /// The next worker, by the [`policy`](Pool::policy).
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for an empty pool.
-    pub fn next_worker(&self) -> Result<&Worker, Error> {
-        self.worker(self.next_index()?)
+    pub fn next_worker(&self) -> Result<Arc<Worker>, Error> {
+        self.roster.next().ok_or_else(no_workers)
     }
 
-    /// The number of the next worker.
-    pub(crate) fn next_index(&self) -> Result<usize, Error> {
-        if self.workers.is_empty() {
-            return Err(Error::OutOfRange("the pool has no workers".into()));
-        }
-        Ok(self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len())
+    /// The worker for all that has this key. When a worker retires, its keys go to all the others; when one joins, it
+    /// takes its share from each; no other key moves. From one pool to the next, keys may differ.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for an empty pool.
+    pub fn worker_for(&self, key: impl AsRef<[u8]>) -> Result<Arc<Worker>, Error> {
+        self.roster.for_key(key.as_ref()).ok_or_else(no_workers)
     }
+
+    /// How the next worker is chosen.
+    pub fn policy(&self) -> Policy {
+        self.roster.choice.policy()
+    }
+
+    /// Chooses otherwise from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.roster.choice.set_policy(policy);
+    }
+
+    /// Gives all workers this watchdog, also those that start or join later; but not one that is started with
+    /// another. See [`Handle::register_watchdog`].
+    pub fn register_watchdog(&self, watchdog: Arc<dyn Watchdog>, interval: Duration) {
+        self.register_watchdogs(move |_| watchdog.clone(), interval);
+    }
+
+    /// Gives each worker a watchdog of its own, which `make` makes for it: here for those that run, for others on
+    /// their threads when they begin to.
+    pub fn register_watchdogs(
+        &self,
+        make: impl Fn(&Handle) -> Arc<dyn Watchdog> + Send + Sync + 'static,
+        interval: Duration,
+    ) {
+        let make = Arc::new(make);
+        self.roster.hooks.set_watchdog(Some((make.clone(), interval)));
+        self.for_running(|worker| worker.register_watchdog(make(worker), interval));
+    }
+
+    /// Lets the watchdogs of all workers go.
+    pub fn unregister_watchdogs(&self) {
+        self.roster.hooks.set_watchdog(None);
+        self.for_running(Handle::unregister_watchdog);
+    }
+
+    /// Has `observer` learn of all workers that come and go, and, each on its thread, of those that run already.
+    pub fn observe(&self, observer: Arc<dyn WorkerObserver>) {
+        self.roster.hooks.add(observer.clone());
+        self.everybody().iter().for_each(|worker| worker.state.introduce(observer.clone()));
+    }
+
+    /// Calls `observer` no more; a call that is under way is not waited for.
+    pub fn remove_observer(&self, observer: &Arc<dyn WorkerObserver>) {
+        self.roster.hooks.remove(observer);
+    }
+
+    fn for_running(&self, work: impl Fn(&Handle)) {
+        for worker in self.everybody().iter().filter(|worker| worker.state.is_alive()) {
+            work(worker.dispatcher());
+        }
+    }
+
+    /// All workers, the retiring ones last.
+    fn everybody(&self) -> Vec<Arc<Worker>> {
+        let mut workers = self.workers();
+        workers.extend(self.retiring());
+        workers
+    }
+}
+
+fn no_workers() -> Error {
+    Error::OutOfRange("the pool has no workers".into())
 }
 
 impl Drop for Pool {

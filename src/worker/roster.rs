@@ -1,0 +1,230 @@
+//! Who works in a pool at a moment, and who is about to go.
+//!
+//! Only handles are looked at under the lock; nothing of a user runs there, and no thread is waited for.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use super::Worker;
+use super::observer::Hooks;
+use super::policy::Choice;
+use crate::dispatcher::Watchdog;
+use crate::error::Error;
+use crate::fork;
+
+/// A worker and its number in the pool.
+#[derive(Clone)]
+pub(super) struct Member {
+    pub(super) number: usize,
+    pub(super) worker: Arc<Worker>,
+}
+
+/// A worker that takes no new work.
+struct Retiring {
+    member: Member,
+    since: Duration,
+    /// It was told to end, and cannot be called back.
+    is_ending: bool,
+}
+
+impl Retiring {
+    /// Nobody holds it or anything of it, and it does nothing.
+    fn is_idle(&self) -> bool {
+        let worker = &self.member.worker;
+        Arc::strong_count(worker) == 1
+            && worker.dispatcher().handle_count() == 0
+            && (worker.backlog() == 0 || !worker.dispatcher().is_running())
+    }
+}
+
+#[derive(Default)]
+struct Members {
+    /// By number.
+    active: Vec<Member>,
+    retiring: Vec<Retiring>,
+    run: Option<Run>,
+    /// How often the pool was started.
+    runs: u64,
+}
+
+/// From a start of the pool to its stop.
+#[derive(Clone)]
+pub(super) struct Run {
+    number: u64,
+    /// What workers get that join later.
+    pub(super) watchdog: Option<Arc<dyn Watchdog>>,
+}
+
+pub(super) struct Roster {
+    members: RwLock<Members>,
+    pub(super) choice: Choice,
+    pub(super) hooks: Arc<Hooks>,
+    fork_generation: u32,
+}
+
+impl Roster {
+    /// A roster of these workers, who get the numbers from 0.
+    pub(super) fn new(workers: Vec<Worker>, choice: Choice) -> Roster {
+        let fork_generation = fork::generation();
+        let roster = Roster { members: RwLock::default(), choice, hooks: Arc::default(), fork_generation };
+        for (number, worker) in workers.into_iter().enumerate() {
+            let member = roster.member(number, worker);
+            roster.write().active.push(member);
+        }
+        roster
+    }
+
+    /// An error in a forked child: the threads stayed in the parent, and may have left the lock in any state.
+    pub(super) fn check_fork(&self) -> Result<(), Error> {
+        if fork::generation() == self.fork_generation { Ok(()) } else { Err(Error::Forked) }
+    }
+
+    /// A worker that knows the pool's observers and watchdog.
+    pub(super) fn member(&self, number: usize, worker: Worker) -> Member {
+        // A new worker has none.
+        let _ = worker.state.hooks.set(self.hooks.clone());
+        Member { number, worker: Arc::new(worker) }
+    }
+
+    pub(super) fn active(&self) -> Vec<Member> {
+        self.read().active.clone()
+    }
+
+    pub(super) fn retiring(&self) -> Vec<Arc<Worker>> {
+        self.read().retiring.iter().map(|retiring| retiring.member.worker.clone()).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.read().active.len()
+    }
+
+    pub(super) fn get(&self, number: usize) -> Option<Arc<Worker>> {
+        let members = self.read();
+        members.active.iter().find(|member| member.number == number).map(|member| member.worker.clone())
+    }
+
+    /// The next worker by the policy.
+    pub(super) fn next(&self) -> Option<Arc<Worker>> {
+        let active = &self.read().active;
+        let position = self.choice.next(active.len(), |position| active[position].worker.backlog())?;
+        Some(active[position].worker.clone())
+    }
+
+    pub(super) fn for_key(&self, key: &[u8]) -> Option<Arc<Worker>> {
+        let active = &self.read().active;
+        let position = self.choice.for_key(key, active.iter().map(|member| member.number))?;
+        Some(active[position].worker.clone())
+    }
+
+    /// The pool is started; those who are to run.
+    pub(super) fn begin_run(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Vec<Member> {
+        let mut members = self.write();
+        members.runs += 1;
+        // The former one's watchdog may die with it, so outside the lock.
+        let run = Run { number: members.runs, watchdog };
+        let former = members.run.replace(run);
+        let active = members.active.clone();
+        drop(members);
+        drop(former);
+        active
+    }
+
+    /// The pool is stopped: nobody joins any more. Those to be stopped; the retiring ones are last, and not the
+    /// pool's any more.
+    pub(super) fn end_run(&self) -> Vec<Arc<Worker>> {
+        let mut members = self.write();
+        let run = members.run.take();
+        let retiring = std::mem::take(&mut members.retiring);
+        let active = members.active.clone();
+        drop(members);
+        drop(run);
+        let retiring = retiring.into_iter().map(|retiring| retiring.member);
+        active.into_iter().chain(retiring).map(|member| member.worker).collect()
+    }
+
+    /// The present run, if there is one.
+    pub(super) fn run(&self) -> Option<Run> {
+        self.read().run.clone()
+    }
+
+    /// The lowest number that nobody has.
+    pub(super) fn free_number(&self) -> usize {
+        let members = self.read();
+        let retiring = members.retiring.iter().map(|retiring| &retiring.member);
+        let taken: Vec<_> = members.active.iter().chain(retiring).map(|member| member.number).collect();
+        (0..).find(|number| !taken.contains(number)).unwrap_or(taken.len())
+    }
+
+    /// Takes a worker in that was started for this run. Gives it back if the run is over.
+    pub(super) fn join(&self, member: Member, run: &Run) -> Result<(), Member> {
+        let mut members = self.write();
+        if members.run.as_ref().is_none_or(|present| present.number != run.number) {
+            return Err(member);
+        }
+        members.add(member);
+        Ok(())
+    }
+
+    /// Calls back the worker that began to retire the last. False if there is none that can.
+    pub(super) fn call_back(&self) -> bool {
+        let mut members = self.write();
+        let Some(position) = members.retiring.iter().rposition(|retiring| !retiring.is_ending) else {
+            return false;
+        };
+        let member = members.retiring.remove(position).member;
+        members.add(member);
+        true
+    }
+
+    /// From now on the worker takes no new work.
+    pub(super) fn retire(&self, number: usize, now: Duration) {
+        let mut members = self.write();
+        if let Some(position) = members.active.iter().position(|member| member.number == number) {
+            let member = members.active.remove(position);
+            members.retiring.push(Retiring { member, since: now, is_ending: false });
+        }
+    }
+
+    /// Tells those to end that retire and are idle, or retire for longer than `limit`; gives out those that have
+    /// ended.
+    pub(super) fn end_retiring(&self, now: Duration, limit: Duration) -> Vec<Arc<Worker>> {
+        let mut members = self.write();
+        for retiring in members.retiring.iter_mut().filter(|retiring| !retiring.is_ending) {
+            let worker = &retiring.member.worker;
+            if retiring.is_idle() {
+                // Should a post come in between, it runs.
+                worker.signal_stop();
+            } else if now.saturating_sub(retiring.since) >= limit {
+                worker.state.cut_off();
+            } else {
+                continue;
+            }
+            retiring.is_ending = true;
+        }
+        let mut ended = Vec::new();
+        members.retiring.retain(|retiring| {
+            let worker = &retiring.member.worker;
+            let has_ended = retiring.is_ending && !worker.state.is_alive();
+            if has_ended {
+                ended.push(worker.clone());
+            }
+            !has_ended
+        });
+        ended
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Members> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Members> {
+        self.members.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Members {
+    fn add(&mut self, member: Member) {
+        let position = self.active.partition_point(|other| other.number < member.number);
+        self.active.insert(position, member);
+    }
+}
