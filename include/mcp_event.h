@@ -762,6 +762,7 @@ typedef struct mcp_event_stuck_thread {
   // How often it has megamissed, this time included.
   uint64_t megamisses;
 } mcp_event_stuck_thread;
+
 // What a loop is doing at one moment. Set `size` before asking for it.
 typedef struct mcp_event_doing {
   // `sizeof(mcp_event_doing)` as the caller knows it.
@@ -1303,6 +1304,9 @@ enum mcp_event_status mcp_event_file_event_unregister_if_emulated_edge(struct mc
 enum mcp_event_status mcp_event_file_event_register_if_emulated_edge(struct mcp_event_file_event *event,
                                                                      uint32_t events);
 
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_file_event_set_label(struct mcp_event_file_event *event, const char *label);
+
 // Makes a guard dog, and starts its threads. `options` may be null. `MCP_EVENT_INVALID_ARGUMENT` for thresholds that
 // are out of order or all off, and for what is negative.
 enum mcp_event_status mcp_event_guard_dog_create(const struct mcp_event_guard_dog_options *options,
@@ -1313,7 +1317,7 @@ enum mcp_event_status mcp_event_guard_dog_create(const struct mcp_event_guard_do
 enum mcp_event_status mcp_event_guard_dog_watch(struct mcp_event_guard_dog *dog,
                                                 struct mcp_event_dispatcher *dispatcher);
 
-// Watches all workers of a pool. Otherwise as `mcp_event_guard_dog_watch()`.
+// Watches all workers of a pool, also those that join it later. Otherwise as `mcp_event_guard_dog_watch()`.
 enum mcp_event_status mcp_event_guard_dog_watch_pool(struct mcp_event_guard_dog *dog,
                                                      struct mcp_event_pool *pool);
 
@@ -1380,8 +1384,6 @@ enum mcp_event_status mcp_event_guard_dog_report_size(const struct mcp_event_gua
 enum mcp_event_status mcp_event_guard_dog_report_thread(const struct mcp_event_guard_dog_report *report,
                                                         size_t index,
                                                         struct mcp_event_stuck_thread *out);
-// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
-enum mcp_event_status mcp_event_file_event_set_label(struct mcp_event_file_event *event, const char *label);
 
 // As `mcp_event_dispatcher_post`, and names the closure in reports, with a label under the rules of
 // `mcp_event_timer_set_label`.

@@ -203,7 +203,7 @@ pub unsafe extern "C" fn mcp_event_guard_dog_watch(
     guard(|| Ok(unsafe { mcp_event_guard_dog::get(dog)?.watch(mcp_event_dispatcher::handle(dispatcher)?) }?))
 }
 
-/// Watches all workers of a pool. Otherwise as `mcp_event_guard_dog_watch()`.
+/// Watches all workers of a pool, also those that join it later. Otherwise as `mcp_event_guard_dog_watch()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_guard_dog_watch_pool(
     dog: *mut mcp_event_guard_dog,

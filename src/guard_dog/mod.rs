@@ -31,7 +31,7 @@ mod slot;
 mod snapshot;
 mod watched;
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 use std::{fmt, mem};
 
@@ -43,12 +43,11 @@ pub use self::watched::TouchedWatch;
 
 use self::builder::Settings;
 use self::shared::{Action, SCANS_WAITING, Shared};
-use self::watched::{Subject, Watched};
 use crate::dispatcher::Handle;
 use crate::dispatcher::closure::guarded;
 use crate::error::Error;
 use crate::fork;
-use crate::worker::Pool;
+use crate::worker::{Pool, WorkerObserver};
 
 /// What a guard dog tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,7 +94,21 @@ pub struct GuardDog {
     shared: Arc<Shared>,
     /// None: it is stopped, or on simulated time.
     threads: Mutex<Option<Threads>>,
+    /// Tells of workers that join a pool which is watched.
+    newcomers: Arc<dyn WorkerObserver>,
     fork_generation: u32,
+}
+
+/// Has the workers that join a pool watched.
+struct Newcomers(Weak<Shared>);
+
+impl WorkerObserver for Newcomers {
+    fn on_join(&self, worker: &Handle) {
+        if let Some(shared) = self.0.upgrade() {
+            // Refused only by a guard dog that is stopped.
+            let _ = shared.watch(worker);
+        }
+    }
 }
 
 struct Threads {
@@ -122,7 +135,8 @@ impl GuardDog {
         let is_simulated = settings.clock.is_simulated();
         let shared = Arc::new(Shared::new(settings));
         let threads = if is_simulated { None } else { Some(Threads::start(&shared)?) };
-        Ok(GuardDog { shared, threads: Mutex::new(threads), fork_generation: fork::generation() })
+        let newcomers = Arc::new(Newcomers(Arc::downgrade(&shared)));
+        Ok(GuardDog { shared, threads: Mutex::new(threads), newcomers, fork_generation: fork::generation() })
     }
 
     /// Watches a dispatcher, until it is gone; nothing, if it is watched already.
@@ -131,17 +145,20 @@ impl GuardDog {
     /// [`Error::InvalidState`] if the dispatcher is gone already, or the guard dog is stopped; [`Error::Forked`] in a
     /// forked child.
     pub fn watch(&self, dispatcher: &Handle) -> Result<(), Error> {
-        dispatcher.core().check_fork()?;
-        let subject = Subject::Loop(Arc::downgrade(dispatcher.core()));
-        self.add(subject, dispatcher.name(), |watched| watched.subject.is_loop(dispatcher))
+        self.check_fork()?;
+        self.shared.watch(dispatcher)
     }
 
-    /// Watches all workers of a pool.
+    /// Watches all workers of a pool, also those that join it later.
     ///
     /// # Errors
     /// As [`watch`](Self::watch).
     pub fn watch_pool(&self, pool: &Pool) -> Result<(), Error> {
-        (0..pool.len()).try_for_each(|index| self.watch(pool.worker(index)?.dispatcher()))
+        self.check_fork()?;
+        // Only once for each pool.
+        pool.remove_observer(&self.newcomers);
+        pool.observe(self.newcomers.clone());
+        pool.workers().iter().try_for_each(|worker| self.watch(worker.dispatcher()))
     }
 
     /// Watches something else: it is to touch what this returns at least so often as the thresholds ask for. Its time
@@ -151,25 +168,12 @@ impl GuardDog {
     /// # Errors
     /// [`Error::InvalidState`] if the guard dog is stopped; [`Error::Forked`] in a forked child.
     pub fn watch_touched(&self, name: &str) -> Result<Arc<TouchedWatch>, Error> {
-        let watch = Arc::new(TouchedWatch::new(self.shared.settings.now()));
-        self.add(Subject::Touched(Arc::downgrade(&watch)), name, |_| false)?;
-        Ok(watch)
+        self.check_fork()?;
+        self.shared.watch_touched(name)
     }
 
-    fn add(&self, subject: Subject, name: &str, is_same: impl Fn(&Watched) -> bool) -> Result<(), Error> {
-        if self.is_forked() {
-            return Err(Error::Forked);
-        }
-        let watched = Watched::new(subject, name.into(), self.shared.settings.now())
-            .ok_or_else(|| Error::InvalidState(format!("the dispatcher {name} is gone")))?;
-        let mut pack = self.shared.pack();
-        if pack.is_stopped {
-            return Err(Error::InvalidState("the guard dog is stopped".into()));
-        }
-        if !pack.watched.iter().any(is_same) {
-            pack.watched.push(watched);
-        }
-        Ok(())
+    fn check_fork(&self) -> Result<(), Error> {
+        if self.is_forked() { Err(Error::Forked) } else { Ok(()) }
     }
 
     /// Watches the dispatcher no more. False, if it was not watched.

@@ -14,10 +14,11 @@ use super::figures::Totals;
 use super::judge::Judge;
 use super::scan::Scan;
 use super::snapshot::SignalsBlocked;
-use super::watched::Watched;
+use super::watched::{Subject, TouchedWatch, Watched};
 use super::{Event, Report};
 use crate::dispatcher::closure::Outcome;
-use crate::dispatcher::{Nanos, nanos};
+use crate::dispatcher::{Handle, Nanos, nanos};
+use crate::error::Error;
 
 /// How many scans may wait for the reporter.
 pub(super) const SCANS_WAITING: usize = 64;
@@ -38,7 +39,7 @@ pub(super) struct Shared {
 pub(super) struct Pack {
     pub(super) watched: Vec<Watched>,
     judge: Judge,
-    pub(super) is_stopped: bool,
+    is_stopped: bool,
 }
 
 impl Shared {
@@ -63,6 +64,31 @@ impl Shared {
 
     pub(super) fn add_action(&self, event: Event, action: Action) {
         self.actions().push((event, action));
+    }
+
+    pub(super) fn watch(&self, dispatcher: &Handle) -> Result<(), Error> {
+        dispatcher.core().check_fork()?;
+        let subject = Subject::Loop(Arc::downgrade(dispatcher.core()));
+        self.add(subject, dispatcher.name(), |watched| watched.subject.is_loop(dispatcher))
+    }
+
+    pub(super) fn watch_touched(&self, name: &str) -> Result<Arc<TouchedWatch>, Error> {
+        let watch = Arc::new(TouchedWatch::new(self.settings.now()));
+        self.add(Subject::Touched(Arc::downgrade(&watch)), name, |_| false)?;
+        Ok(watch)
+    }
+
+    fn add(&self, subject: Subject, name: &str, is_same: impl Fn(&Watched) -> bool) -> Result<(), Error> {
+        let watched = Watched::new(subject, name.into(), self.settings.now())
+            .ok_or_else(|| Error::InvalidState(format!("the dispatcher {name} is gone")))?;
+        let mut pack = self.pack();
+        if pack.is_stopped {
+            return Err(Error::InvalidState("the guard dog is stopped".into()));
+        }
+        if !pack.watched.iter().any(is_same) {
+            pack.watched.push(watched);
+        }
+        Ok(())
     }
 
     pub(super) fn stop(&self) {

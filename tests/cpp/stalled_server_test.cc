@@ -100,7 +100,7 @@ TEST(StalledServerTest, W4_TheReportTellsWhatTheWorkerIsStuckWith) {
   };
   expect(
       "guard dog: miss: worker_0 has been stuck for [0-9.]+ms \\(thread [0-9]+\\)\n"
-      "  doing: file event on fd [0-9]+.*\n"
+      "  doing: file event on fd [0-9]+ \\(client\\)\n"
       "  tracked objects:\n"
       "    request \"stall\"\n"
       "  backtrace:\n"

@@ -1,10 +1,11 @@
 //! Who is watched, and when that one is stuck.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use mcp_event::guard_dog::{Event, GuardDog};
-use mcp_event::{Dispatcher, Error, Pool, Watchdog};
+use mcp_event::pressure::{PressureConfig, Thresholds};
+use mcp_event::{Dispatcher, Error, Pool, ScalingConfig, Watchdog, WorkerOptions};
 
 use crate::common::*;
 use crate::stage::*;
@@ -88,8 +89,8 @@ fn w3_workers_of_a_pool_are_watched_by_name() {
     let pool = Pool::new(2).unwrap();
     stage.dog.watch_pool(&pool).unwrap();
     pool.start(None).unwrap();
-    let (begin, has_begun) = std::sync::mpsc::channel();
-    let (end, may_end) = std::sync::mpsc::channel::<()>();
+    let (begin, has_begun) = mpsc::channel();
+    let (end, may_end) = mpsc::channel::<()>();
     let stall = move || {
         begin.send(()).unwrap();
         soon(&may_end);
@@ -101,6 +102,42 @@ fn w3_workers_of_a_pool_are_watched_by_name() {
     end.send(()).unwrap();
     pool.stop();
     assert_eq!(stage.after(MS), ["recovered worker_1 12ms"]);
+}
+
+#[test]
+fn w3_a_worker_that_joins_a_watched_pool_is_watched() {
+    let (stage, second) = (Stage::new(), Duration::from_secs(1));
+    let config = ScalingConfig {
+        grow_after: second,
+        pressure: PressureConfig {
+            loop_lag: Thresholds::new(second / 4, second / 2),
+            smoothing: Duration::ZERO,
+            ..PressureConfig::default()
+        },
+        ..ScalingConfig::default()
+    };
+    let options = WorkerOptions { clock: Some(stage.clock.clone()), ..WorkerOptions::default() };
+    let pool = Pool::builder().scaling(1, 2, config).worker_options(options).build().unwrap();
+    (0..2).for_each(|_| stage.dog.watch_pool(&pool).unwrap());
+    pool.start(None).unwrap();
+    assert_eq!(stage.dog.figures().threads.len(), 1);
+    let (begun, has_begun) = mpsc::channel();
+    let (end, may_end) = mpsc::channel::<()>();
+    let stall = move || {
+        begun.send(()).unwrap();
+        let _ = may_end.recv();
+    };
+    pool.worker(0).unwrap().dispatcher().post(stall).unwrap();
+    soon(&has_begun);
+    // Until the load makes the pool grow, time passes, as slowly as it takes the supervisor to see it.
+    while stage.dog.figures().threads.len() < 2 {
+        stage.clock.advance(second / 2);
+        std::thread::yield_now();
+    }
+    let names: Vec<_> = stage.dog.figures().threads.into_iter().map(|thread| thread.name).collect();
+    assert_eq!(names, ["worker_0", "worker_1"]);
+    drop(end);
+    pool.stop();
 }
 
 #[test]
@@ -245,7 +282,7 @@ fn w3_by_its_own_threads_it_finds_who_is_stuck() {
     let background = running("worker");
     let dog = GuardDog::builder().miss(2 * MS).megamiss(4 * MS).interval(MS).build().unwrap();
     dog.watch(&background.dispatcher).unwrap();
-    let (told, is_told) = std::sync::mpsc::channel();
+    let (told, is_told) = mpsc::channel();
     for event in [Event::Megamiss, Event::Recovered] {
         let told = told.clone();
         dog.on(event, move |report| drop(told.send((report.event, report.threads[0].name.clone()))));

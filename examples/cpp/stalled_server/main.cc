@@ -24,6 +24,7 @@
 
 #include "mcp/event/event_loop.h"
 #include "mcp/event/guard_dog.h"
+#include "mcp/event/label.h"
 #include "support/acceptor.h"
 #include "support/socket.h"
 
@@ -85,7 +86,9 @@ class Client : public mcp::event::DeferredDeletable {
         on_closed_(std::move(on_closed)),
         readable_(dispatcher.createFileEvent(
             socket_.get(), [this](uint32_t) { read(); }, FileTriggerType::Level,
-            static_cast<uint32_t>(FileReadyType::Read))) {}
+            static_cast<uint32_t>(FileReadyType::Read))) {
+    mcp::event::setLabel(*readable_, "client");
+  }
 
  private:
   void read() {
