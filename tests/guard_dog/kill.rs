@@ -67,7 +67,7 @@ fn w3_by_its_own_threads_it_kills_even_if_the_actions_hang() {
         || {
             let builder = GuardDog::builder().miss(MS).megamiss(MS).kill(2 * MS).interval(MS);
             let dog = builder.kill_grace(20 * MS).build().unwrap();
-            dog.on(Event::Miss, |_| {
+            dog.on(Event::Kill, |_| {
                 loop {
                     std::thread::park();
                 }
