@@ -7,6 +7,7 @@
 
 #include "cpp/bridge.h"
 #include "cpp/hidden.h"
+#include "mcp/event/dispatcher_extras.h"
 #include "mcp/event/libevent_dispatcher.h"
 
 namespace mcp_event_impl MCP_EVENT_HIDDEN {
@@ -26,6 +27,10 @@ struct DispatcherAccess {
   // The core of a dispatcher of this library. Throws std::invalid_argument, naming the function that was
   // called, if it is another one.
   static mcp_event_dispatcher* require(const mcp::event::Dispatcher& dispatcher, const char* function);
+};
+
+struct ClockAccess {
+  static mcp_event_clock* clock(const mcp::event::SimulatedClock& clock) { return clock.clock_; }
 };
 
 // Posts `callback`, which is moved from; false if the post was refused. Throws std::invalid_argument, naming

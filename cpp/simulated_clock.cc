@@ -2,14 +2,6 @@
 #include "cpp/errors.h"
 #include "mcp/event/dispatcher_extras.h"
 
-namespace mcp_event_impl {
-
-struct ClockAccess {
-  static mcp_event_clock* clock(const mcp::event::SimulatedClock& clock) { return clock.clock_; }
-};
-
-}  // namespace mcp_event_impl
-
 namespace mcp {
 namespace event {
 

@@ -81,6 +81,33 @@
 // As level, but what was delivered is not watched again until it is registered again.
 #define MCP_EVENT_TRIGGER_EMULATED_EDGE 2
 
+// A thread has stood still for longer than the threshold of a kill; the process is about to be killed.
+#define MCP_EVENT_GUARD_DOG_KILL 0
+
+// So many threads have, for longer than the threshold of a multikill.
+#define MCP_EVENT_GUARD_DOG_MULTIKILL 1
+
+// A thread has stood still for longer than the threshold of a megamiss.
+#define MCP_EVENT_GUARD_DOG_MEGAMISS 2
+
+// A thread has stood still for longer than the threshold of a miss.
+#define MCP_EVENT_GUARD_DOG_MISS 3
+
+// A thread of which one of the others was told gets on again.
+#define MCP_EVENT_GUARD_DOG_RECOVERED 4
+
+// A threshold that is never reached.
+#define MCP_EVENT_GUARD_DOG_NEVER 9223372036854775807
+
+// A kill or multikill is an event like the others, and does not end the process.
+#define MCP_EVENT_GUARD_DOG_NO_ABORT 1
+
+// Reports have no backtrace, and no thread gets a signal.
+#define MCP_EVENT_GUARD_DOG_NO_BACKTRACES 2
+
+// Reports have no tracked objects, and the process is not forked.
+#define MCP_EVENT_GUARD_DOG_NO_TRACKED_OBJECTS 4
+
 // Something failed.
 #define MCP_EVENT_LOG_ERROR 1
 
@@ -303,6 +330,9 @@ typedef enum mcp_event_server_change_kind {
   MCP_EVENT_SERVER_UNCHANGED = 4,
 } mcp_event_server_change_kind;
 
+// What happened to an actor that somebody should know of. All of it is logged too.
+typedef struct Event Event;
+
 // What a server is doing.
 typedef struct ServerStatus ServerStatus;
 
@@ -329,6 +359,12 @@ typedef struct mcp_event_dispatcher mcp_event_dispatcher;
 // Watches a file descriptor, which stays the caller's. Destroy or disable it before closing the fd. It may
 // outlive its dispatcher. All functions from any thread.
 typedef struct mcp_event_file_event mcp_event_file_event;
+
+// Watches dispatchers, from threads of its own, and tells the log and its actions who is stuck.
+typedef struct mcp_event_guard_dog mcp_event_guard_dog;
+
+// An event, and all that could be found out about it. It lives as long as the action that is called with it.
+typedef struct mcp_event_guard_dog_report mcp_event_guard_dog_report;
 
 // Knows whose figures are shown: dispatchers, pools, and sources of the program's own. Each has a name of its own,
 // by which it is shown and removed.
@@ -390,6 +426,9 @@ typedef struct mcp_event_text mcp_event_text;
 
 // A one-shot timer of a dispatcher; it may outlive it. All functions from any thread.
 typedef struct mcp_event_timer mcp_event_timer;
+
+// A watch over what is no dispatcher of this library.
+typedef struct mcp_event_touched_watch mcp_event_touched_watch;
 
 // A message, or a reply. A call that takes one owns `data` when it succeeds, and `drop(data)` is called exactly
 // once, whatever becomes of the message; when it fails, `data` stays the caller's and `drop` is not called.
@@ -672,6 +711,103 @@ typedef struct mcp_event_file_closure {
   // Frees `data`; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
 } mcp_event_file_closure;
+
+// Settings of a guard dog. Zero it, then set `size` to `sizeof(mcp_event_guard_dog_options)`. Times are in
+// microseconds. A thread stands still for longer than a threshold; `MCP_EVENT_GUARD_DOG_NEVER` turns one off.
+typedef struct mcp_event_guard_dog_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Before that is a miss; 0: 200 ms.
+  int64_t miss_us;
+  // Before that is a megamiss; 0: one second.
+  int64_t megamiss_us;
+  // Before the process is killed for it; 0: never.
+  int64_t kill_us;
+  // Before the process is killed because a share of all threads does so; 0: never.
+  int64_t multikill_us;
+  // That share, above 0 and up to 1; two threads at least. 0: half of them.
+  double multikill_share;
+  // How often it looks; 0: twice in the smallest threshold.
+  int64_t interval_us;
+  // How long the report and the actions of a kill may take before the process is ended; 0: ten seconds.
+  int64_t kill_grace_us;
+  // A set of `MCP_EVENT_GUARD_DOG_NO_ABORT` and so on.
+  uint32_t flags;
+  // The signal that asks a thread for its backtrace; 0: SIGURG. Handlers and listeners of it go on as before.
+  int backtrace_signal;
+  // A simulated clock: then there is no thread, and `mcp_event_guard_dog_scan()` looks. Null for the real one.
+  const struct mcp_event_clock *clock;
+} mcp_event_guard_dog_options;
+
+// What a guard dog does on an event. Calls that take one own `data` when they succeed, and call `drop(data)` once,
+// after the last `call`; when they fail, `data` stays the caller's and `drop` is not called.
+typedef struct mcp_event_guard_dog_closure {
+  // Runs on a thread of the guard dog's; the report lives as long as the call. Not null.
+  void (*call)(void *data, const struct mcp_event_guard_dog_report *report);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_guard_dog_closure;
+
+// A guard dog's figures at one moment, of all that it has watched. Set `size` before asking for them.
+typedef struct mcp_event_guard_dog_figures {
+  // `sizeof(mcp_event_guard_dog_figures)` as the caller knows it.
+  size_t size;
+  // How often it looked at all that it watches.
+  uint64_t scans;
+  // How often a thread stood still for longer than the threshold of a miss.
+  uint64_t misses;
+  // How often for longer than that of a megamiss.
+  uint64_t megamisses;
+  // How often for longer than that of a kill.
+  uint64_t kills;
+  // How often so many stood still at a time that it was a multikill.
+  uint64_t multikills;
+  // How often a thread got on that a report had told of.
+  uint64_t recoveries;
+  // Events that nobody was told of, because an action took too long.
+  uint64_t dropped_events;
+  // Actions that threw.
+  uint64_t failed_actions;
+  // How many are watched now.
+  size_t watched;
+} mcp_event_guard_dog_figures;
+
+// The figures of one dispatcher, over the time that it has been watched. Set `size` before asking for them.
+typedef struct mcp_event_watched_figures {
+  // `sizeof(mcp_event_watched_figures)` as the caller knows it.
+  size_t size;
+  // How often it stood still for longer than the threshold of a miss.
+  uint64_t misses;
+  // How often for longer than that of a megamiss.
+  uint64_t megamisses;
+  // For how long it has stood still, in microseconds, if a report has told of it since it last got on; else -1.
+  int64_t stuck_us;
+} mcp_event_watched_figures;
+
+// A thread that stands still, or of `MCP_EVENT_GUARD_DOG_RECOVERED`, stood still. Set `size` before asking for it.
+// The strings live as long as the report.
+typedef struct mcp_event_stuck_thread {
+  // `sizeof(mcp_event_stuck_thread)` as the caller knows it.
+  size_t size;
+  // The dispatcher's name (a pool's workers are named "worker_1" and so on), or the name of the touched watch.
+  const char *name;
+  // For how long, in microseconds.
+  int64_t stuck_us;
+  // The system's number for the thread; 0: none is inside the loop, or it is not known.
+  int32_t thread_id;
+  // What the loop is doing: "file event on fd 7 (accept)". Null for what is touched.
+  const char *doing;
+  // What its tracked objects say of themselves, innermost first; "" if there are none, null if that is not known.
+  const char *tracked_objects;
+  // Where it is, a line for each function, innermost first; null if that is not known.
+  const char *backtrace;
+  // How often it has missed, this time included.
+  uint64_t misses;
+  // How often it has megamissed, this time included.
+  uint64_t megamisses;
+} mcp_event_stuck_thread;
 
 // What a loop is doing at one moment. Set `size` before asking for it.
 typedef struct mcp_event_doing {
@@ -1388,6 +1524,84 @@ enum mcp_event_status mcp_event_file_event_register_if_emulated_edge(struct mcp_
 // Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_file_event_set_label(struct mcp_event_file_event *event, const char *label);
 
+// Makes a guard dog, and starts its threads. `options` may be null. `MCP_EVENT_INVALID_ARGUMENT` for thresholds that
+// are out of order or all off, and for what is negative.
+enum mcp_event_status mcp_event_guard_dog_create(const struct mcp_event_guard_dog_options *options,
+                                                 struct mcp_event_guard_dog **out);
+
+// Watches a dispatcher, until it is destroyed; nothing, if it is watched already. `MCP_EVENT_INVALID_STATE` if the
+// guard dog is stopped.
+enum mcp_event_status mcp_event_guard_dog_watch(struct mcp_event_guard_dog *dog,
+                                                struct mcp_event_dispatcher *dispatcher);
+
+// Watches all workers of a pool, also those that join it later. Otherwise as `mcp_event_guard_dog_watch()`.
+enum mcp_event_status mcp_event_guard_dog_watch_pool(struct mcp_event_guard_dog *dog,
+                                                     struct mcp_event_pool *pool);
+
+// Watches something else, by the name that reports give it: it is to call `mcp_event_touched_watch_touch()` at least
+// so often as the thresholds ask for, from now on. The watch ends when `*out` is destroyed.
+enum mcp_event_status mcp_event_guard_dog_watch_touched(struct mcp_event_guard_dog *dog,
+                                                        const char *name,
+                                                        struct mcp_event_touched_watch **out);
+
+// Shows that the thread gets on. From the thread that is watched: reports have its backtrace.
+enum mcp_event_status mcp_event_touched_watch_touch(const struct mcp_event_touched_watch *watch);
+
+// When the guard dog last saw that it had been touched, in nanoseconds of `CLOCK_MONOTONIC`.
+enum mcp_event_status mcp_event_touched_watch_last_seen_ns(const struct mcp_event_touched_watch *watch,
+                                                           int64_t *out);
+
+// Ends the watch.
+enum mcp_event_status mcp_event_touched_watch_destroy(struct mcp_event_touched_watch *watch);
+
+// Watches a dispatcher no more; `MCP_EVENT_NOT_FOUND` if it was not watched.
+enum mcp_event_status mcp_event_guard_dog_unwatch(struct mcp_event_guard_dog *dog,
+                                                  struct mcp_event_dispatcher *dispatcher);
+
+// Has `action` called for each `event` (`MCP_EVENT_GUARD_DOG_MISS` and so on) from now on, after the log was
+// written, and after the actions that were given before. What it throws is logged, and ends nothing. One that takes
+// long delays later reports, not the scans.
+enum mcp_event_status mcp_event_guard_dog_on(struct mcp_event_guard_dog *dog,
+                                             int event_number,
+                                             struct mcp_event_guard_dog_closure action);
+
+// Looks at all that is watched now, and tells what it finds, on this thread, before it returns. For tests, on a
+// simulated clock; otherwise it looks by itself.
+enum mcp_event_status mcp_event_guard_dog_scan(struct mcp_event_guard_dog *dog);
+
+// Watches no more, for good. What was found is told before this returns; but an action that calls it is not waited
+// for. Nothing, if it is stopped already.
+enum mcp_event_status mcp_event_guard_dog_stop(struct mcp_event_guard_dog *dog);
+
+// Stops the guard dog, and destroys it. Its own actions may do so.
+enum mcp_event_status mcp_event_guard_dog_destroy(struct mcp_event_guard_dog *dog);
+
+// Fills in the figures so far.
+enum mcp_event_status mcp_event_guard_dog_get_figures(const struct mcp_event_guard_dog *dog,
+                                                      struct mcp_event_guard_dog_figures *out);
+
+// Fills in the figures of one dispatcher; `MCP_EVENT_NOT_FOUND` if it is not watched.
+enum mcp_event_status mcp_event_guard_dog_get_watched_figures(const struct mcp_event_guard_dog *dog,
+                                                              const struct mcp_event_dispatcher *dispatcher,
+                                                              struct mcp_event_watched_figures *out);
+
+// What happened: `MCP_EVENT_GUARD_DOG_MISS` and so on.
+enum mcp_event_status mcp_event_guard_dog_report_event(const struct mcp_event_guard_dog_report *report,
+                                                       int *out);
+
+// The whole report, as the log has it. It lives as long as the report.
+enum mcp_event_status mcp_event_guard_dog_report_text(const struct mcp_event_guard_dog_report *report,
+                                                      const char **out);
+
+// How many threads it is about: several for `MCP_EVENT_GUARD_DOG_MULTIKILL`, else one.
+enum mcp_event_status mcp_event_guard_dog_report_size(const struct mcp_event_guard_dog_report *report,
+                                                      size_t *out);
+
+// Fills in one of its threads. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
+enum mcp_event_status mcp_event_guard_dog_report_thread(const struct mcp_event_guard_dog_report *report,
+                                                        size_t index,
+                                                        struct mcp_event_stuck_thread *out);
+
 // As `mcp_event_dispatcher_post`, and names the closure in reports, with a label under the rules of
 // `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_dispatcher_post_labelled(struct mcp_event_dispatcher *dispatcher,
@@ -1917,6 +2131,10 @@ enum mcp_event_status mcp_event_dispatcher_register_watchdog(struct mcp_event_di
                                                              void *data,
                                                              void (*drop)(void *data),
                                                              int64_t min_touch_interval_us);
+
+extern int _Unwind_Backtrace(int (*each)(void *frame, void *walk), void *walk);
+
+extern size_t _Unwind_GetIPInfo(void *frame, int *is_before);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -67,6 +67,33 @@ talk_to_echo_server() {
   sed 's/^/  -- /' "$work/last_words"
 }
 
+# Talks to a server that is stalled by one request, and shows what its guard dog reports.
+talk_to_stalled_server() {
+  local server port reply line
+  rm -f "$work/greeting"
+  mkfifo "$work/greeting"
+  "$bin/stalled_server" >"$work/greeting" 2>"$work/report" &
+  server=$!
+  trap 'kill "$server" 2>/dev/null' EXIT
+  read -r reply <"$work/greeting"
+  port=${reply##*:}
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  for line in hello stall goodbye; do
+    echo "  -> $line"
+    echo "$line" >&3
+    read -r -t 30 reply <&3
+    echo "  <- $reply"
+    [ "$reply" = "$line" ]
+  done
+  exec 3>&-
+
+  kill -TERM "$server"
+  wait "$server"
+  trap - EXIT
+  sed 's/^/  -- /' "$work/report"
+  grep -q 'stalled_server::Database::query' "$work/report"
+}
+
 # Runs the supervisor until its four servers are ready, fetches its metrics, and ends it.
 supervise() {
   local supervisor line address='' pid pids=()
@@ -147,6 +174,9 @@ headline "From Rust: a pipe and a timer"
 
 headline "From C++: an echo server"
 talk_to_echo_server
+
+headline "From C++: a server that stalls, and its guard dog"
+talk_to_stalled_server
 
 headline "From C++: an MCP server, over stdio and over TCP, driven by the official Rust SDK"
 "$rust_examples/mcp_client" "$bin/mcp_stdio_server" "$bin/mcp_tcp_server"

@@ -10,9 +10,9 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, and `servers`, MCP servers as processes, are on by default; `http`, MCP servers over
-//! HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of [`metrics`], and `metrics`, which hands them
-//! to the crate of that name.
+//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
+//! [`metrics`], and `metrics`, which hands them to the crate of that name.
 
 pub mod actor;
 mod chance;
@@ -22,6 +22,7 @@ mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
+pub mod guard_dog;
 pub mod metrics;
 mod poller;
 pub mod pressure;
@@ -62,6 +63,7 @@ mod documentation {
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
         ForeignLoops = "../docs/foreign-loops.md",
+        GuardDog = "../docs/guard-dog.md",
         Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",

@@ -87,7 +87,7 @@ pub(crate) struct Core {
     /// What the thread inside the loop does.
     pub(crate) activity: CurrentActivity,
     /// The thread inside the loop, by the system's number for it; 0 for none.
-    runner: AtomicI32,
+    pub(crate) runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
     current: AtomicPtr<()>,
     /// How many runs have ended.

@@ -18,9 +18,10 @@ use super::label::Label;
 use super::list::{Links, List};
 use crate::error::Error;
 use crate::fork;
+use crate::guard_dog::interrupt;
 use crate::poller::Waker;
 
-const LAST_SIGNAL: usize = 64;
+pub(crate) const LAST_SIGNAL: usize = 64;
 
 /// Where the handler leaves a dispatcher's signals.
 pub(crate) struct Inbox {
@@ -89,6 +90,15 @@ fn registry() -> MutexGuard<'static, [Option<Listeners>; LAST_SIGNAL + 1]> {
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: errno is the interrupted code's, which must not see it change.
     let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: what the kernel gave. A guard dog's question is for nobody who listens.
+    if !unsafe { interrupt::answer(info, context) } {
+        note(signal, info, context);
+    }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+fn note(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     READERS.fetch_add(1, Ordering::SeqCst);
     let snapshot = SNAPSHOTS[signal as usize].load(Ordering::SeqCst);
     let depth = DEPTHS.with(|depths| depths[signal as usize].get());
@@ -107,12 +117,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         chain(&former, signal, info, context);
         DEPTHS.with(|depths| depths[signal as usize].set(depth));
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 /// Calls the handler that was installed before ours. Its default action is what a listener replaces.
-fn chain(
+pub(crate) fn chain(
     former: &libc::sigaction,
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
@@ -123,11 +131,10 @@ fn chain(
         return;
     }
     type Plain = extern "C" fn(libc::c_int);
-    type WithInfo = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
     // SAFETY: the flags say which of the two the installed function is.
     unsafe {
         if former.sa_flags & libc::SA_SIGINFO != 0 {
-            mem::transmute::<usize, WithInfo>(function)(signal, info, context);
+            mem::transmute::<usize, Handler>(function)(signal, info, context);
         } else {
             mem::transmute::<usize, Plain>(function)(signal);
         }
@@ -156,7 +163,7 @@ fn publish(signal: usize, listeners: Option<&Listeners>) {
 }
 
 /// What is installed for `signal`.
-fn installed(signal: usize) -> io::Result<libc::sigaction> {
+pub(crate) fn installed(signal: usize) -> io::Result<libc::sigaction> {
     // SAFETY: all-zero is a valid sigaction, which lives through the call.
     unsafe {
         let mut found: libc::sigaction = mem::zeroed();
@@ -171,12 +178,15 @@ fn is_ours(action: &libc::sigaction) -> bool {
     action.sa_sigaction == handler as *const () as usize
 }
 
-fn install_ours(signal: usize) -> io::Result<()> {
+/// A handler as the kernel calls it.
+pub(crate) type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
+pub(crate) fn install(signal: usize, handler: Handler, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: all-zero is a valid sigaction, which lives through the call.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
         action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        action.sa_flags = libc::SA_SIGINFO | flags;
         libc::sigemptyset(&mut action.sa_mask);
         if libc::sigaction(signal as libc::c_int, &action, ptr::null_mut()) != 0 {
             return Err(io::Error::last_os_error());
@@ -198,7 +208,7 @@ fn listen(signal: usize, inbox: &Arc<Inbox>) -> io::Result<()> {
     // The handler chains through the snapshot, so that must be there before it.
     publish(signal, Some(listeners));
     if !on_top && listeners.inboxes.len() == 1 {
-        install_ours(signal)?;
+        install(signal, handler, libc::SA_RESTART | libc::SA_ONSTACK)?;
     }
     Ok(())
 }
@@ -255,7 +265,8 @@ impl Kind for SignalKind {
 
 const LISTENING: u64 = 1;
 
-fn valid(signal: i32) -> Result<usize, Error> {
+/// The number of a signal that can be handled.
+pub(crate) fn valid(signal: i32) -> Result<usize, Error> {
     let refuse = |why: &str| Err(Error::InvalidArgument(format!("signal {signal} {why}")));
     match signal {
         libc::SIGKILL | libc::SIGSTOP => refuse("cannot be caught"),

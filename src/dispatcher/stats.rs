@@ -77,6 +77,22 @@ impl Stats {
         }
     }
 
+    /// Changes with every iteration and every callback, at its begin or its end.
+    pub(crate) fn progress(&self) -> u64 {
+        [
+            &self.iterations,
+            &self.file_events,
+            &self.timers_fired,
+            &self.scheduled_run,
+            &self.signals,
+            &self.posts_run,
+            &self.mail_run,
+            &self.deferred_deletes,
+        ]
+        .iter()
+        .fold(0, |sum, counter| sum.wrapping_add(counter.get()))
+    }
+
     pub(crate) fn enable(&self) {
         self.latencies.get_or_init(|| {
             Box::new(Recorders { loop_duration: Recorder::new(), poll_delay: Recorder::new() })

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
+use super::closure::guarded;
 use super::core::thread_number;
 use crate::error::Error;
 
@@ -74,6 +75,11 @@ impl TrackedStack {
         }
     }
 
+    /// Holds the stack still: as long as that lasts, whoever pops waits, so all objects on it are alive.
+    pub(crate) fn freeze(&self) -> Frozen<'_> {
+        Frozen(self.lock())
+    }
+
     /// Describes all that this thread pushed, innermost first.
     pub(crate) fn dump(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut stack = self.lock().clone();
@@ -101,6 +107,32 @@ impl TrackedStack {
             return Ok(mine.nth(depth).copied());
         }
         Err(Locked)
+    }
+}
+
+/// The stack, held still.
+pub(crate) struct Frozen<'a>(MutexGuard<'a, Vec<Tracked>>);
+
+impl Frozen<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Describes all objects, whoever pushed them, innermost first. One that fails costs only itself.
+    ///
+    /// # Safety
+    /// No other thread runs in this memory: a thread may be changing the very objects.
+    pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) {
+        for (depth, tracked) in self.0.iter().rev().enumerate() {
+            let (dump, foreign) = tracked.dump;
+            let describe = || {
+                // SAFETY: alive while the stack is held still, and nobody else's by the caller's promise.
+                let _ = unsafe { dump(tracked.object, foreign, out, depth) };
+            };
+            if let Err(failure) = guarded(describe) {
+                let _ = writeln!(out, "({})", failure.describe());
+            }
+        }
     }
 }
 

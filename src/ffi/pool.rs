@@ -39,6 +39,13 @@ impl mcp_event_pool {
         pool
     }
 
+    /// # Safety
+    /// `pool` is null or a living handle.
+    pub(crate) unsafe fn pool<'a>(pool: *const mcp_event_pool) -> Result<&'a Pool> {
+        // SAFETY: the caller's promise.
+        Ok(&unsafe { Self::get(pool) }?.pool)
+    }
+
     /// The worker's dispatcher, as C knows it.
     fn lend(&self, worker: &Worker) -> *mut mcp_event_dispatcher {
         let handle = worker.dispatcher().handle();

@@ -29,6 +29,7 @@ static const suite suites[] = {
     {"file_event", file_event_suite},
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
+    {"guard_dog", guard_dog_suite},
     {"label", label_suite},
     {"log", log_suite},
     {"metrics", metrics_suite},

@@ -14,6 +14,7 @@ void dispatcher_suite(void);
 void file_event_suite(void);
 void foreign_loop_suite(void);
 void fork_suite(void);
+void guard_dog_suite(void);
 void label_suite(void);
 void log_suite(void);
 void metrics_suite(void);
