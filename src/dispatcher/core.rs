@@ -468,6 +468,7 @@ impl Core {
             || self.has_commands()
             || self.exit_at.load(Ordering::SeqCst) != 0
             || !self.signals.is_empty()
+            || self.cut_off.load(Ordering::SeqCst)
     }
 
     /// One past the last command sent.

@@ -29,7 +29,7 @@ pub use shutdown::{ShutdownReport, WorkerReport};
 
 use self::thread::{State, thread_name};
 use crate::dispatcher::shutdown::Dropped;
-use crate::dispatcher::{Dispatcher, Watchdog};
+use crate::dispatcher::{Activity, Dispatcher, Watchdog};
 use crate::error::Error;
 
 /// How often a worker's loop touches its watchdog when nothing else happens.
@@ -105,11 +105,14 @@ impl Worker {
         self.dispatcher().name()
     }
 
-    /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
-    /// post.
+    /// How much it has to do: the posts that wait, and one more while it does something. Cheap, and a guess while
+    /// others post.
     pub fn backlog(&self) -> usize {
         let core = self.dispatcher().core();
-        core.posts.len() + usize::from(!core.sleep.is_undisturbed())
+        // First the posts: one that has just left the queue shows in what the loop does.
+        let waiting = core.posts.len();
+        let is_idle = matches!(core.activity.get().activity, Activity::Waiting | Activity::NotRunning);
+        waiting + usize::from(!is_idle)
     }
 
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started
