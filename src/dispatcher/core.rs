@@ -493,6 +493,7 @@ impl Core {
             || self.has_commands()
             || self.exit_at.load(Ordering::SeqCst) != 0
             || !self.signals.is_empty()
+            || self.cut_off.load(Ordering::SeqCst)
     }
 
     /// One past the last command sent.
@@ -592,7 +593,10 @@ impl Core {
 
     /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
     pub(crate) fn backlog(&self) -> usize {
-        self.posts.len() + usize::from(!self.sleep.is_undisturbed())
+        // First the posts: one that has just left the queue shows in what the loop does.
+        let waiting = self.posts.len();
+        let is_idle = matches!(self.doing().activity, Activity::Waiting | Activity::NotRunning);
+        waiting + usize::from(!is_idle)
     }
 
     /// A handle was made.

@@ -36,7 +36,7 @@ pub use submit::SubmitError;
 
 use self::thread::{State, thread_name};
 use crate::dispatcher::shutdown::Dropped;
-use crate::dispatcher::{Dispatcher, Watchdog};
+use crate::dispatcher::{Activity, Dispatcher, Watchdog};
 use crate::error::Error;
 
 /// How often a worker's loop touches its watchdog when nothing else happens.
@@ -112,8 +112,8 @@ impl Worker {
         self.dispatcher().name()
     }
 
-    /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
-    /// post.
+    /// How much it has to do: the posts that wait, and one more while it does something. Cheap, and a guess while
+    /// others post.
     pub fn backlog(&self) -> usize {
         self.dispatcher().core().backlog()
     }

@@ -32,9 +32,7 @@ impl Retiring {
     /// Nobody holds it or anything of it, and it does nothing.
     fn is_idle(&self) -> bool {
         let worker = &self.member.worker;
-        Arc::strong_count(worker) == 1
-            && worker.dispatcher().handle_count() == 0
-            && (worker.backlog() == 0 || !worker.dispatcher().is_running())
+        Arc::strong_count(worker) == 1 && worker.dispatcher().handle_count() == 0 && worker.backlog() == 0
     }
 }
 

@@ -168,8 +168,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Grows and retires after a second, rests none; a callback that lasts for a second is all the pressure there is.
+    /// Grows and retires after a second, rests none; a queue is all the pressure there is, since how late a loop is
+    /// depends here on when its thread sees that time has passed.
     fn config() -> ScalingConfig {
+        let never = Thresholds::new(Duration::MAX - Duration::from_nanos(1), Duration::MAX);
         ScalingConfig {
             high: 0.4,
             low: 0.1,
@@ -178,7 +180,9 @@ mod tests {
             cool_down: Duration::ZERO,
             drain_limit: 10 * SECOND,
             pressure: PressureConfig {
-                loop_lag: Thresholds::new(SECOND / 4, SECOND / 2),
+                loop_lag: never,
+                poll_delay: never,
+                queue_depth: Thresholds::new(4, 8),
                 smoothing: Duration::ZERO,
                 hysteresis: 0.0,
                 ..PressureConfig::default()
@@ -243,7 +247,7 @@ mod tests {
         }
     }
 
-    /// A worker is inside a callback until the sender is dropped.
+    /// A worker is inside a callback, with posts behind it, until the sender is dropped.
     fn keep_busy(worker: &Worker) -> mpsc::Sender<()> {
         let (busy, is_busy) = mpsc::channel();
         let (free, is_free) = mpsc::channel::<()>();
@@ -253,6 +257,7 @@ mod tests {
         };
         worker.dispatcher().post(callback).unwrap();
         is_busy.recv().unwrap();
+        (0..8).for_each(|_| worker.dispatcher().post(|| ()).unwrap());
         free
     }
 
