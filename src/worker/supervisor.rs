@@ -101,9 +101,13 @@ impl Supervision {
     /// The mean of the workers' pressures.
     fn measure(&mut self, active: &[Member], elapsed: Duration) -> f64 {
         self.gauges.retain(|number, _| active.iter().any(|member| member.number == *number));
+        // What is submitted waits for all of them.
+        let share = self.roster.crew.waiting() / active.len().max(1);
         let pressure = |member: &Member| {
+            let mut load = member.worker.dispatcher().load();
+            load.queue_depth += share;
             let gauge = self.gauges.entry(member.number).or_insert_with(|| self.new_gauge.clone());
-            gauge.update(&member.worker.dispatcher().load(), [], elapsed)
+            gauge.update(&load, [], elapsed)
         };
         active.iter().map(pressure).sum::<f64>() / active.len().max(1) as f64
     }
