@@ -91,8 +91,8 @@ int main(int argc, char** argv) {
 
   program.run({"from loop to loop and back",
                hops,
-               {{"hop", "us", {{1, EpollFloor::kName}}}},
-               contenders<OurLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               {{"hop", "us", {{1, EpollFloor::kName}, {0.1, EpollFloor::kName, 0, "", BusyLoop::kName}}}},
+               contenders<OurLoop, BusyLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [hops](auto loop) -> std::vector<double> {
                      return {hop_us<typename decltype(loop)::type>(hops)};
                    }) +

@@ -40,6 +40,10 @@ typedef struct mcpev_exception_ops {
   // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as `ops.call`
   // does.
   void* (*guarded_call)(void (*call)(void*), void (*file_call)(void*, uint32_t), void* data, uint32_t events);
+  // Gives it, which is the receiver's from now on, to the handler of what callbacks on workers throw.
+  // `worker` is the worker's name, `text` the core's account of the exception. Ends the process rather than
+  // throw.
+  void (*unhandled)(void* exception, const char* worker, size_t worker_length, const char* text);
 } mcpev_exception_ops;
 void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 
@@ -48,6 +52,13 @@ void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 // real clock.
 mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, const char* backend,
                                          const mcp_event_clock* clock, mcp_event_dispatcher** out);
+
+// The name, not zero-terminated; it lives as long as the dispatcher.
+mcp_event_status mcpev_dispatcher_name(const mcp_event_dispatcher* dispatcher, const char** name,
+                                       size_t* length);
+
+// How much it has to do: the posts that wait, and one more unless it sleeps.
+mcp_event_status mcpev_dispatcher_backlog(const mcp_event_dispatcher* dispatcher, size_t* out);
 
 // As mcp_event_dispatcher_run; with MCP_EVENT_CALLBACK_FAILED, `*exception` is the C++ exception that a
 // callback threw (owned by the caller), or null when it was a Rust panic (its text is the last error).
@@ -62,6 +73,12 @@ mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_ops* o
 // the closure at `from` was moved from and dropped, or left alone; both are safe to destroy.
 mcp_event_status mcpev_timer_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
                                     mcp_event_timer** out, void** storage);
+mcp_event_status mcpev_scaled_timer_create(mcp_event_dispatcher* dispatcher, int32_t timer_type,
+                                           const mcpev_ops* ops, void* from, mcp_event_scaled_timer** out,
+                                           void** storage);
+mcp_event_status mcpev_scaled_timer_create_with_minimum(mcp_event_dispatcher* dispatcher, int64_t min_us,
+                                                        int64_t max_us, const mcpev_ops* ops, void* from,
+                                                        mcp_event_scaled_timer** out, void** storage);
 mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, int fd, int32_t trigger,
                                          uint32_t events, const mcpev_ops* ops, void* from,
                                          mcp_event_file_event** out, void** storage);

@@ -17,6 +17,9 @@ struct DispatcherAccess {
   static mcp::event::DispatcherPtr create(const std::string& name, const char* backend,
                                           const mcp_event_clock* clock);
 
+  // A dispatcher around a core that stays the lender's, who keeps it alive for longer.
+  static mcp::event::DispatcherPtr borrow(mcp_event_dispatcher* lent);
+
   static mcp_event_dispatcher* handle(const mcp::event::LibeventDispatcher& dispatcher) {
     return dispatcher.core_.handle;
   }

@@ -72,6 +72,11 @@ std::chrono::nanoseconds nextTimeout(Dispatcher& dispatcher) {
   return std::chrono::nanoseconds(nanoseconds);
 }
 
+void setBusyPoll(Dispatcher& dispatcher, std::chrono::microseconds budget, bool adaptive) {
+  check(mcp_event_dispatcher_set_busy_poll(DispatcherAccess::require(dispatcher, "setBusyPoll"),
+                                           budget.count(), adaptive));
+}
+
 LoopStats loopStats(Dispatcher& dispatcher) {
   const mcp_event_stats figures =
       mcp_event_impl::readStats(DispatcherAccess::require(dispatcher, "loopStats"));
@@ -89,6 +94,9 @@ LoopStats loopStats(Dispatcher& dispatcher) {
   stats.scheduled_run = figures.scheduled_run;
   stats.signals = figures.signals;
   stats.registration_errors = figures.registration_errors;
+  stats.time_spun_us = figures.time_spun_us;
+  stats.spins = figures.spins;
+  stats.spins_paid = figures.spins_paid;
   return stats;
 }
 

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <typeinfo>
 
+#include "cpp/worker_exception.h"
+
 namespace mcp_event_impl {
 namespace {
 
@@ -46,7 +48,11 @@ void* guardedCall(void (*call)(void*), void (*file_call)(void*, uint32_t), void*
   });
 }
 
-const mcpev_exception_ops kExceptionOps = {describe, drop, guardedCall};
+void unhandled(void* carried, const char* worker, size_t worker_length, const char* text) noexcept {
+  handleWorkerException(std::string(worker, worker_length), text, takeException(carried));
+}
+
+const mcpev_exception_ops kExceptionOps = {describe, drop, guardedCall, unhandled};
 
 // Programs in C that give the library callbacks written in C++ never make a C++ dispatcher.
 const bool kInstalledAtLoad = (installExceptionOps(), true);

@@ -14,9 +14,10 @@ namespace mcp_event_impl MCP_EVENT_HIDDEN {
 
 mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::TimerCb callback);
 
-// A timer whose durations are cut to `max_value`: a scaled timer under no load.
-mcp::event::TimerPtr createCappedTimer(mcp_event_dispatcher* dispatcher, std::chrono::milliseconds max_value,
+mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher, mcp::event::ScaledTimerType type,
                                        mcp::event::TimerCb callback);
+mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher,
+                                       mcp::event::ScaledTimerMinimum minimum, mcp::event::TimerCb callback);
 
 mcp::event::FileEventPtr createFileEvent(mcp_event_dispatcher* dispatcher, mcp::event::os_fd_t fd,
                                          mcp::event::FileReadyCb callback,

@@ -49,6 +49,14 @@ mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, cons
   }
 }
 
+mcp::event::DispatcherPtr DispatcherAccess::borrow(mcp_event_dispatcher* lent) {
+  const char* name = nullptr;
+  size_t length = 0;
+  check(mcpev_dispatcher_name(lent, &name, &length));
+  // Its destructor asks for the end of the core, which is refused for one that is lent.
+  return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(std::string(name, length), lent));
+}
+
 mcp_event_dispatcher* DispatcherAccess::require(const mcp::event::Dispatcher& dispatcher,
                                                 const char* function) {
   const auto* ours = dynamic_cast<const mcp::event::LibeventDispatcher*>(&dispatcher);
@@ -133,12 +141,12 @@ TimerPtr LibeventDispatcher::createTimer(TimerCb cb) {
   return mcp_event_impl::createTimer(core_.handle, std::move(cb));
 }
 
-TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerType, TimerCb cb) {
-  return mcp_event_impl::createTimer(core_.handle, std::move(cb));
+TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerType timer_type, TimerCb cb) {
+  return mcp_event_impl::createScaledTimer(core_.handle, timer_type, std::move(cb));
 }
 
 TimerPtr LibeventDispatcher::createScaledTimer(ScaledTimerMinimum minimum, TimerCb cb) {
-  return mcp_event_impl::createCappedTimer(core_.handle, minimum.max_value, std::move(cb));
+  return mcp_event_impl::createScaledTimer(core_.handle, minimum, std::move(cb));
 }
 
 SchedulableCallbackPtr LibeventDispatcher::createSchedulableCallback(std::function<void()> cb) {

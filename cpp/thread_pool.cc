@@ -1,23 +1,42 @@
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cpp/dispatcher_access.h"
+#include "cpp/errors.h"
 #include "cpp/worker.h"
 #include "mcp/event/event_loop.h"
+#include "mcp/event/worker_pool.h"
 
 namespace mcp_event_impl {
 namespace {
 
+using mcp::event::PoolPolicy;
 using mcp::event::Worker;
 using mcp::event::WorkerPtr;
 
+size_t backlog(const WorkerPtr& worker) {
+  const auto* ours = dynamic_cast<const mcp::event::LibeventDispatcher*>(&worker->dispatcher());
+  size_t backlog = 0;
+  if (ours != nullptr) {
+    check(mcpev_dispatcher_backlog(DispatcherAccess::handle(*ours), &backlog));
+  }
+  return backlog;
+}
+
+bool isLessLoaded(const WorkerPtr& one, const WorkerPtr& other) { return backlog(one) < backlog(other); }
+
 class DefaultThreadPool final : public mcp::event::ThreadPool {
  public:
+  explicit DefaultThreadPool(PoolPolicy policy) : policy_(policy) {}
   ~DefaultThreadPool() override { stop(); }
 
   void initialize(size_t num_threads, mcp::event::DispatcherFactory& dispatcher_factory,
@@ -29,6 +48,13 @@ class DefaultThreadPool final : public mcp::event::ThreadPool {
   size_t size() const override { return workers_.size(); }
 
  private:
+  // The number of the next one, in turn.
+  size_t turn();
+  // The number of one that chance picks.
+  size_t random();
+  Worker& leastLoaded();
+
+  const PoolPolicy policy_;
   bool initialized_ = false;
   std::vector<WorkerPtr> workers_;
   std::atomic<size_t> next_{0};
@@ -99,7 +125,30 @@ Worker& DefaultThreadPool::nextWorker() {
   if (workers_.empty()) {
     throw std::out_of_range("ThreadPool::nextWorker: the pool has no workers");
   }
-  return *workers_[next_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
+  switch (policy_) {
+    case PoolPolicy::LeastLoaded:
+      return leastLoaded();
+    case PoolPolicy::PowerOfTwoChoices:
+      return *std::min(workers_[random()], workers_[random()], isLessLoaded);
+    case PoolPolicy::RoundRobin:
+      break;
+  }
+  return *workers_[turn()];
+}
+
+size_t DefaultThreadPool::turn() { return next_.fetch_add(1, std::memory_order_relaxed) % workers_.size(); }
+
+Worker& DefaultThreadPool::leastLoaded() {
+  // Of several that have as little to do, not always the same.
+  const auto first = workers_.begin() + static_cast<std::ptrdiff_t>(turn());
+  const auto behind = std::min_element(first, workers_.end(), isLessLoaded);
+  const auto before = std::min_element(workers_.begin(), first, isLessLoaded);
+  return before != first && isLessLoaded(*before, *behind) ? **before : **behind;
+}
+
+size_t DefaultThreadPool::random() {
+  static thread_local std::minstd_rand engine{std::random_device{}()};
+  return std::uniform_int_distribution<size_t>(0, workers_.size() - 1)(engine);
 }
 
 }  // namespace
@@ -108,7 +157,24 @@ Worker& DefaultThreadPool::nextWorker() {
 namespace mcp {
 namespace event {
 
-ThreadPoolPtr createThreadPool() { return std::make_unique<mcp_event_impl::DefaultThreadPool>(); }
+ThreadPoolPtr createThreadPool() { return createThreadPool(PoolPolicy::RoundRobin); }
+
+ThreadPoolPtr createThreadPool(PoolPolicy policy) {
+  if (policy != PoolPolicy::RoundRobin && policy != PoolPolicy::LeastLoaded &&
+      policy != PoolPolicy::PowerOfTwoChoices) {
+    throw std::invalid_argument("createThreadPool: there is no policy " +
+                                std::to_string(static_cast<int>(policy)));
+  }
+  return std::make_unique<mcp_event_impl::DefaultThreadPool>(policy);
+}
+
+Worker& workerFor(ThreadPool& pool, const std::string& key) {
+  const size_t size = pool.size();
+  if (size == 0) {
+    throw std::out_of_range("workerFor: the pool has no workers");
+  }
+  return pool.getWorker(std::hash<std::string>()(key) % size);
+}
 
 }  // namespace event
 }  // namespace mcp

@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <utility>
+#include <cstdint>
 
 #include "cpp/handle_object.h"
 #include "cpp/handles.h"
@@ -11,39 +10,28 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-class TimerObject final : public HandleObject<TimerObject, mcp::event::Timer, mcp::event::TimerCb,
-                                              mcp_event_timer, mcp_event_timer_destroy> {
+// A timer on a handle of the core's; both kinds have the same functions.
+template <typename Handle, mcp_event_status (*kDestroy)(Handle*),
+          mcp_event_status (*kEnable)(Handle*, int64_t), mcp_event_status (*kDisable)(Handle*),
+          mcp_event_status (*kEnabled)(const Handle*, bool*)>
+class TimerObject final : public HandleObject<TimerObject<Handle, kDestroy, kEnable, kDisable, kEnabled>,
+                                              mcp::event::Timer, mcp::event::TimerCb, Handle, kDestroy> {
  public:
-  void disableTimer() override { mcp_event_timer_disable(handle()); }
+  void disableTimer() override { kDisable(this->handle()); }
   void enableTimer(milliseconds duration) override { enableHRTimer(saturatingMicroseconds(duration)); }
-  void enableHRTimer(microseconds duration) override {
-    check(mcp_event_timer_enable_us(handle(), duration.count()));
-  }
+  void enableHRTimer(microseconds duration) override { check(kEnable(this->handle(), duration.count())); }
   bool enabled() override {
     bool enabled = false;
-    mcp_event_timer_enabled(handle(), &enabled);
+    kEnabled(this->handle(), &enabled);
     return enabled;
   }
 };
 
-class CappedTimer final : public mcp::event::Timer {
- public:
-  CappedTimer(mcp::event::TimerPtr timer, microseconds max_value)
-      : timer_(std::move(timer)), max_value_(max_value) {}
-
-  void disableTimer() override { timer_->disableTimer(); }
-  void enableTimer(milliseconds duration) override { enableHRTimer(saturatingMicroseconds(duration)); }
-  void enableHRTimer(microseconds duration) override {
-    timer_->enableHRTimer(std::min(duration, max_value_));
-  }
-  bool enabled() override { return timer_->enabled(); }
-
-  mcp::event::Timer& timer() { return *timer_; }
-
- private:
-  const mcp::event::TimerPtr timer_;
-  const microseconds max_value_;
-};
+using PlainTimer = TimerObject<mcp_event_timer, mcp_event_timer_destroy, mcp_event_timer_enable_us,
+                               mcp_event_timer_disable, mcp_event_timer_enabled>;
+using ScaledTimer =
+    TimerObject<mcp_event_scaled_timer, mcp_event_scaled_timer_destroy, mcp_event_scaled_timer_enable_us,
+                mcp_event_scaled_timer_disable, mcp_event_scaled_timer_enabled>;
 
 }  // namespace
 
@@ -56,17 +44,31 @@ microseconds saturatingMicroseconds(milliseconds duration) {
 }
 
 mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::TimerCb callback) {
-  return createHandle<TimerObject>(
+  return createHandle<PlainTimer>(
       "createTimer", callback,
       [=](const mcpev_ops* ops, void* from, mcp_event_timer** handle, void** storage) {
         return mcpev_timer_create(dispatcher, ops, from, handle, storage);
       });
 }
 
-mcp::event::TimerPtr createCappedTimer(mcp_event_dispatcher* dispatcher, milliseconds max_value,
+mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher, mcp::event::ScaledTimerType type,
                                        mcp::event::TimerCb callback) {
-  return std::make_unique<CappedTimer>(createTimer(dispatcher, std::move(callback)),
-                                       saturatingMicroseconds(max_value));
+  return createHandle<ScaledTimer>(
+      "createScaledTimer", callback,
+      [=](const mcpev_ops* ops, void* from, mcp_event_scaled_timer** handle, void** storage) {
+        return mcpev_scaled_timer_create(dispatcher, static_cast<int32_t>(type), ops, from, handle, storage);
+      });
+}
+
+mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher,
+                                       mcp::event::ScaledTimerMinimum minimum, mcp::event::TimerCb callback) {
+  const int64_t min_us = saturatingMicroseconds(minimum.min_value).count();
+  const int64_t max_us = saturatingMicroseconds(minimum.max_value).count();
+  return createHandle<ScaledTimer>(
+      "createScaledTimer", callback,
+      [=](const mcpev_ops* ops, void* from, mcp_event_scaled_timer** handle, void** storage) {
+        return mcpev_scaled_timer_create_with_minimum(dispatcher, min_us, max_us, ops, from, handle, storage);
+      });
 }
 
 }  // namespace mcp_event_impl
@@ -75,9 +77,11 @@ namespace mcp {
 namespace event {
 
 void setLabel(Timer& timer, const std::string& label) {
-  auto* const capped = dynamic_cast<mcp_event_impl::CappedTimer*>(&timer);
-  mcp_event_impl::TimerObject::label(capped == nullptr ? timer : capped->timer(), label,
-                                     mcp_event_timer_set_label);
+  if (dynamic_cast<mcp_event_impl::ScaledTimer*>(&timer) != nullptr) {
+    mcp_event_impl::ScaledTimer::label(timer, label, mcp_event_scaled_timer_set_label);
+  } else {
+    mcp_event_impl::PlainTimer::label(timer, label, mcp_event_timer_set_label);
+  }
 }
 
 }  // namespace event

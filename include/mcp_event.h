@@ -129,6 +129,24 @@
 // For debugging the library itself.
 #define MCP_EVENT_LOG_TRACE 5
 
+// One worker after the other.
+#define MCP_EVENT_POOL_ROUND_ROBIN 0
+
+// The worker with the least to do: looks at all.
+#define MCP_EVENT_POOL_LEAST_LOADED 1
+
+// The less loaded of two that chance picks.
+#define MCP_EVENT_POOL_POWER_OF_TWO_CHOICES 2
+
+// How long an HTTP connection may take to decode a request's headers.
+#define MCP_EVENT_SCALED_TIMER_HTTP_CONNECTION_MANAGER_DECODE_DURATION 0
+
+// How long an HTTP connection may be without a stream.
+#define MCP_EVENT_SCALED_TIMER_HTTP_CONNECTION_MANAGER_NEW_STREAM 1
+
+// What the state of an overload action depends on.
+#define MCP_EVENT_SCALED_TIMER_OVERLOAD_ACTION_STATE 2
+
 // A request to a server that is not ready fails at once.
 #define MCP_EVENT_FAIL_WHEN_DOWN 0
 
@@ -358,12 +376,23 @@ typedef struct mcp_event_guard_dog_report mcp_event_guard_dog_report;
 // skipped. All functions from any thread.
 typedef struct mcp_event_periodic_timer mcp_event_periodic_timer;
 
-// A fixed number of workers: dispatchers named `worker_<index>`, each run by a thread of that name.
+// Workers: dispatchers named `worker_<index>`, each run by a thread of that name. Their number is fixed, or follows
+// the load.
 typedef struct mcp_event_pool mcp_event_pool;
+
+// Scales the timers of a dispatcher by its load: measures that again and again on the loop, makes a pressure from 0
+// to 1 of it, and sets the scale factor to 1 minus the pressure. All functions from any thread; it may outlive its
+// dispatcher.
+typedef struct mcp_event_pressure_driver mcp_event_pressure_driver;
 
 // Where to send the reply to a request: once, from any thread. It is used up by
 // `mcp_event_reply_send()`, or by `mcp_event_reply_destroy()`, which tells who asked that no reply comes.
 typedef struct mcp_event_reply mcp_event_reply;
+
+// A timer that fires the earlier the more load there is: between a minimum and the maximum that it is enabled for, at
+// `minimum + (maximum - minimum) * factor`, with the factor of its dispatcher. It may outlive that. All functions
+// from any thread.
+typedef struct mcp_event_scaled_timer mcp_event_scaled_timer;
 
 // A callback that runs at the tail of this iteration, or in the next one. It may outlive its dispatcher.
 // All functions from any thread.
@@ -632,6 +661,19 @@ typedef struct mcp_event_actor_info {
   uint32_t restarts;
 } mcp_event_actor_info;
 
+// Where crash dumps go, and for which signals there are any. Zero it, then set `size` to
+// `sizeof(mcp_event_crash_dump_options)`.
+typedef struct mcp_event_crash_dump_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Written to; it stays the caller's and must stay open. 0: the standard error.
+  int fd;
+  // Some of SIGSEGV, SIGBUS, SIGABRT, SIGFPE and SIGILL, or null: all of them.
+  const int *signals;
+  // How many there are.
+  size_t signal_count;
+} mcp_event_crash_dump_options;
+
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
 typedef struct mcp_event_dispatcher_options {
@@ -777,6 +819,123 @@ typedef struct mcp_event_doing {
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
+
+// Settings of a pool. Zero it, then set `size` to `sizeof(mcp_event_pool_options)`: fields that a later version adds
+// then keep their defaults.
+typedef struct mcp_event_pool_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How many workers there are at least; 0: one if there is a maximum, else one for each processor.
+  size_t min_workers;
+  // How many there are at most, as the load demands; 0: always the minimum.
+  size_t max_workers;
+  // How `mcp_event_pool_next()` chooses: `MCP_EVENT_POOL_ROUND_ROBIN` and so on.
+  int policy;
+  // What the names of the workers begin with; null: `worker_`.
+  const char *name_prefix;
+  // The bytes of each thread's stack; 0: the default.
+  size_t stack_size;
+  // The CPUs, by the system's numbers: worker `i` runs on `cpus[i % cpu_count]` alone. Null: on any.
+  const size_t *cpus;
+  // How many there are.
+  size_t cpu_count;
+  // Each worker refuses posts while this many wait; 0: never.
+  size_t queue_bound;
+  // The poller by name; null: the default.
+  const char *backend;
+  // A worker joins when the pressure, from 0 to 1, has been above this mark for `grow_after_us`; 0: 0.7.
+  double high_mark;
+  // One retires when it has been below this mark for `retire_after_us`; 0: 0.2.
+  double low_mark;
+  // Microseconds; 0: one second.
+  int64_t grow_after_us;
+  // Microseconds; 0: thirty seconds.
+  int64_t retire_after_us;
+  // How long after such a step the next one may come, in microseconds; 0: five seconds.
+  int64_t cool_down_us;
+  // How long a worker that retires may keep what it has, in microseconds; 0: one minute.
+  int64_t drain_limit_us;
+} mcp_event_pool_options;
+
+// What `mcp_event_pool_shutdown()` dropped, of all workers together.
+typedef struct mcp_event_pool_report {
+  // The size of this struct as the caller knows it; set it before the call.
+  size_t size;
+  // Posts that had not run, messages of actors included.
+  size_t posts_dropped;
+  // Closures that `mcp_event_pool_execute()` took and no worker had begun.
+  size_t submitted_dropped;
+  // Futures on the workers' loops that were not done.
+  size_t tasks_dropped;
+  // Objects of deferred deletion that were destroyed at the very end.
+  size_t deferred_destroyed;
+  // Handles that live on and do nothing.
+  size_t handles_alive;
+  // Workers inside a callback that did not return.
+  size_t workers_stuck;
+  // Whether all that was queued has run.
+  bool is_drained;
+} mcp_event_pool_report;
+
+// What can be measured of a loop at a moment. Set `size` before asking for it.
+typedef struct mcp_event_load {
+  // `sizeof(mcp_event_load)` as the caller knows it.
+  size_t size;
+  // For how many microseconds the loop has been busy with its present iteration, or by how many the timers of this
+  // iteration were late, whichever is more; 0 while it sleeps, and while nobody runs it.
+  uint64_t loop_lag_us;
+  // How many microseconds too late the last poll returned.
+  uint64_t poll_delay_us;
+  // The posts that wait.
+  uint64_t queue_depth;
+} mcp_event_load;
+
+// Where a measurement begins to be pressure, and where it is all of it; linear in between. Both 0: the default.
+typedef struct mcp_event_thresholds {
+  // Up to here there is no pressure.
+  int64_t low;
+  // From here on the pressure is 1. Above `low`.
+  int64_t high;
+} mcp_event_thresholds;
+
+// How a pressure is computed. Zero it, then set `size` to `sizeof(mcp_event_pressure_options)`. A source with
+// thresholds that it never reaches does not count.
+typedef struct mcp_event_pressure_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // Of `loop_lag_us`, in microseconds; by default 10 and 200 ms.
+  struct mcp_event_thresholds loop_lag_us;
+  // Of `poll_delay_us`, in microseconds; by default 10 and 200 ms.
+  struct mcp_event_thresholds poll_delay_us;
+  // Of the posts that wait; by default 1,000 and 20,000.
+  struct mcp_event_thresholds queue_depth;
+  // The time constant of the exponential smoothing; 0: half a second. One microsecond is as good as none.
+  int64_t smoothing_us;
+  // By how much the smoothed pressure must turn back before the reported one follows, below 1; 0: 0.05.
+  double hysteresis;
+  // How often the load is measured; 0: every 100 ms.
+  int64_t interval_us;
+} mcp_event_pressure_options;
+
+// A pressure that the program measures itself; its data is owned as that of an `mcp_event_closure`.
+typedef struct mcp_event_pressure_source {
+  // Tells it, from 0 to 1, on the loop's thread, at each measurement. Not null. What is outside counts as the
+  // nearer end; what is not a number does not count.
+  double (*call)(void *data);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_pressure_source;
+
+// How long a scaled timer waits at least: a time, or a share of its maximum; the other field is 0. Never more than
+// the maximum.
+typedef struct mcp_event_scaled_timer_minimum {
+  // A time in microseconds; negative counts as 0.
+  int64_t absolute_us;
+  // From 0 to 1; with 1 the timer is not scaled.
+  double share;
+} mcp_event_scaled_timer_minimum;
 
 // What came of a request. Its strings live as long as it does: as the callback that is given it, or, if a call
 // returned it, until `mcp_event_server_answer_destroy()`.
@@ -966,6 +1125,13 @@ typedef struct mcp_event_stats {
   uint64_t signals;
   // Changes of what is watched that the system refused after the call that asked for them had returned.
   uint64_t registration_errors;
+  // How long the loop has spun instead of sleeping, in microseconds; see
+  // `mcp_event_dispatcher_set_busy_poll()`.
+  uint64_t time_spun_us;
+  // How many times it has.
+  uint64_t spins;
+  // How many of these were ended by work, and not by a timer or the end of the budget.
+  uint64_t spins_paid;
 } mcp_event_stats;
 
 // Takes a piece of a dump: `length` bytes of text, not zero-terminated.
@@ -1199,6 +1365,18 @@ enum mcp_event_status mcp_event_clock_advance_ns(struct mcp_event_clock *clock, 
 // Lets the clock go; dispatchers on it keep it.
 enum mcp_event_status mcp_event_clock_destroy(struct mcp_event_clock *clock);
 
+// From now on, when a thread of the process meets one of the signals, writes what its loops are doing, and their
+// tracked objects, innermost first. Then the former handler runs, or the signal's default action is taken. `options`
+// may be null. Installed once more, the new options replace the former ones. To be called before the loops run: a
+// thread gets the stack that the dump of a stack overflow needs when it enters `mcp_event_dispatcher_run()`.
+// `MCP_EVENT_INVALID_ARGUMENT` for no signal, or others, and for a descriptor that is open for reading only;
+// `MCP_EVENT_OS_ERROR` for one that is not open (EBADF).
+enum mcp_event_status mcp_event_crash_dump_install(const struct mcp_event_crash_dump_options *options);
+
+// Writes no dumps any more, and brings the former handlers back, but where somebody has installed another one since.
+// Nothing, if none is installed.
+enum mcp_event_status mcp_event_crash_dump_uninstall(void);
+
 // Makes a dispatcher. `name`, of any length, is for logs; `options` may be null.
 enum mcp_event_status mcp_event_dispatcher_create(const char *name,
                                                   const struct mcp_event_dispatcher_options *options,
@@ -1255,6 +1433,16 @@ enum mcp_event_status mcp_event_dispatcher_approximate_time_ns(const struct mcp_
 
 // Refreshes that time now.
 enum mcp_event_status mcp_event_dispatcher_update_approximate_time(struct mcp_event_dispatcher *dispatcher);
+
+// Spins for up to `budget_us` microseconds before each sleep, so that what comes meanwhile is seen at once; 0, as
+// at first: sleeps at once. If `adaptive`, only while that pays: while what the loop waits for mostly comes
+// within the budget; a loop that stays idle stops after a few waits. A spin ends with whatever would end the
+// sleep; it takes a processor of its own while it lasts. No loop spins on a simulated clock, in a process with
+// one processor to run on, or in a non-blocking run. `MCP_EVENT_INVALID_ARGUMENT` for a negative budget and one
+// above a second.
+enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispatcher *dispatcher,
+                                                         int64_t budget_us,
+                                                         bool adaptive);
 
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,
@@ -1406,14 +1594,29 @@ enum mcp_event_status mcp_event_set_log(mcp_event_log log,
 // Makes a pool of `size` workers, none of them started; 0 is allowed.
 enum mcp_event_status mcp_event_pool_create(size_t size, struct mcp_event_pool **out);
 
+// Makes a pool with other than the default settings, none of whose workers is started. `options` may be null.
+// `MCP_EVENT_INVALID_ARGUMENT`, with the reason, for a minimum above the maximum, CPUs that are not ours, marks out
+// of order, a stack that is too small.
+enum mcp_event_status mcp_event_pool_create_with(const struct mcp_event_pool_options *options,
+                                                 struct mcp_event_pool **out);
+
 // Starts all workers, and returns once each owns its loop. If one fails, those started are stopped again.
 // Nothing for those that are started already.
 enum mcp_event_status mcp_event_pool_start(struct mcp_event_pool *pool);
 
-// Asks all workers to stop, after what was posted before, then waits for each. The pool can be started again.
+// Waits until what was executed before has begun, but not on the thread of a worker; then asks all workers to stop,
+// after what was posted before, and waits for each. The pool can be started again.
 enum mcp_event_status mcp_event_pool_stop(struct mcp_event_pool *pool);
 
-// How many workers there are.
+// Lets all workers finish, what is posted meanwhile included, but no longer than `limit_us`. What they did not get
+// done is dropped, and counted in `report`, unless that is null; set `report->size` first. A callback that does not
+// return within a second more is left behind. The pool can be started again, unless a worker is stuck.
+// `MCP_EVENT_INVALID_STATE` on the thread of one of its workers.
+enum mcp_event_status mcp_event_pool_shutdown(struct mcp_event_pool *pool,
+                                              int64_t limit_us,
+                                              struct mcp_event_pool_report *report);
+
+// How many workers there are, those that retire not counted.
 enum mcp_event_status mcp_event_pool_size(const struct mcp_event_pool *pool, size_t *out);
 
 // The dispatcher of worker `index`; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an index too large.
@@ -1421,13 +1624,111 @@ enum mcp_event_status mcp_event_pool_dispatcher(const struct mcp_event_pool *poo
                                                 size_t index,
                                                 struct mcp_event_dispatcher **out);
 
-// The dispatcher of the next worker, round robin; it stays the pool's. `MCP_EVENT_OUT_OF_RANGE` for an empty
-// pool.
+// The dispatcher of the next worker, by the pool's policy; it stays the pool's, and valid as long as that, also when
+// its worker retires: then it refuses posts. `MCP_EVENT_OUT_OF_RANGE` for an empty pool.
 enum mcp_event_status mcp_event_pool_next(const struct mcp_event_pool *pool,
                                           struct mcp_event_dispatcher **out);
 
+// The dispatcher of the worker for all that has this key, of `length` bytes, which may be none. A worker that retires
+// or joins moves only the keys that are its own. `MCP_EVENT_OUT_OF_RANGE` for an empty pool.
+enum mcp_event_status mcp_event_pool_for_key(const struct mcp_event_pool *pool,
+                                             const void *key,
+                                             size_t length,
+                                             struct mcp_event_dispatcher **out);
+
+// Chooses the next worker otherwise from now on: `MCP_EVENT_POOL_ROUND_ROBIN` and so on.
+enum mcp_event_status mcp_event_pool_set_policy(struct mcp_event_pool *pool, int policy);
+
+// Has one of the workers run `closure`, whichever is free first; none is bound to it, so one that is held up loses
+// it to the others. Those that are executed before a stop still run. What it throws goes where it goes from a post.
+// `MCP_EVENT_INVALID_STATE` unless the pool is started; `MCP_EVENT_OUT_OF_RANGE` if it has no workers.
+enum mcp_event_status mcp_event_pool_execute(struct mcp_event_pool *pool,
+                                             struct mcp_event_closure closure);
+
+// How many of the closures that `mcp_event_pool_execute()` took no worker has begun.
+enum mcp_event_status mcp_event_pool_tasks_waiting(const struct mcp_event_pool *pool, size_t *out);
+
+// As `mcp_event_dispatcher_register_watchdog()`, for all workers, also those that start or join later: `touch(data)`
+// is called on all their threads. `drop(data)` is called once, when the last one lets go of it.
+enum mcp_event_status mcp_event_pool_register_watchdog(struct mcp_event_pool *pool,
+                                                       void (*touch)(void *data),
+                                                       void *data,
+                                                       void (*drop)(void *data),
+                                                       int64_t min_touch_interval_us);
+
 // Stops the pool and destroys it and its dispatchers.
 enum mcp_event_status mcp_event_pool_destroy(struct mcp_event_pool *pool);
+
+// Tells how late the loop is at this moment, and how much waits, without disturbing it.
+enum mcp_event_status mcp_event_dispatcher_load(const struct mcp_event_dispatcher *dispatcher,
+                                                struct mcp_event_load *out);
+
+// Makes a driver of a dispatcher's scaled timers; `options` may be null. `MCP_EVENT_INVALID_STATE` if the dispatcher
+// has one. While it has, a factor set by hand lasts until the next measurement.
+enum mcp_event_status mcp_event_pressure_driver_create(struct mcp_event_dispatcher *dispatcher,
+                                                       const struct mcp_event_pressure_options *options,
+                                                       struct mcp_event_pressure_driver **out);
+
+// Adds a source of pressure; the largest pressure of all sources counts. One that throws is a callback that throws:
+// the loop stops.
+enum mcp_event_status mcp_event_pressure_driver_add_source(struct mcp_event_pressure_driver *driver,
+                                                           struct mcp_event_pressure_source source);
+
+// The pressure at the last measurement, from 0 to 1.
+enum mcp_event_status mcp_event_pressure_driver_pressure(const struct mcp_event_pressure_driver *driver,
+                                                         double *out);
+
+// Ends it, and sets the scale factor to 1. No source is called after this returns, under the rules of
+// `mcp_event_timer_destroy`.
+enum mcp_event_status mcp_event_pressure_driver_destroy(struct mcp_event_pressure_driver *driver);
+
+// Makes a scaled timer, not armed, whose minimum is that of its type (`MCP_EVENT_SCALED_TIMER_OVERLOAD_ACTION_STATE`
+// and so on) whenever it is enabled.
+enum mcp_event_status mcp_event_scaled_timer_create(struct mcp_event_dispatcher *dispatcher,
+                                                    int timer_type,
+                                                    struct mcp_event_closure closure,
+                                                    struct mcp_event_scaled_timer **out);
+
+// Makes a scaled timer, not armed, with a minimum of its own. What it is enabled for is cut to `max_us`; INT64_MAX
+// cuts nothing, and negative counts as 0.
+enum mcp_event_status mcp_event_scaled_timer_create_with_minimum(struct mcp_event_dispatcher *dispatcher,
+                                                                 struct mcp_event_scaled_timer_minimum minimum,
+                                                                 int64_t max_us,
+                                                                 struct mcp_event_closure closure,
+                                                                 struct mcp_event_scaled_timer **out);
+
+// Arms it to fire once, `max_us` microseconds from now at the latest; replaces what it was armed for. Negative counts
+// as 0, which means the next iteration; INT64_MAX never comes, though a factor below 1 may bring it into reach.
+enum mcp_event_status mcp_event_scaled_timer_enable_us(struct mcp_event_scaled_timer *timer,
+                                                       int64_t max_us);
+
+// Disarms it: no callback begins after this returns.
+enum mcp_event_status mcp_event_scaled_timer_disable(struct mcp_event_scaled_timer *timer);
+
+// Whether it is armed; false inside its callback, until it is enabled again.
+enum mcp_event_status mcp_event_scaled_timer_enabled(const struct mcp_event_scaled_timer *timer, bool *out);
+
+// Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
+enum mcp_event_status mcp_event_scaled_timer_set_label(struct mcp_event_scaled_timer *timer,
+                                                       const char *label);
+
+// Destroys it, under the rules of `mcp_event_timer_destroy`.
+enum mcp_event_status mcp_event_scaled_timer_destroy(struct mcp_event_scaled_timer *timer);
+
+// Sets the minimum of the scaled timers of a type, from when they are enabled the next time. At first it is all of
+// the maximum: they are not scaled.
+enum mcp_event_status mcp_event_dispatcher_set_scaled_timer_minimum(struct mcp_event_dispatcher *dispatcher,
+                                                                    int timer_type,
+                                                                    struct mcp_event_scaled_timer_minimum minimum);
+
+// Sets how much of the time between their minimum and their maximum the scaled timers wait: all with 1, as at first,
+// nothing with 0. At once, also for those that have waited their minimum already.
+enum mcp_event_status mcp_event_dispatcher_set_timer_scale_factor(struct mcp_event_dispatcher *dispatcher,
+                                                                  double factor);
+
+// The factor that is set.
+enum mcp_event_status mcp_event_dispatcher_timer_scale_factor(const struct mcp_event_dispatcher *dispatcher,
+                                                              double *out);
 
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_schedulable_destroy(struct mcp_event_schedulable *callback);

@@ -10,6 +10,7 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     crate::dispatcher::core::stop_forked_loops();
     crate::dispatcher::signal::forget_readers();
+    crate::crash_dump::forget_other_threads();
 }
 
 /// How many forks lie between the first process that used the library and this one.

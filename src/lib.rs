@@ -15,6 +15,7 @@
 
 pub mod actor;
 mod chance;
+pub mod crash_dump;
 mod dispatcher;
 mod error;
 #[cfg(feature = "ffi")]
@@ -25,19 +26,21 @@ mod poller;
 pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
+mod sigpipe;
 mod sync;
 pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats, PeriodicTimer,
-    RunType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
+    PeriodicTimer, RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType,
+    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
 pub use worker::{
-    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, Worker, WorkerObserver, WorkerOptions,
-    WorkerReport, set_worker_panic_handler,
+    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, SubmitError, Worker, WorkerObserver,
+    WorkerOptions, WorkerReport, set_worker_panic_handler,
 };
 
 /// The programs in the documentation, as tests.
@@ -52,6 +55,8 @@ mod documentation {
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
         Backends = "../docs/backends.md",
+        BusyPolling = "../docs/busy-polling.md",
+        CrashDumps = "../docs/crash-dumps.md",
         DeferredDeletion = "../docs/deferred-deletion.md",
         Dispatcher = "../docs/dispatcher.md",
         FileEvents = "../docs/file-events.md",
@@ -61,6 +66,7 @@ mod documentation {
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
         Post = "../docs/post.md",
+        ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
         ServerConfiguration = "../docs/server-configuration.md",
         Servers = "../docs/servers.md",

@@ -3,10 +3,12 @@
 #[cfg(mcp_event_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence},
 };
 #[cfg(not(mcp_event_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
+};
 
 /// The standard cell behind loom's interface, whose closures let loom see how long an access lasts.
 #[cfg(not(mcp_event_loom))]
@@ -32,5 +34,5 @@ impl<T> UnsafeCell<T> {
 #[inline]
 pub(crate) fn sequence_point() {
     #[cfg(mcp_event_loom)]
-    loom::sync::atomic::fence(Ordering::SeqCst);
+    fence(Ordering::SeqCst);
 }

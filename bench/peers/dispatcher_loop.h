@@ -9,6 +9,7 @@
 #ifndef MCP_EVENT_BENCH_DISPATCHER_LOOP_H
 #define MCP_EVENT_BENCH_DISPATCHER_LOOP_H
 
+#include <mcp/event/dispatcher_extras.h>
 #include <mcp/event/event_loop.h>
 
 #include <chrono>
@@ -66,6 +67,13 @@ class OurLoop : public DispatcherLoop {
   static constexpr const char* kName = kOurs;
   OurLoop()
       : DispatcherLoop(mcp::event::createPlatformDefaultDispatcherFactory()->createDispatcher("bench")) {}
+};
+
+// Ours, spinning before it sleeps.
+class BusyLoop : public OurLoop {
+ public:
+  static constexpr const char* kName = "mcp::event, busy polling";
+  BusyLoop() { mcp::event::setBusyPoll(dispatcher(), std::chrono::microseconds(200)); }
 };
 
 class StockLoop : public DispatcherLoop {

@@ -22,7 +22,7 @@ pub enum Activity {
     Post,
     /// A message to an actor.
     Message,
-    /// A task: a future that is polled.
+    /// A task: a future that is polled, or a closure that was submitted to a pool.
     Task,
     /// A timer's callback.
     Timer,
@@ -188,6 +188,10 @@ impl LabelCell {
 
     pub(crate) fn set(&self, label: Label) {
         self.0.store(Label::number(Some(label)), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Option<Label> {
+        Label::from_number(self.number())
     }
 
     #[inline]

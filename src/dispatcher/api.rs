@@ -11,11 +11,13 @@ use super::closure::Failure;
 use super::core::{Core, CoreOptions, thread_number};
 use super::deferred::Deferred;
 use super::post::{LabelledJob, RustJob};
+use super::scaled::Scaling;
+use super::spin::BusyPoll;
 use super::tracked::Scope;
 use super::watchdog::RustWatchdog;
 use super::{
-    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, SchedulableCallback, SignalEvent, Timer,
-    TrackedObject, Watchdog, run,
+    Doing, FileEvent, Label, LoopStats, PeriodicTimer, RunError, ScaledTimer, ScaledTimerMinimum,
+    ScaledTimerRange, ScaledTimerType, SchedulableCallback, SignalEvent, Timer, TrackedObject, Watchdog, run,
 };
 use crate::error::{Error, PostError};
 use crate::fork;
@@ -46,6 +48,8 @@ pub struct Builder {
     backend: Option<String>,
     clock: Clock,
     queue_bound: Option<usize>,
+    busy_poll: Option<BusyPoll>,
+    scaling: Scaling,
 }
 
 impl Builder {
@@ -68,11 +72,25 @@ impl Builder {
         self
     }
 
+    /// Spins for a while before the loop sleeps, so that what comes meanwhile is seen at once. By default it
+    /// sleeps at once. See [`Handle::set_busy_poll`].
+    pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Builder {
+        self.busy_poll = Some(busy_poll);
+        self
+    }
+
+    /// The minimum of the scaled timers of a type; by default all of the maximum, so that they are not scaled.
+    pub fn scaled_timer_minimum(self, of: ScaledTimerType, minimum: ScaledTimerMinimum) -> Builder {
+        self.scaling.set_minimum(of, minimum);
+        self
+    }
+
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows, [`Error::Unavailable`] for one that is not there,
-    /// [`Error::Os`] when the system has no file descriptor left.
+    /// [`Error::InvalidArgument`] for a backend nobody knows and a busy polling budget of zero or above one
+    /// second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
+    /// descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
         let poller = match &self.backend {
@@ -84,8 +102,11 @@ impl Builder {
             clock: self.clock,
             poller,
             post_bound: self.queue_bound,
+            scaling: self.scaling,
         });
-        Ok(Dispatcher { handle: Handle { core } })
+        let dispatcher = Dispatcher { handle: Handle { core } };
+        dispatcher.set_busy_poll(self.busy_poll)?;
+        Ok(dispatcher)
     }
 }
 
@@ -159,7 +180,14 @@ impl Dispatcher {
 
     /// A dispatcher with settings of your own.
     pub fn builder(name: impl Into<String>) -> Builder {
-        Builder { name: name.into(), backend: None, clock: Clock::Monotonic, queue_bound: None }
+        Builder {
+            name: name.into(),
+            backend: None,
+            clock: Clock::Monotonic,
+            queue_bound: None,
+            busy_poll: None,
+            scaling: Scaling::new(),
+        }
     }
 
     /// A handle that can be cloned and sent to other threads.
@@ -178,20 +206,20 @@ impl Dispatcher {
     /// When a callback panics, the loop stops after it, keeps what is queued for the next run, and the panic
     /// goes on from here.
     pub fn run(&self, how: RunType) -> Result<(), Error> {
-        self.run_with(how, || ()).map(|_ran| ())
-    }
-
-    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
-    /// False if another thread ran it.
-    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, Error> {
-        match run(&self.handle.core, how, entered) {
-            Ok(ran) => Ok(ran),
+        match self.run_with(how, || ()) {
+            Ok(_ran) => Ok(()),
             Err(RunError::Refused(error)) => Err(error),
             Err(RunError::Callback(failure)) => match *failure {
                 Failure::Panic(payload) => resume_unwind(payload),
                 other => Err(Error::InvalidState(other.describe())),
             },
         }
+    }
+
+    /// Like [`run`](Dispatcher::run), and calls `entered` once this thread owns the loop, before anything runs.
+    /// False if another thread ran it. What a callback ended with is handed over, not raised.
+    pub(crate) fn run_with(&self, how: RunType, entered: impl FnOnce()) -> Result<bool, RunError> {
+        run(&self.handle.core, how, entered)
     }
 }
 
@@ -262,6 +290,51 @@ impl Handle {
     /// Makes a timer that fires again and again, not started.
     pub fn create_periodic_timer(&self, callback: impl FnMut() + Send + 'static) -> PeriodicTimer {
         PeriodicTimer::new(&self.core, callback)
+    }
+
+    /// Makes a timer that fires the earlier the more load there is, not armed. Its minimum is that of a
+    /// [`ScaledTimerType`], or a [`ScaledTimerMinimum`] of its own.
+    ///
+    /// ```
+    /// use mcp_event::{Dispatcher, ScaledTimerMinimum, ScaledTimerType};
+    /// use std::time::Duration;
+    ///
+    /// let dispatcher = Dispatcher::new("main")?;
+    /// let half = ScaledTimerMinimum::share(0.5)?;
+    /// dispatcher.set_scaled_timer_minimum(ScaledTimerType::HttpConnectionManagerNewStream, half);
+    /// let by_type = dispatcher.create_scaled_timer(ScaledTimerType::HttpConnectionManagerNewStream, || ());
+    /// let own = ScaledTimerMinimum::absolute(Duration::from_secs(5));
+    /// let by_minimum = dispatcher.create_scaled_timer(own, || ());
+    /// dispatcher.set_timer_scale_factor(0.2)?;
+    /// by_type.enable(Duration::from_secs(10)); // Fires after 5 s + 0.2 * 5 s.
+    /// by_minimum.enable(Duration::from_secs(10)); // So does this one.
+    /// # Ok::<(), mcp_event::Error>(())
+    /// ```
+    pub fn create_scaled_timer(
+        &self,
+        range: impl Into<ScaledTimerRange>,
+        callback: impl FnMut() + Send + 'static,
+    ) -> ScaledTimer {
+        ScaledTimer::new(&self.core, range.into(), callback)
+    }
+
+    /// Sets the minimum of the scaled timers of a type, from when they are enabled the next time.
+    pub fn set_scaled_timer_minimum(&self, of: ScaledTimerType, minimum: ScaledTimerMinimum) {
+        self.core.scaling.set_minimum(of, minimum);
+    }
+
+    /// Sets how much of the time between their minimum and their maximum the scaled timers wait: all with 1, as at
+    /// first, nothing with 0. At once, also for those that have waited their minimum already.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless it is a number from 0 to 1.
+    pub fn set_timer_scale_factor(&self, factor: f64) -> Result<(), Error> {
+        self.core.set_scale_factor(factor)
+    }
+
+    /// The factor that is set.
+    pub fn timer_scale_factor(&self) -> f64 {
+        self.core.scaling.factor()
     }
 
     /// Watches `fd` for `events`.
@@ -346,6 +419,22 @@ impl Handle {
     /// Lets the watchdog go.
     pub fn unregister_watchdog(&self) {
         self.core.register_watchdog(None, Duration::ZERO);
+    }
+
+    /// Spins before each sleep as `busy_poll` says, from the next wait on; with `None`, sleeps at once. A spin
+    /// ends with whatever would end the sleep; nothing comes later because of it, timers included. It takes a
+    /// processor of its own while it lasts.
+    ///
+    /// A loop on a simulated clock does not spin, nor does one in a process that, now that this is called, has
+    /// only one processor to run on; and never a [`RunType::NonBlock`] run.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a budget of zero, or above [`BusyPoll::MAX_BUDGET`].
+    pub fn set_busy_poll(&self, busy_poll: Option<BusyPoll>) -> Result<(), Error> {
+        busy_poll.map_or(Ok(()), BusyPoll::check)?;
+        let can_pay = |_: &BusyPoll| !self.core.clock.is_simulated() && poller::several_processors();
+        self.core.busy_poll.set(busy_poll.filter(can_pay));
+        Ok(())
     }
 
     /// The monotonic time of the iteration: constant within it, and cheaper than reading the clock.

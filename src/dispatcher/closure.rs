@@ -1,7 +1,7 @@
 //! User code, as the loop sees it: something to call, and how it may fail.
 
 use std::any::Any;
-use std::ffi::c_void;
+use std::ffi::{CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a callback ended with instead of returning. The loop stops, and `run()` hands it to its caller (P11).
@@ -62,6 +62,12 @@ pub struct ExceptionOps {
         *mut c_void,
         u32,
     ) -> *mut c_void,
+    pub(crate) unhandled: unsafe extern "C" fn(
+        exception: *mut c_void,
+        worker: *const c_char,
+        length: usize,
+        text: *const c_char,
+    ),
 }
 
 // SAFETY: an exception_ptr may be moved between threads.
@@ -74,6 +80,21 @@ impl ForeignException {
         unsafe { (self.ops.describe)(self.exception, text.as_mut_ptr().cast(), text.len()) };
         let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
         String::from_utf8_lossy(&text[..end]).into_owned()
+    }
+
+    /// Gives the exception to the handler of those that callbacks on workers throw. That may end the process.
+    pub(crate) fn report(self, worker: &str) {
+        let text = CString::new(self.describe()).unwrap_or_default();
+        let exception = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the exception is C++'s from now on; the texts live through the call.
+        unsafe {
+            (exception.ops.unhandled)(
+                exception.exception,
+                worker.as_ptr().cast(),
+                worker.len(),
+                text.as_ptr(),
+            );
+        }
     }
 
     #[cfg(feature = "ffi")]

@@ -25,12 +25,15 @@ use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
+use super::scaled::Scaling;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
-use super::{file_event, schedulable, signal, timer};
+use super::{file_event, scaled, schedulable, signal, timer};
+use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
 use crate::poller::Poller;
@@ -39,6 +42,10 @@ use crate::poller::Poller;
 pub(crate) enum Command {
     /// A timer's truth changed: put it where it belongs.
     Timer(timer::Ref),
+    /// Likewise a scaled timer's.
+    Scaled(scaled::Ref),
+    /// The scale factor changed.
+    Rescale,
     /// Likewise a schedulable callback's.
     Schedule(schedulable::Ref),
     Activate(file_event::Ref),
@@ -59,6 +66,7 @@ pub(crate) struct Core {
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
     pub(crate) sleep: Sleep,
+    pub(crate) busy_poll: Setting,
     pub(crate) posts: Queue<Task>,
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
@@ -77,8 +85,6 @@ pub(crate) struct Core {
     pub(crate) approximate_now: AtomicU64,
     /// What the thread inside the loop does.
     pub(crate) activity: CurrentActivity,
-    /// While the loop waits: the deadline that ends that, if nothing else does.
-    pub(crate) waits_until: AtomicU64,
     /// The thread inside the loop, by the system's number for it; 0 for none.
     pub(crate) runner: AtomicI32,
     /// The cell whose callback runs, or is about to be claimed.
@@ -94,6 +100,7 @@ pub(crate) struct Core {
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
     pub(crate) load: LoadMeter,
+    pub(crate) scaling: Scaling,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -159,13 +166,25 @@ pub(crate) fn label_current(label: Label) {
     }
 }
 
+/// The loops that this thread runs, innermost first. Also in a signal handler on it.
+///
+/// # Safety
+/// They are looked at before this thread leaves them.
+pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
+    let mut next = INNERMOST.get();
+    std::iter::from_fn(move || {
+        // SAFETY: a loop that this thread runs lives until it leaves it, and it owns the loop's state.
+        let core = unsafe { next.as_ref() }?;
+        next = core.local.outer.get();
+        Some(core)
+    })
+}
+
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
 pub(crate) fn stop_forked_loops() {
-    let mut core = INNERMOST.get();
-    // SAFETY: the loops that this thread runs live until it leaves them, and it owns their state.
-    while let Some(running) = unsafe { core.as_ref() } {
-        running.local.failure.set(Some(Box::new(Failure::Forked)));
-        core = running.local.outer.get();
+    // SAFETY: it is inside them.
+    for core in unsafe { loops_of_this_thread() } {
+        core.local.failure.set(Some(Box::new(Failure::Forked)));
     }
 }
 
@@ -279,6 +298,7 @@ pub(crate) struct CoreOptions {
     pub(crate) clock: Clock,
     pub(crate) poller: Box<dyn Poller>,
     pub(crate) post_bound: Option<usize>,
+    pub(crate) scaling: Scaling,
 }
 
 impl Core {
@@ -292,6 +312,7 @@ impl Core {
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
             sleep: Sleep::new(),
+            busy_poll: Setting::off(),
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
@@ -303,7 +324,6 @@ impl Core {
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
             activity: CurrentActivity::new(),
-            waits_until: AtomicU64::new(Nanos::MAX),
             runner: AtomicI32::new(0),
             current: AtomicPtr::new(std::ptr::null_mut()),
             runs: AtomicU64::new(0),
@@ -314,6 +334,7 @@ impl Core {
             tracked: TrackedStack::new(),
             stats: Stats::new(),
             load: LoadMeter::new(),
+            scaling: options.scaling,
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -383,6 +404,7 @@ impl Core {
             if owner != 0 {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
                 self.runner.store(fork::thread_id(), Ordering::Relaxed);
@@ -460,6 +482,14 @@ impl Core {
 
     pub(crate) fn has_commands(&self) -> bool {
         !self.commands.is_empty()
+    }
+
+    /// Whether another thread or a signal brought something that the loop must not sleep over.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        !self.posts.is_empty()
+            || self.has_commands()
+            || self.exit_at.load(Ordering::SeqCst) != 0
+            || !self.signals.is_empty()
     }
 
     /// One past the last command sent.
@@ -555,6 +585,11 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
+    pub(crate) fn backlog(&self) -> usize {
+        self.posts.len() + usize::from(!self.sleep.is_undisturbed())
     }
 
     /// A handle was made.

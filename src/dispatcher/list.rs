@@ -74,6 +74,28 @@ impl List {
         self.0.previous.set(links);
     }
 
+    /// Inserts `links` before those members at the list's end of which `is_later` says so.
+    ///
+    /// # Safety
+    /// As for [`List::push_back`].
+    pub(crate) unsafe fn insert_before_later(
+        &self,
+        links: *const Links,
+        is_later: impl Fn(*const Links) -> bool,
+    ) {
+        let mut previous: *const Links = self.last();
+        // SAFETY: the caller's promise; members stay in place while linked.
+        unsafe {
+            while !ptr::eq(previous, &self.0) && is_later(previous) {
+                previous = (*previous).previous.get();
+            }
+            let next = (*previous).next.replace(links);
+            (*next).previous.set(links);
+            (*links).previous.set(previous);
+            (*links).next.set(next);
+        }
+    }
+
     /// The first member.
     pub(crate) fn front(&self) -> Option<*const Links> {
         (!self.is_empty()).then(|| self.0.next.get())

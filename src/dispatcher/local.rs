@@ -14,6 +14,8 @@ use super::deferred::Deferred;
 use super::list::List;
 use super::post::Task;
 use super::ring::Ring;
+use super::scaled::Queues;
+use super::spin::Policy;
 use super::watchdog::Registration;
 use super::wheel::Wheel;
 use crate::poller::Ready;
@@ -25,6 +27,7 @@ pub(crate) struct Local {
     pub(crate) arming_count: Cell<u32>,
     /// Timers that are due in this iteration.
     pub(crate) expired: List,
+    pub(crate) scaled: Queues,
 
     /// What the last poll found; `ready_position` is the next to deliver.
     pub(crate) ready: RefCell<Vec<Ready>>,
@@ -67,6 +70,8 @@ pub(crate) struct Local {
     pub(crate) failure: Cell<Option<Box<Failure>>>,
     /// The posts that had run when the loop last meant to sleep.
     pub(crate) posts_seen: Cell<u64>,
+    /// What it learned about spinning, under the setting of its last wait.
+    pub(crate) spin_policy: Cell<Option<Policy>>,
     /// When the last poll returned, while statistics are recorded.
     pub(crate) after_poll: Cell<Option<Nanos>>,
     /// At the last `exit()` from the loop's thread: schedules older than this still run.
@@ -87,6 +92,7 @@ impl Local {
             arming: List::new(),
             arming_count: Cell::new(0),
             expired: List::new(),
+            scaled: Queues::new(),
             ready: RefCell::new(Vec::new()),
             ready_position: Cell::new(0),
             activated: List::new(),
@@ -112,6 +118,7 @@ impl Local {
             wake_on_release: Cell::new(false),
             failure: Cell::new(None),
             posts_seen: Cell::new(0),
+            spin_policy: Cell::new(None),
             after_poll: Cell::new(None),
             exit_schedules: Cell::new(None),
             outer: Cell::new(std::ptr::null()),

@@ -31,16 +31,19 @@ pub(crate) mod post;
 mod pulse;
 mod queue;
 mod ring;
+pub(crate) mod scaled;
 pub(crate) mod schedulable;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
+mod spin;
 mod stats;
 pub(crate) mod timer;
 pub(crate) mod tracked;
 pub(crate) mod watchdog;
 mod wheel;
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,8 +55,10 @@ pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
 pub use label::Label;
 pub(crate) use pulse::Pulse;
+pub use scaled::{ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType};
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
+pub use spin::BusyPoll;
 pub use stats::{LatencySummary, LoopStats};
 pub use timer::{PeriodicTimer, Timer};
 pub use tracked::TrackedObject;
@@ -110,8 +115,16 @@ impl From<Box<Failure>> for RunError {
     }
 }
 
-/// How many turns a loop looks out for more posts: about a microsecond.
+/// How many turns a loop looks out for more work before it asks the kernel: about a microsecond.
 const LOOK_OUT: u32 = 32;
+
+/// Whether `comes` turns true within a moment.
+fn look_out(comes: impl Fn() -> bool) -> bool {
+    (0..LOOK_OUT).any(|_| {
+        std::hint::spin_loop();
+        comes()
+    })
+}
 
 /// How many times a non-blocking run goes round while new work keeps coming.
 const PASSES: u32 = 16;
@@ -204,8 +217,9 @@ impl OnLoop<'_> {
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
         let now = self.core.refresh_time();
-        self.wheel.expire(now, &self.expired);
+        self.wheel.expire(now, &self.expired, &self.scaled.ripe);
         self.core.load.wake_up(now, self.first_expired());
+        self.release_scaled(now);
         self.activations_due.append(&self.activated);
         self.next_due.append(&self.next);
 
@@ -260,23 +274,41 @@ impl OnLoop<'_> {
     fn poll(self, may_wait: bool) -> Result<(), Error> {
         self.core.activity.begin(Activity::Dispatching);
         self.settle();
+        let result = match self.core.busy_poll.get() {
+            Some(setting) if may_wait => self.poll_busily(setting),
+            _ => self.poll_once(may_wait),
+        };
+        result.map_err(|source| Error::os("waiting for events", source))
+    }
+
+    // Inlined, as are its parts: without busy polling, each iteration comes by once.
+    #[inline(always)]
+    fn poll_once(self, may_wait: bool) -> io::Result<()> {
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
-        if timeout != Some(0) {
-            let until = if timeout.is_some() { self.wheel.earliest() } else { None };
-            self.core.waits_until.store(until.unwrap_or(Nanos::MAX), Ordering::Relaxed);
-            self.core.activity.begin(Activity::Waiting);
-        }
         let before = self.end_loop_duration();
         if timeout != Some(0) {
-            self.core.load.fall_asleep(self.wheel.earliest());
+            self.begin_to_wait();
         }
+        let result = self.gather_ready(timeout);
+        self.core.sleep.end();
+        self.end_poll(before, timeout);
+        result
+    }
+
+    /// Says that the loop is idle, and until when at most.
+    fn begin_to_wait(self) {
+        self.core.activity.begin(Activity::Waiting);
+        self.core.load.fall_asleep(self.wheel.earliest());
+    }
+
+    /// Asks the poller what is ready, in the place of what was and is delivered.
+    #[inline(always)]
+    fn gather_ready(self, timeout: Option<Nanos>) -> io::Result<()> {
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
         let result = self.core.poller.wait(&mut ready, timeout);
         self.ready.replace(ready);
-        self.core.sleep.end();
-        self.end_poll(before, timeout);
-        result.map_err(|source| Error::os("waiting for events", source))
+        result
     }
 
     /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.
@@ -285,23 +317,14 @@ impl OnLoop<'_> {
             return Some(0);
         }
         self.core.sleep.announce();
-        let core = self.core;
-        let queued = !core.posts.is_empty()
-            || core.has_commands()
-            || core.exit_at.load(Ordering::SeqCst) != 0
-            || !core.signals.is_empty();
-        if queued { Some(0) } else { self.time_left() }
+        if self.core.has_arrivals() { Some(0) } else { self.time_left() }
     }
 
     /// After posts, looks out for more a moment before the loop sleeps: each sleep costs the next producer a
     /// system call, many times what the look costs.
     fn more_posts_come(self) -> bool {
         let run = self.core.stats.posts_run.get();
-        run != self.posts_seen.replace(run)
-            && (0..LOOK_OUT).any(|_| {
-                std::hint::spin_loop();
-                !self.core.posts.is_empty()
-            })
+        run != self.posts_seen.replace(run) && look_out(|| !self.core.posts.is_empty())
     }
 
     /// What a foreign loop may wait for; see [`Handle::next_timeout`].
@@ -381,7 +404,7 @@ impl OnLoop<'_> {
 
     /// What every piece of user code is followed by.
     #[inline]
-    fn after_callback(self, outcome: Outcome) -> Outcome {
+    pub(crate) fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
         match self.failure.take() {
             None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),
@@ -423,6 +446,8 @@ impl OnLoop<'_> {
             let Some(command) = self.core.next_command(self) else { break };
             match command {
                 Command::Timer(timer) => self.receive_timer(timer),
+                Command::Scaled(timer) => self.receive_scaled(timer),
+                Command::Rescale => self.rescale(),
                 Command::Schedule(callback) => self.receive_schedule(callback),
                 Command::Activate(event) => self.receive_activation(event),
                 Command::Listen(event) => self.receive_listener(event),
@@ -474,6 +499,7 @@ impl OnLoop<'_> {
         })
     }
 
+    #[inline(always)]
     fn end_poll(self, before: Option<Nanos>, timeout: Option<Nanos>) {
         if let Some(before) = before {
             let now = self.core.clock.now();

@@ -1,7 +1,7 @@
 //! Posts: closures from any thread, run on the loop in the order they were posted.
 
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::atomic::Ordering;
 
 use super::Budget;
@@ -75,6 +75,23 @@ impl<T: Job> Job for Box<T> {
 }
 
 impl Task {
+    /// A task for a job of any size.
+    pub(crate) fn new<T: Job>(job: T) -> Task {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: valid for writing, and written before it is read.
+        unsafe {
+            Task::write(place.as_mut_ptr(), job);
+            place.assume_init()
+        }
+    }
+
+    /// Runs it.
+    pub(crate) fn call(self) -> Outcome {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: it holds a task, and is forgotten.
+        unsafe { Task::run(&mut *this) }
+    }
+
     const fn fits<T>() -> bool {
         size_of::<T>() <= size_of::<Inline>() && align_of::<T>() <= align_of::<Inline>()
     }

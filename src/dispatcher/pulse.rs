@@ -23,9 +23,7 @@ impl Core {
         let doing = self.activity.get();
         let is_idle = match doing.activity {
             Activity::NotRunning => true,
-            Activity::Waiting => {
-                self.posts.is_empty() && self.clock.now() < self.waits_until.load(Ordering::Relaxed)
-            }
+            Activity::Waiting => self.posts.is_empty() && self.load.poll_delay(&self.clock).is_zero(),
             _ => false,
         };
         let (progress, thread) = (self.stats.progress(), self.runner.load(Ordering::Relaxed));
@@ -45,6 +43,7 @@ mod tests {
         let clock = SimulatedClock::new();
         let dispatcher = Dispatcher::builder("test").clock(&clock).build().unwrap();
         dispatcher.core().activity.begin(Activity::Waiting);
+        dispatcher.core().load.fall_asleep(None);
         (dispatcher, clock)
     }
 
@@ -60,9 +59,10 @@ mod tests {
         let (dispatcher, clock) = waiting();
         assert!(dispatcher.core().pulse().is_idle);
         let deadline = clock.now() + Duration::from_secs(1);
-        dispatcher.core().waits_until.store(nanos(deadline), Ordering::Relaxed);
-        assert!(dispatcher.core().pulse().is_idle);
+        dispatcher.core().load.fall_asleep(Some(nanos(deadline)));
         clock.advance(Duration::from_secs(1));
+        assert!(dispatcher.core().pulse().is_idle);
+        clock.advance(Duration::from_nanos(1));
         assert!(!dispatcher.core().pulse().is_idle, "it has overslept");
     }
 

@@ -58,6 +58,16 @@ pub(crate) fn forget_readers() {
     READERS.store(0, Ordering::SeqCst);
 }
 
+/// Whether somebody listens for `signal`, so that its default action is not taken. Also in a signal handler.
+pub(crate) fn has_listeners(signal: i32) -> bool {
+    READERS.fetch_add(1, Ordering::SeqCst);
+    let snapshot = SNAPSHOTS[signal as usize].load(Ordering::SeqCst);
+    // SAFETY: not freed while `READERS` counts us.
+    let listens = unsafe { snapshot.as_ref() }.is_some_and(|snapshot| !snapshot.inboxes.is_empty());
+    READERS.fetch_sub(1, Ordering::SeqCst);
+    listens
+}
+
 /// One signal's listeners; an inbox is there once for each listener of its dispatcher.
 struct Listeners {
     inboxes: Vec<Arc<Inbox>>,

@@ -42,6 +42,9 @@ pub(crate) struct Stats {
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
     pub(crate) registration_errors: Counter,
+    spins: Counter,
+    spins_paid: Counter,
+    nanos_spun: Counter,
     recording: AtomicBool,
     latencies: Mutex<Option<Latencies>>,
 }
@@ -95,6 +98,9 @@ impl Stats {
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
             registration_errors: Counter::default(),
+            spins: Counter::default(),
+            spins_paid: Counter::default(),
+            nanos_spun: Counter::default(),
             recording: AtomicBool::new(false),
             latencies: Mutex::new(None),
         }
@@ -138,6 +144,12 @@ impl Stats {
         self.with_latencies(|latencies| latencies.poll_delay.record(nanos));
     }
 
+    pub(crate) fn record_spin(&self, nanos: Nanos, paid: bool) {
+        self.nanos_spun.add_here(nanos);
+        self.spins.add_here(1);
+        self.spins_paid.add_here(paid.into());
+    }
+
     fn with_latencies<R>(&self, f: impl FnOnce(&mut Latencies) -> R) -> Option<R> {
         self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut().map(f)
     }
@@ -161,6 +173,9 @@ impl Stats {
             queue_depth: queue_depth as u64,
             loop_duration,
             poll_delay,
+            time_spun: Duration::from_nanos(self.nanos_spun.get()),
+            spins: self.spins.get(),
+            spins_paid: self.spins_paid.get(),
         }
     }
 }
@@ -197,6 +212,12 @@ pub struct LoopStats {
     pub loop_duration: LatencySummary,
     /// How late a poll returned past its timeout. Recorded from `enable_stats()` on.
     pub poll_delay: LatencySummary,
+    /// How long the loop has spun instead of sleeping; see [`Builder::busy_poll`](super::Builder::busy_poll).
+    pub time_spun: Duration,
+    /// How many times it has.
+    pub spins: u64,
+    /// How many of these were ended by work, and not by a timer or the end of the budget.
+    pub spins_paid: u64,
 }
 
 /// A histogram in short, of whole microseconds.

@@ -19,8 +19,10 @@ use super::clock::{Nanos, nanos};
 use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
+use super::list::Links;
 use super::local::Local;
-use super::wheel::Entry;
+use super::scaled::ScaledCell;
+use super::wheel::{Entry, Role};
 
 /// A deadline that is armed but does not come.
 pub(crate) const NEVER: Nanos = u64::MAX;
@@ -55,7 +57,7 @@ unsafe impl Send for Ref {}
 pub(crate) type TimerCell = Cell<TimerKind>;
 
 pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> {
-    Owner::new(core.clone(), TimerKind { entry: Entry::new(false) }, closure)
+    Owner::new(core.clone(), TimerKind { entry: Entry::new(Role::OneShot) }, closure)
 }
 
 impl Cell<TimerKind> {
@@ -143,7 +145,7 @@ impl OnLoop<'_> {
 
     /// In a long row of `enable` calls the first must not wait for the last.
     #[inline]
-    fn arm_a_full_batch(self) {
+    pub(crate) fn arm_a_full_batch(self) {
         self.arming_count.set(self.arming_count.get() + 1);
         if self.arming_count.get() >= BATCH {
             self.arm_all();
@@ -154,36 +156,57 @@ impl OnLoop<'_> {
         self.arming_count.set(0);
         let now = self.core.clock.now();
         while let Some(links) = self.arming.pop_front() {
-            // SAFETY: the links are the cell's first field, and a linked cell is alive.
-            let cell = unsafe { &*links.cast::<TimerCell>() };
-            let deadline = now.saturating_add(cell.kind.entry.deadline.get());
-            let armed = cell.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
-            if armed.is_ok() && deadline != NEVER {
-                // SAFETY: just popped; otherwise as in `arm_later`.
-                unsafe { self.wheel.insert(&cell.kind.entry, deadline) };
+            // SAFETY: the links are a cell's first field, its entry's role says which kind's, and a linked cell is
+            // alive.
+            unsafe {
+                match (*links.cast::<Entry>()).role.get() {
+                    Role::OneShot | Role::Periodic => self.arm_timer(&*links.cast::<TimerCell>(), now),
+                    Role::Scaled | Role::Minimum => self.arm_scaled(&*links.cast::<ScaledCell>(), now),
+                    Role::Queue => {}
+                }
             }
         }
     }
 
-    /// The earliest deadline among the expired timers.
+    fn arm_timer(self, cell: &TimerCell, now: Nanos) {
+        let deadline = now.saturating_add(cell.kind.entry.deadline.get());
+        let armed = cell.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
+        if armed.is_ok() && deadline != NEVER {
+            // SAFETY: just popped; otherwise as in `arm_later`.
+            unsafe { self.wheel.insert(&cell.kind.entry, deadline) };
+        }
+    }
+
+    /// The earliest deadline among the entries that the wheel found due.
     pub(crate) fn first_expired(self) -> Option<Nanos> {
         // SAFETY: as in `arm_all`.
-        self.expired.front().map(|links| unsafe { &*links.cast::<Entry>() }.deadline.get())
+        let deadline = |links: *const Links| unsafe { &*links.cast::<Entry>() }.deadline.get();
+        self.expired.front().into_iter().chain(self.scaled.ripe.front()).map(deadline).min()
     }
 
     /// Runs the expired timers. One that is disarmed or rearmed meanwhile leaves the list by itself.
     pub(crate) fn fire_timers(self) -> Outcome {
         while let Some(links) = self.expired.pop_front() {
             // SAFETY: as in `arm_all`.
-            let cell = unsafe { &*links.cast::<TimerCell>() };
-            let deadline = cell.kind.entry.deadline.get();
-            let left = if cell.kind.entry.is_periodic { ARMING } else { 0 };
-            self.invoke(cell, &self.core.stats.timers_fired, || {
-                let claim = cell.truth.compare_exchange(deadline, left, Ordering::SeqCst, Ordering::Relaxed);
-                claim.is_ok().then_some(0)
-            })?;
+            unsafe {
+                match (*links.cast::<Entry>()).role.get() {
+                    Role::OneShot => self.fire_timer(&*links.cast::<TimerCell>(), 0)?,
+                    Role::Periodic => self.fire_timer(&*links.cast::<TimerCell>(), ARMING)?,
+                    Role::Scaled => self.fire_scaled(&*links.cast::<ScaledCell>())?,
+                    Role::Minimum | Role::Queue => {}
+                }
+            }
         }
         Ok(())
+    }
+
+    /// `left` is the truth that the claim leaves behind.
+    fn fire_timer(self, cell: &TimerCell, left: Nanos) -> Outcome {
+        let deadline = cell.kind.entry.deadline.get();
+        self.invoke(cell, &self.core.stats.timers_fired, || {
+            let claim = cell.truth.compare_exchange(deadline, left, Ordering::SeqCst, Ordering::Relaxed);
+            claim.is_ok().then_some(0)
+        })
     }
 
     pub(crate) fn receive_timer(self, timer: Ref) {
@@ -297,7 +320,7 @@ impl PeriodicTimer {
             next: AtomicU64::new(0),
             cell: AtomicPtr::new(std::ptr::null_mut()),
         });
-        let kind = TimerKind { entry: Entry::new(true) };
+        let kind = TimerKind { entry: Entry::new(Role::Periodic) };
         let owner = Owner::new(core.clone(), kind, Ticking { ticker: ticker.clone(), closure });
         ticker.cell.store(std::ptr::from_ref(owner.cell()).cast_mut(), Ordering::Release);
         PeriodicTimer { ticker, owner }

@@ -1,7 +1,7 @@
 //! Tracked objects: what the loop is working on right now, to be shown when something goes wrong.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::closure::guarded;
 use super::core::thread_number;
@@ -18,7 +18,7 @@ pub trait TrackedObject {
 pub(crate) struct TrackedStack(Mutex<Vec<Tracked>>);
 
 #[derive(Clone, Copy)]
-struct Tracked {
+pub(crate) struct Tracked {
     object: *const (),
     dump: DumpFn,
     /// Who pushed it: the only thread that can be sure that it is still there.
@@ -28,8 +28,25 @@ struct Tracked {
 /// Describes the object at the address, with the foreign function (or zero) that C gave for it.
 pub(crate) type DumpFn = (unsafe fn(*const (), usize, &mut dyn fmt::Write, usize) -> fmt::Result, usize);
 
-// SAFETY: the addresses are only compared, but in `dump`, whose caller vouches for them.
+// SAFETY: the addresses are only compared, but in `describe`, whose caller vouches for them.
 unsafe impl Send for Tracked {}
+
+impl Tracked {
+    /// # Safety
+    /// The object is still tracked, and this is the thread that pushed it: it pops it, in the reverse order, before
+    /// it lets the object go.
+    pub(crate) unsafe fn describe(self, out: &mut dyn fmt::Write, depth: usize) -> fmt::Result {
+        let (dump, foreign) = self.dump;
+        // SAFETY: the caller's promise.
+        unsafe { dump(self.object, foreign, out, depth) }
+    }
+}
+
+/// The stack is being changed right now, probably by the very code that a signal handler interrupted.
+pub(crate) struct Locked;
+
+/// How often [`TrackedStack::peek`] tries.
+const PEEKS: u32 = 1000;
 
 impl TrackedStack {
     pub(crate) fn new() -> TrackedStack {
@@ -68,11 +85,28 @@ impl TrackedStack {
         let mut stack = self.lock().clone();
         stack.retain(|tracked| tracked.thread == thread_number());
         for (depth, tracked) in stack.iter().rev().enumerate() {
-            let (dump, foreign) = tracked.dump;
-            // SAFETY: pushed by this thread, which pops it, in the reverse order, before it lets the object go.
-            unsafe { dump(tracked.object, foreign, out, depth) }?;
+            // SAFETY: pushed by this thread.
+            unsafe { tracked.describe(out, depth) }?;
         }
         Ok(())
+    }
+
+    /// The object at this depth of those that this thread pushed; the innermost is at 0. For a signal handler: it
+    /// does not allocate, and waits for the lock only as long as another thread's push or pop may take.
+    pub(crate) fn peek(&self, depth: usize) -> Result<Option<Tracked>, Locked> {
+        for _ in 0..PEEKS {
+            let stack = match self.0.try_lock() {
+                Ok(stack) => stack,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            };
+            let mut mine = stack.iter().rev().filter(|tracked| tracked.thread == thread_number());
+            return Ok(mine.nth(depth).copied());
+        }
+        Err(Locked)
     }
 }
 
@@ -90,10 +124,10 @@ impl Frozen<'_> {
     /// No other thread runs in this memory: a thread may be changing the very objects.
     pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) {
         for (depth, tracked) in self.0.iter().rev().enumerate() {
-            let (dump, foreign) = tracked.dump;
             let describe = || {
-                // SAFETY: alive while the stack is held still, and nobody else's by the caller's promise.
-                let _ = unsafe { dump(tracked.object, foreign, out, depth) };
+                // SAFETY: tracked while the stack is held still; this thread is the only one, so as good as the one
+                // that pushed it.
+                let _ = unsafe { tracked.describe(out, depth) };
             };
             if let Err(failure) = guarded(describe) {
                 let _ = writeln!(out, "({})", failure.describe());
@@ -131,5 +165,33 @@ impl Drop for Scope<'_> {
             tracing::error!("tracked objects were not popped in the reverse order of their pushes");
             self.stack.lock().retain(|tracked| tracked.object != self.object);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silent;
+
+    impl TrackedObject for Silent {
+        fn dump_state(&self, _: &mut dyn fmt::Write, _: usize) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_peek_sees_what_this_thread_pushed_and_does_not_wait_for_the_lock() {
+        let stack = TrackedStack::new();
+        let (outer, inner) = (Silent, Silent);
+        let _scopes = (Scope::enter(&stack, &outer), Scope::enter(&stack, &inner));
+        let seen = |depth| stack.peek(depth).is_ok_and(|object| object.is_some());
+        assert_eq!([0, 1, 2].map(seen), [true, true, false]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(!seen(0)));
+        });
+        let locked = stack.lock();
+        assert!(stack.peek(0).is_err());
+        drop(locked);
     }
 }

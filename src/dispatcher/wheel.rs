@@ -26,15 +26,41 @@ pub(crate) struct Entry {
     pub(crate) deadline: Cell<Nanos>,
     /// Level and slot while in the wheel, else [`OUTSIDE`].
     place: Cell<u16>,
-    /// The timer's own mark, which costs nothing here: a timer is 64 bytes beside its closure.
-    pub(crate) is_periodic: bool,
+    /// Costs nothing here: a timer is 64 bytes beside its closure.
+    pub(crate) role: Cell<Role>,
+}
+
+/// What an entry belongs to, and what it means that its time has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A timer: it fires.
+    OneShot,
+    /// A timer: it fires, and is armed again.
+    Periodic,
+    /// A scaled timer: it fires.
+    Scaled,
+    /// A scaled timer: it has waited its minimum, and joins a queue.
+    Minimum,
+    /// A queue of scaled timers: the first of them fires.
+    Queue,
+}
+
+impl Role {
+    fn fires(self) -> bool {
+        matches!(self, Role::OneShot | Role::Periodic | Role::Scaled)
+    }
 }
 
 const OUTSIDE: u16 = u16::MAX;
 
 impl Entry {
-    pub(crate) const fn new(is_periodic: bool) -> Entry {
-        Entry { links: Links::new(), deadline: Cell::new(0), place: Cell::new(OUTSIDE), is_periodic }
+    pub(crate) const fn new(role: Role) -> Entry {
+        Entry {
+            links: Links::new(),
+            deadline: Cell::new(0),
+            place: Cell::new(OUTSIDE),
+            role: Cell::new(role),
+        }
     }
 
     pub(crate) fn links(&self) -> &Links {
@@ -132,8 +158,9 @@ impl Wheel {
         self.first().map(|(level, index)| self.levels[level].slots[index].earliest.get())
     }
 
-    /// Moves all timers due at or before `now` to `expired`, by deadline, ties in the order of arming.
-    pub(crate) fn expire(&self, now: Nanos, expired: &List) {
+    /// Moves all timers due at or before `now` to `expired`, by deadline, ties in the order of arming; entries whose
+    /// role is not to fire likewise to `ripe`.
+    pub(crate) fn expire(&self, now: Nanos, expired: &List, ripe: &List) {
         let now = now.max(self.elapsed.get());
         let mut sorted = true;
         while let Some((level, index)) = self.first() {
@@ -153,11 +180,9 @@ impl Wheel {
                 let item = unsafe { &*entry };
                 item.place.set(OUTSIDE);
                 if level == 0 {
-                    let last = expired.back().map(|last| last.cast::<Entry>());
-                    // SAFETY: as above.
-                    sorted &= last.is_none_or(|last| unsafe { &*last }.deadline.get() <= item.deadline.get());
+                    let list = if item.role.get().fires() { expired } else { ripe };
                     // SAFETY: as above; it is in no list now.
-                    unsafe { expired.push_back(links) };
+                    sorted &= unsafe { append(list, item) };
                 } else {
                     // SAFETY: as above.
                     unsafe { self.insert(entry, item.deadline.get()) };
@@ -167,13 +192,27 @@ impl Wheel {
         self.elapsed.set(now);
         if !sorted {
             sort(expired);
+            sort(ripe);
         }
     }
 }
 
-/// Timers that were overdue when they were armed (from another thread, while the loop was busy) leave their
+/// Appends an entry to a list of expired ones; false if it is due before the last of them.
+///
+/// # Safety
+/// The entry is in no list, and stays in place while it is in this one; so do the list's members, all entries.
+pub(crate) unsafe fn append(list: &List, entry: &Entry) -> bool {
+    let last = list.back().map(|last| last.cast::<Entry>());
+    // SAFETY: the caller's promise.
+    let in_order = last.is_none_or(|last| unsafe { &*last }.deadline.get() <= entry.deadline.get());
+    // SAFETY: the caller's promise.
+    unsafe { list.push_back(&entry.links) };
+    in_order
+}
+
+/// Sorts a list of expired entries by deadline; ties keep their order. Timers that were overdue when they were armed (from another thread, while the loop was busy) leave their
 /// slot in the order of arming; only then is there something to sort.
-fn sort(expired: &List) {
+pub(crate) fn sort(expired: &List) {
     let mut entries = Vec::new();
     while let Some(links) = expired.pop_front() {
         entries.push(links.cast::<Entry>());
@@ -220,7 +259,7 @@ mod tests {
         fn behaves_as_a_sorted_list(steps in steps()) {
             let mut now = 1_000_000_007;
             let wheel = Wheel::new(now);
-            let entries: Vec<_> = (0..24).map(|_| Box::new(Entry::new(false))).collect();
+            let entries: Vec<_> = (0..24).map(|_| Box::new(Entry::new(Role::OneShot))).collect();
             let mut model: Vec<(u64, usize, usize)> = Vec::new();
             for (order, step) in steps.into_iter().enumerate() {
                 match step {
@@ -237,8 +276,8 @@ mod tests {
                     }
                     Step::Advance { by } => {
                         now += by;
-                        let expired = List::new();
-                        wheel.expire(now, &expired);
+                        let (expired, ripe) = (List::new(), List::new());
+                        wheel.expire(now, &expired, &ripe);
                         model.sort();
                         let due = model.iter().take_while(|armed| armed.0 <= now).count();
                         let expected: Vec<_> =
@@ -256,7 +295,7 @@ mod tests {
     #[test]
     fn the_earliest_deadline_is_exact_without_removals() {
         let wheel = Wheel::new(1);
-        let entries: Vec<_> = (0..3).map(|_| Entry::new(false)).collect();
+        let entries: Vec<_> = (0..3).map(|_| Entry::new(Role::OneShot)).collect();
         for (entry, deadline) in entries.iter().zip([5_000_000_000, 4_999_999_999, 6_000_000_000]) {
             // SAFETY: the entries outlive the wheel's use.
             unsafe { wheel.insert(entry, deadline) };
@@ -267,13 +306,13 @@ mod tests {
     #[test]
     fn overdue_timers_come_out_by_deadline() {
         let wheel = Wheel::new(1_000);
-        let entries: Vec<_> = (0..3).map(|_| Entry::new(false)).collect();
+        let entries: Vec<_> = (0..3).map(|_| Entry::new(Role::OneShot)).collect();
         for (entry, deadline) in entries.iter().zip([900, 700, 800]) {
             // SAFETY: the entries outlive the wheel's use.
             unsafe { wheel.insert(entry, deadline) };
         }
-        let expired = List::new();
-        wheel.expire(1_000, &expired);
+        let (expired, ripe) = (List::new(), List::new());
+        wheel.expire(1_000, &expired, &ripe);
         let expected: Vec<_> = [1, 2, 0].iter().map(|i: &usize| &entries[*i] as *const Entry).collect();
         assert_eq!(pop_all(&expired), expected);
     }

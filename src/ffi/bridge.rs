@@ -15,6 +15,7 @@ use super::closure::{install_exception_ops, outcome};
 use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
 use super::file_event::{mcp_event_file_event, trigger};
 use super::handle;
+use super::scaled_timer::{self, mcp_event_scaled_timer, mcp_event_scaled_timer_minimum};
 use super::schedulable::mcp_event_schedulable;
 use super::signal::mcp_event_signal_event;
 use super::status::{Failed, Result, guard, mcp_event_status};
@@ -22,7 +23,7 @@ use super::timer::mcp_event_timer;
 use crate::dispatcher::cell::{Kind, Owner};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
 use crate::dispatcher::post::Job;
-use crate::dispatcher::{Dispatcher, file_event, schedulable, signal, timer};
+use crate::dispatcher::{Dispatcher, ScaledTimerRange, file_event, scaled, schedulable, signal, timer};
 
 /// The functions of a type of C++ closures.
 #[repr(C)]
@@ -142,6 +143,31 @@ unsafe extern "C" fn mcpev_dispatcher_create(
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_name(
+    dispatcher: *const mcp_event_dispatcher,
+    name: *mut *const c_char,
+    length: *mut usize,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, valid out-parameters.
+        unsafe {
+            let text = &mcp_event_dispatcher::core(dispatcher)?.name;
+            handle::put(name, text.as_ptr().cast())?;
+            handle::put(length, text.len())
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_backlog(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut usize,
+) -> mcp_event_status {
+    // SAFETY: the wrapper's promise: a living handle, a valid out-parameter.
+    guard(|| unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.backlog()) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_dispatcher_run_with(
     dispatcher: *mut mcp_event_dispatcher,
     run_type: c_int,
@@ -209,6 +235,59 @@ unsafe extern "C" fn mcpev_timer_create(
             fill(&owner, ops(closure_ops)?, from, storage);
             handle::put(out, mcp_event_timer::give(owner))
         }
+    })
+}
+
+/// # Safety
+/// As the functions that call it: a living handle, static operations, valid out-parameters.
+unsafe fn create_scaled_timer(
+    dispatcher: *mut mcp_event_dispatcher,
+    range: ScaledTimerRange,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_scaled_timer,
+    storage: *mut *mut c_void,
+) -> Result {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let core = mcp_event_dispatcher::core(dispatcher)?;
+        let owner = scaled::new(core, range, HandleClosure::empty());
+        fill(&owner, ops(closure_ops)?, from, storage);
+        handle::put(out, mcp_event_scaled_timer::give(owner))
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_scaled_timer_create(
+    dispatcher: *mut mcp_event_dispatcher,
+    timer_type: c_int,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_scaled_timer,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        let range = scaled_timer::range_of_type(timer_type)?;
+        // SAFETY: the wrapper's promise.
+        unsafe { create_scaled_timer(dispatcher, range, closure_ops, from, out, storage) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_scaled_timer_create_with_minimum(
+    dispatcher: *mut mcp_event_dispatcher,
+    min_us: i64,
+    max_us: i64,
+    closure_ops: *const Ops,
+    from: *mut c_void,
+    out: *mut *mut mcp_event_scaled_timer,
+    storage: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        let minimum = mcp_event_scaled_timer_minimum { absolute_us: min_us, share: 0.0 };
+        let range = scaled_timer::own_range(minimum, max_us)?;
+        // SAFETY: the wrapper's promise.
+        unsafe { create_scaled_timer(dispatcher, range, closure_ops, from, out, storage) }
     })
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::mcp_event_clock;
 use super::closure::{self, CClosure, mcp_event_closure};
@@ -11,7 +12,7 @@ use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::Core;
 use crate::dispatcher::deferred::Deferred;
-use crate::dispatcher::{Dispatcher, Handle, RunError, RunType, run};
+use crate::dispatcher::{BusyPoll, Dispatcher, Handle, RunError, RunType, run};
 use crate::poller;
 
 /// An event loop. Its functions may be called from any thread, before, while and after the loop runs;
@@ -354,6 +355,30 @@ pub unsafe extern "C" fn mcp_event_dispatcher_update_approximate_time(
         // SAFETY: C's promise: a living handle.
         unsafe { mcp_event_dispatcher::handle(dispatcher) }?.update_approximate_monotonic_time();
         Ok(())
+    })
+}
+
+/// Spins for up to `budget_us` microseconds before each sleep, so that what comes meanwhile is seen at once; 0, as
+/// at first: sleeps at once. If `adaptive`, only while that pays: while what the loop waits for mostly comes
+/// within the budget; a loop that stays idle stops after a few waits. A spin ends with whatever would end the
+/// sleep; it takes a processor of its own while it lasts. No loop spins on a simulated clock, in a process with
+/// one processor to run on, or in a non-blocking run. `MCP_EVENT_INVALID_ARGUMENT` for a negative budget and one
+/// above a second.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_set_busy_poll(
+    dispatcher: *mut mcp_event_dispatcher,
+    budget_us: i64,
+    adaptive: bool,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?;
+        let Ok(micros) = u64::try_from(budget_us) else {
+            return Err(Failed::invalid(format!("the budget is {budget_us} us; it must not be negative")));
+        };
+        let budget = Duration::from_micros(micros);
+        let busy_poll = if adaptive { BusyPoll::adaptive(budget) } else { BusyPoll::always(budget) };
+        Ok(handle.set_busy_poll((micros != 0).then_some(busy_poll))?)
     })
 }
 

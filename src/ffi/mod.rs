@@ -19,6 +19,7 @@ mod actor_tree;
 mod bridge;
 mod clock;
 mod closure;
+mod crash_dump;
 mod dispatcher;
 mod file_event;
 mod guard_dog;
@@ -28,6 +29,10 @@ mod handle;
 mod label;
 mod log;
 mod pool;
+mod pool_options;
+mod pool_report;
+mod pressure;
+mod scaled_timer;
 mod schedulable;
 #[cfg(feature = "servers")]
 mod server;

@@ -67,6 +67,13 @@ pub struct mcp_event_stats {
     pub signals: u64,
     /// Changes of what is watched that the system refused after the call that asked for them had returned.
     pub registration_errors: u64,
+    /// How long the loop has spun instead of sleeping, in microseconds; see
+    /// `mcp_event_dispatcher_set_busy_poll()`.
+    pub time_spun_us: u64,
+    /// How many times it has.
+    pub spins: u64,
+    /// How many of these were ended by work, and not by a timer or the end of the budget.
+    pub spins_paid: u64,
 }
 
 /// Starts to record the histograms.
@@ -111,6 +118,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_stats(
                 scheduled_run: stats.scheduled_run,
                 signals: stats.signals,
                 registration_errors: stats.registration_errors,
+                time_spun_us: stats.time_spun.as_micros() as u64,
+                spins: stats.spins,
+                spins_paid: stats.spins_paid,
             });
         }
         Ok(())

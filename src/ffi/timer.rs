@@ -27,7 +27,7 @@ pub unsafe extern "C" fn mcp_event_timer_destroy(timer: *mut mcp_event_timer) ->
 }
 
 /// Microseconds as nanoseconds; negative counts as 0, and the largest value never comes.
-fn nanos(microseconds: i64) -> Nanos {
+pub(crate) fn nanos(microseconds: i64) -> Nanos {
     match u64::try_from(microseconds) {
         Ok(micros) if microseconds != i64::MAX => micros.saturating_mul(1_000),
         Ok(_) => NEVER,

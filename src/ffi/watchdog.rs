@@ -10,9 +10,25 @@ use super::status::{guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::watchdog::Touch;
 
-struct CWatchdog {
+/// A watchdog of C's.
+pub(crate) struct CWatchdog {
     touch: unsafe extern "C-unwind" fn(*mut c_void),
     data: Data,
+}
+
+impl CWatchdog {
+    pub(crate) fn new(
+        touch: unsafe extern "C-unwind" fn(data: *mut c_void),
+        data: *mut c_void,
+        drop: Option<unsafe extern "C-unwind" fn(data: *mut c_void)>,
+    ) -> Arc<CWatchdog> {
+        Arc::new(CWatchdog { touch, data: Data::new(data, drop) })
+    }
+}
+
+/// How often it is touched at least; zero: from callbacks alone.
+pub(crate) fn touch_interval(microseconds: i64) -> Duration {
+    Duration::from_micros(microseconds.max(0) as u64)
 }
 
 impl Touch for CWatchdog {
@@ -38,9 +54,8 @@ pub unsafe extern "C" fn mcp_event_dispatcher_register_watchdog(
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         match touch {
             Some(touch) => {
-                let interval = Duration::from_micros(min_touch_interval_us.max(0) as u64);
-                let watchdog = CWatchdog { touch, data: Data::new(data, drop) };
-                core.register_watchdog(Some(Arc::new(watchdog)), interval);
+                let watchdog = CWatchdog::new(touch, data, drop);
+                core.register_watchdog(Some(watchdog), touch_interval(min_touch_interval_us));
             }
             None => core.register_watchdog(None, Duration::ZERO),
         }

@@ -8,9 +8,11 @@ use crate::dispatcher::Nanos;
 
 #[cfg(target_os = "linux")]
 mod epoll;
+mod processors;
 mod timer_slack;
 mod wake;
 
+pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
 pub(crate) use wake::Waker;
 

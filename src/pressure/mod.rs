@@ -5,11 +5,15 @@
 //! thresholds of a [`PressureConfig`]. It knows no clock, no thread and no loop: time is a parameter.
 
 mod config;
+mod driver;
 mod gauge;
 
 use std::time::Duration;
 
 pub use config::{PressureConfig, Thresholds};
+pub use driver::Driver;
+#[cfg(feature = "ffi")]
+pub(crate) use driver::Source;
 pub use gauge::Gauge;
 
 /// What can be measured of a loop at a moment. All zero for a loop that sleeps on time, and for one that nobody runs.

@@ -27,7 +27,6 @@ mod metrics;
 mod open_link;
 mod restarts;
 mod servers;
-mod sigpipe;
 mod state;
 mod state_keeper;
 mod status;

@@ -9,10 +9,10 @@ use super::heard::Heard;
 use super::launch::{Launched, Process, ProcessEvent};
 use super::line_reader::LineReader;
 use super::link::{Kind, Link, Read, Ready};
-use super::sigpipe::SigpipeBlocked;
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
 use crate::poller::{FileReady, Trigger};
+use crate::sigpipe::SigpipeBlocked;
 
 /// How much is read from a stream before others have their turn.
 const TURN: usize = 1 << 20;

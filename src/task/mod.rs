@@ -21,9 +21,11 @@
 //! ```
 
 mod async_fd;
+mod control;
 mod error;
 mod interval;
 pub(crate) mod oneshot;
+pub(crate) mod outcome;
 mod process_exit;
 mod sleep;
 mod spawned;
@@ -38,6 +40,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 pub use async_fd::AsyncFd;
+pub(crate) use control::Control;
 pub use error::TaskError;
 pub use interval::Interval;
 pub use process_exit::{ChildExit, ProcessExit};
@@ -46,48 +49,48 @@ pub(crate) use spawned::{Evicted, Unattended, spawn_here};
 pub use timeout::{Elapsed, Timeout};
 
 use self::oneshot::{Cancelled, Receiver};
-use self::spawned::Spawned;
 use self::work::Local;
 use crate::dispatcher::core;
 use crate::dispatcher::{Handle, Label};
 use crate::error::Refusal;
 
-/// A spawned future, as its owner sees it: a future of the output, or of the reason why there is none. Dropping
-/// it leaves the spawned one to itself.
+/// A spawned future, or a closure [submitted](crate::Pool::submit) to a pool, as its owner sees it: a future of the
+/// output, or of the reason why there is none. Dropping it leaves the spawned or submitted one to itself.
 ///
 /// It may be awaited anywhere, also on another dispatcher or in another runtime.
 pub struct Task<T> {
     outcome: Receiver<Result<T, TaskError>>,
-    spawned: Arc<Spawned>,
+    control: Arc<dyn Control>,
     taken: bool,
 }
 
 impl<T> Task<T> {
-    fn new(outcome: Receiver<Result<T, TaskError>>, spawned: Arc<Spawned>) -> Task<T> {
-        Task { outcome, spawned, taken: false }
+    pub(crate) fn new(outcome: Receiver<Result<T, TaskError>>, control: Arc<dyn Control>) -> Task<T> {
+        Task { outcome, control, taken: false }
     }
 
-    /// Ends it: the future is not polled again and is destroyed on its loop, at its next tail. Nothing, once it is
-    /// done. From any thread.
+    /// Ends it: the future is not polled again and is destroyed on its loop, at its next tail. A closure that has
+    /// not begun is destroyed when its turn comes. Nothing, once the future is done or the closure has begun. From
+    /// any thread.
     pub fn abort(&self) {
-        self.spawned.abort();
+        self.control.abort();
     }
 
     /// Names it in reports.
     pub fn set_label(&self, label: Label) {
-        self.spawned.set_label(label);
+        self.control.set_label(label);
     }
 
-    /// Whether its future has been destroyed, so that its outcome is there.
+    /// Whether its future or closure has been destroyed, so that its outcome is there.
     pub fn is_finished(&self) -> bool {
-        self.spawned.is_done()
+        self.control.is_done()
     }
 
     /// Blocks this thread until the task is done, for which somebody must run its dispatcher.
     ///
     /// # Errors
     /// Why there is no output; [`TaskError::OnLoop`], at once, on the thread that runs the loop of a task that
-    /// is not done.
+    /// is not done, or on any thread of its pool.
     pub fn wait(&mut self) -> Result<T, TaskError> {
         self.check_thread()?;
         let outcome = self.outcome.wait();
@@ -105,7 +108,7 @@ impl<T> Task<T> {
     }
 
     fn check_thread(&self) -> Result<(), TaskError> {
-        let waits_for_itself = self.spawned.core().is_running_here() && !self.is_finished();
+        let waits_for_itself = self.control.is_own_thread() && !self.is_finished();
         if waits_for_itself { Err(TaskError::OnLoop) } else { Ok(()) }
     }
 

@@ -6,18 +6,18 @@
 
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::oneshot::{self, Sender};
+use super::outcome::{catch, deliver};
 use super::work::{Local, Work};
-use super::{Task, TaskError};
+use super::{Control, Task, TaskError};
 use crate::dispatcher::activity::Word;
 use crate::dispatcher::cell::Owner;
-use crate::dispatcher::closure::{Closure, Outcome, guarded, panic_message};
+use crate::dispatcher::closure::{Closure, Outcome, guarded};
 use crate::dispatcher::core::{Core, OnLoop};
 use crate::dispatcher::list::Links;
 use crate::dispatcher::post::Job;
@@ -58,6 +58,24 @@ impl Wake for Spawned {
     }
 }
 
+impl Control for Spawned {
+    fn abort(&self) {
+        self.signal(ABORTED);
+    }
+
+    fn is_done(&self) -> bool {
+        self.state.load(Ordering::Acquire) & DONE != 0
+    }
+
+    fn is_own_thread(&self) -> bool {
+        self.core().is_running_here()
+    }
+
+    fn set_label(&self, label: Label) {
+        self.callback.cell().label.set(label);
+    }
+}
+
 impl Spawned {
     fn new<W: Work>(
         core: &Arc<Core>,
@@ -78,19 +96,7 @@ impl Spawned {
         }
     }
 
-    pub(crate) fn abort(&self) {
-        self.signal(ABORTED);
-    }
-
-    pub(crate) fn set_label(&self, label: Label) {
-        self.callback.cell().label.set(label);
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        self.state.load(Ordering::Acquire) & DONE != 0
-    }
-
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    fn core(&self) -> &Arc<Core> {
         &self.callback.cell().core
     }
 
@@ -249,29 +255,13 @@ impl<W: Work> Polling<W> {
         // SAFETY: until here the list keeps it alive, or the post that brings it, or who destroys its work.
         let task = unsafe { &*self.task };
         task.state.fetch_or(DONE, Ordering::AcqRel);
-        let unsent = match self.outcome.take() {
-            Some(outcome) => outcome.send(end).err(),
-            None => Some(end),
-        };
-        let name = &task.core().name;
-        if let Some(Err(TaskError::Panicked(message))) = &unsent {
-            tracing::error!(dispatcher = %name, "a task that nobody waits for panicked: {message}");
-        }
-        if let Err(error) = catch(|| drop(unsent)) {
-            tracing::error!(dispatcher = %name, "dropping what a task gave: {error}");
-        }
+        deliver(self.outcome.take(), end, || task.core().name.clone());
         if task.links.is_linked() {
             task.links.unlink();
             // SAFETY: the list's reference. If it is the last, this very callback's cell goes, once we return.
             drop(unsafe { Arc::from_raw(self.task) });
         }
     }
-}
-
-/// Runs a task's own code; a panic is the task's failure.
-fn catch<R>(code: impl FnOnce() -> R) -> Result<R, TaskError> {
-    catch_unwind(AssertUnwindSafe(code))
-        .map_err(|payload| TaskError::Panicked(panic_message(&*payload).to_owned()))
 }
 
 /// Spawns `work`: posts it to the loop, which polls it after the posts of that tail.

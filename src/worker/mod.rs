@@ -1,6 +1,7 @@
 //! Workers: a dispatcher each, on a thread of its own.
 
 mod cpu_set;
+mod crew;
 mod observer;
 mod options;
 mod panics;
@@ -9,6 +10,8 @@ mod pool;
 mod roster;
 mod scaling;
 mod shutdown;
+mod submit;
+mod submitted;
 mod supervisor;
 mod thread;
 
@@ -26,6 +29,7 @@ pub use policy::Policy;
 pub use pool::{Pool, PoolBuilder};
 pub use scaling::ScalingConfig;
 pub use shutdown::{ShutdownReport, WorkerReport};
+pub use submit::SubmitError;
 
 use self::thread::{State, thread_name};
 use crate::dispatcher::shutdown::Dropped;
@@ -108,8 +112,7 @@ impl Worker {
     /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
     /// post.
     pub fn backlog(&self) -> usize {
-        let core = self.dispatcher().core();
-        core.posts.len() + usize::from(!core.sleep.is_undisturbed())
+        self.dispatcher().core().backlog()
     }
 
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::panics::report_panic;
-use crate::dispatcher::{Handle, Watchdog};
+use crate::dispatcher::Handle;
+use crate::dispatcher::watchdog::Touch;
 
 /// Learns of the workers of a pool that come and go. Both functions run on the worker's own thread, and must not
 /// wait for the pool. For each worker they alternate, `on_join` first.
@@ -21,7 +22,8 @@ pub trait WorkerObserver: Send + Sync + 'static {
     }
 }
 
-pub(super) type MakeWatchdog = Arc<dyn Fn(&Handle) -> Arc<dyn Watchdog> + Send + Sync>;
+/// Makes the watchdog of a worker.
+pub(crate) type MakeWatchdog = Arc<dyn Fn(&Handle) -> Arc<dyn Touch> + Send + Sync>;
 
 /// What a pool has to say to each of its workers when it begins and ends to run.
 #[derive(Default)]
@@ -52,7 +54,7 @@ impl Hooks {
     pub(super) fn give_watchdog(&self, worker: &Handle) {
         let watchdog = lock(&self.watchdog).clone();
         if let Some((make, interval)) = watchdog {
-            call(worker, || worker.register_watchdog(make(worker), interval));
+            call(worker, || worker.core().register_watchdog(Some(make(worker)), interval));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
 
-use crate::dispatcher::closure::panic_message;
+use crate::dispatcher::closure::{Failure, panic_message};
 
 type PanicHandler = Arc<dyn Fn(&str, Box<dyn Any + Send>) + Send + Sync>;
 
@@ -31,6 +31,15 @@ pub(super) fn report_panic(worker: &str, payload: Box<dyn Any + Send>) {
             let text = panic_message(&*payload);
             terminate(worker, &format!("a callback panicked, and no handler is set: {text}"));
         }
+    }
+}
+
+/// Reports what a callback on a worker ended with, to the handler of its language.
+pub(super) fn report_failure(worker: &str, failure: Failure) {
+    match failure {
+        Failure::Panic(payload) => report_panic(worker, payload),
+        Failure::Foreign(exception) => exception.report(worker),
+        other => tracing::error!(worker, "{}", other.describe()),
     }
 }
 

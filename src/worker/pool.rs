@@ -2,15 +2,17 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::observer::WorkerObserver;
+use super::crew::Crew;
+use super::observer::{MakeWatchdog, WorkerObserver};
 use super::policy::{Choice, Policy};
 use super::roster::Roster;
 use super::scaling::{Scaling, ScalingConfig};
 use super::shutdown::{self, ShutdownReport};
 use super::supervisor::{Supervision, Supervisor};
 use super::{CpuSet, Worker, WorkerOptions};
+use crate::dispatcher::watchdog::RustWatchdog;
 use crate::dispatcher::{Handle, Watchdog};
 use crate::error::Error;
 
@@ -181,6 +183,7 @@ impl Pool {
     /// The failure of that one.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
         self.roster.check_fork()?;
+        self.crew().open();
         let active = self.roster.begin_run(watchdog.clone());
         let mut result = active.iter().try_for_each(|member| member.worker.start(watchdog.clone()));
         if let (Ok(()), Some(supervisor)) = (&result, &self.supervisor) {
@@ -192,11 +195,14 @@ impl Pool {
         result
     }
 
-    /// Asks all workers to stop, then waits for each. Nothing in a forked child.
+    /// Waits until the tasks that were [submitted](Pool::submit) have begun, but not on the thread of a worker; then
+    /// asks all workers to stop, and waits for each. Nothing in a forked child.
     pub fn stop(&self) {
         if self.roster.check_fork().is_err() {
             return;
         }
+        self.crew().close();
+        self.crew().wait_until_drained(None);
         let workers = self.roster.end_run();
         if let Some(supervisor) = &self.supervisor {
             supervisor.signal_stop();
@@ -206,6 +212,9 @@ impl Pool {
             supervisor.stop();
         }
         workers.iter().for_each(|worker| worker.stop());
+        if !self.crew().is_own_thread() {
+            self.crew().discard();
+        }
     }
 
     /// Lets all workers finish, as [`Worker::shutdown`] does one, all at once and within one limit. What they did not
@@ -216,6 +225,12 @@ impl Pool {
     pub fn shutdown(&self, limit: Duration) -> Result<ShutdownReport, Error> {
         self.roster.check_fork()?;
         self.everybody().iter().try_for_each(|worker| shutdown::check(worker))?;
+        let (crew, begun) = (self.crew(), Instant::now());
+        let dropped_before = crew.dropped();
+        crew.close();
+        crew.wait_until_drained(Some(limit));
+        crew.discard();
+        let limit = limit.saturating_sub(begun.elapsed());
         let workers = self.roster.end_run();
         if let Some(supervisor) = &self.supervisor {
             supervisor.signal_stop();
@@ -225,7 +240,7 @@ impl Pool {
         if let Some(supervisor) = &self.supervisor {
             supervisor.shutdown();
         }
-        Ok(ShutdownReport { workers })
+        Ok(ShutdownReport { workers, submitted_dropped: crew.dropped() - dropped_before })
     }
 
     /// How many workers there are, those that retire not counted.
@@ -298,9 +313,13 @@ impl Pool {
         make: impl Fn(&Handle) -> Arc<dyn Watchdog> + Send + Sync + 'static,
         interval: Duration,
     ) {
-        let make = Arc::new(make);
+        self.guard(Arc::new(move |worker| Arc::new(RustWatchdog(make(worker)))), interval);
+    }
+
+    /// As [`register_watchdogs`](Pool::register_watchdogs), for watchdogs of any language.
+    pub(crate) fn guard(&self, make: MakeWatchdog, interval: Duration) {
         self.roster.hooks.set_watchdog(Some((make.clone(), interval)));
-        self.for_running(|worker| worker.register_watchdog(make(worker), interval));
+        self.for_running(|worker| worker.core().register_watchdog(Some(make(worker)), interval));
     }
 
     /// Lets the watchdogs of all workers go.
@@ -318,6 +337,10 @@ impl Pool {
     /// Calls `observer` no more; a call that is under way is not waited for.
     pub fn remove_observer(&self, observer: &Arc<dyn WorkerObserver>) {
         self.roster.hooks.remove(observer);
+    }
+
+    pub(super) fn crew(&self) -> &Arc<Crew> {
+        &self.roster.crew
     }
 
     fn for_running(&self, work: impl Fn(&Handle)) {

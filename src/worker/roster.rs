@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use super::Worker;
+use super::crew::{Crew, Duty};
 use super::observer::Hooks;
 use super::policy::Choice;
 use crate::dispatcher::Watchdog;
@@ -59,14 +60,18 @@ pub(super) struct Roster {
     members: RwLock<Members>,
     pub(super) choice: Choice,
     pub(super) hooks: Arc<Hooks>,
+    /// Those who do what is submitted to the pool.
+    pub(super) crew: Arc<Crew>,
     fork_generation: u32,
 }
 
 impl Roster {
     /// A roster of these workers, who get the numbers from 0.
     pub(super) fn new(workers: Vec<Worker>, choice: Choice) -> Roster {
-        let fork_generation = fork::generation();
-        let roster = Roster { members: RwLock::default(), choice, hooks: Arc::default(), fork_generation };
+        let (crew, fork_generation) = (Crew::new(), fork::generation());
+        let (members, hooks) = Default::default();
+        let roster = Roster { members, choice, hooks, crew: crew.clone(), fork_generation };
+        roster.hooks.add(Arc::new(Duty(crew)));
         for (number, worker) in workers.into_iter().enumerate() {
             let member = roster.member(number, worker);
             roster.write().active.push(member);
@@ -172,7 +177,9 @@ impl Roster {
             return false;
         };
         let member = members.retiring.remove(position).member;
-        members.add(member);
+        members.add(member.clone());
+        drop(members);
+        self.crew.recall(member.worker.dispatcher());
         true
     }
 
@@ -181,7 +188,9 @@ impl Roster {
         let mut members = self.write();
         if let Some(position) = members.active.iter().position(|member| member.number == number) {
             let member = members.active.remove(position);
-            members.retiring.push(Retiring { member, since: now, is_ending: false });
+            members.retiring.push(Retiring { member: member.clone(), since: now, is_ending: false });
+            drop(members);
+            self.crew.dismiss(member.worker.dispatcher());
         }
     }
 

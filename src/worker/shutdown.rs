@@ -41,12 +41,14 @@ impl WorkerReport {
 pub struct ShutdownReport {
     /// One for each worker.
     pub workers: Vec<WorkerReport>,
+    /// Tasks [submitted](crate::Pool::submit) to the pool that no worker had begun.
+    pub submitted_dropped: usize,
 }
 
 impl ShutdownReport {
     /// Whether all that was queued has run, on all workers.
     pub fn is_drained(&self) -> bool {
-        self.workers.iter().all(WorkerReport::is_drained)
+        self.submitted_dropped == 0 && self.workers.iter().all(WorkerReport::is_drained)
     }
 
     /// Posts that were dropped, by all workers.

@@ -1,18 +1,17 @@
 //! A worker's thread, from its loop's first iteration to the last.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use super::CpuSet;
 use super::observer::{Hooks, Told, WorkerObserver};
-use super::panics::report_panic;
+use super::panics::report_failure;
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::post::Job;
 use crate::dispatcher::shutdown::Dropped;
-use crate::dispatcher::{Dispatcher, RunType};
+use crate::dispatcher::{Dispatcher, RunError, RunType};
 use crate::error::Error;
 
 thread_local! {
@@ -196,17 +195,17 @@ impl State {
                 // Nobody listens any more if it has entered before.
                 let _ = entered.send(Ok(()));
             };
-            match catch_unwind(AssertUnwindSafe(|| dispatcher.run_with(RunType::RunUntilExit, enter))) {
-                Ok(Ok(true)) if self.drains_on() => dispatcher.exit(),
-                Ok(Ok(true)) => break,
+            match dispatcher.run_with(RunType::RunUntilExit, enter) {
+                Ok(true) if self.drains_on() => dispatcher.exit(),
+                Ok(true) => break,
                 // Another thread ran it until now.
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => {
+                Ok(false) => {}
+                Err(RunError::Refused(error)) => {
                     tracing::error!(worker = dispatcher.name(), %error, "the loop failed");
                     let _ = entered.send(Err(error));
                     break;
                 }
-                Err(payload) => report_panic(dispatcher.name(), payload),
+                Err(RunError::Callback(failure)) => report_failure(dispatcher.name(), *failure),
             }
         }
     }

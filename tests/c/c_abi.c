@@ -21,7 +21,9 @@ static const suite suites[] = {
     {"actor_context", actor_context_suite},
     {"actor_reply", actor_reply_suite},
     {"actor_system", actor_system_suite},
+    {"busy_poll", busy_poll_suite},
     {"clock", clock_suite},
+    {"crash_dump", crash_dump_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},
     {"file_event", file_event_suite},
@@ -35,7 +37,9 @@ static const suite suites[] = {
     {"periodic_timer", periodic_timer_suite},
     {"pool", pool_suite},
     {"post", post_suite},
+    {"pressure", pressure_suite},
     {"run_and_exit", run_and_exit_suite},
+    {"scaled_timer", scaled_timer_suite},
     {"schedulable", schedulable_suite},
     {"server_call", server_call_suite},
     {"server_manager", server_manager_suite},
@@ -47,6 +51,7 @@ static const suite suites[] = {
     {"timer", timer_suite},
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},
+    {"worker_pool", worker_pool_suite},
 };
 
 static void run_suite(const suite* chosen) {

@@ -52,6 +52,11 @@ static void every_kind_of_callback_is_told_with_its_label(void) {
   CHECK_OK(mcp_event_periodic_timer_create(told.dispatcher, calling(tell, &told), &periodic));
   CHECK_OK(mcp_event_periodic_timer_set_label(periodic, "again and again"));
   CHECK_OK(mcp_event_periodic_timer_enable_us(periodic, 1));
+  mcp_event_scaled_timer* scaled = NULL;
+  CHECK_OK(mcp_event_scaled_timer_create(told.dispatcher, MCP_EVENT_SCALED_TIMER_OVERLOAD_ACTION_STATE,
+                                         calling(tell, &told), &scaled));
+  CHECK_OK(mcp_event_scaled_timer_set_label(scaled, "of a scaled timer"));
+  CHECK_OK(mcp_event_scaled_timer_enable_us(scaled, 1));
   mcp_event_schedulable* scheduled = NULL;
   CHECK_OK(mcp_event_schedulable_create(told.dispatcher, calling(tell, &told), &scheduled));
   CHECK_OK(mcp_event_schedulable_set_label(scheduled, "of a callback"));
@@ -67,17 +72,19 @@ static void every_kind_of_callback_is_told_with_its_label(void) {
   const mcp_event_doing idle = doing_of(told.dispatcher);
   check_told(&idle, MCP_EVENT_ACTIVITY_NOT_RUNNING, 0, NULL);
   run_now(told.dispatcher);
-  CHECK(told.length == 7);
+  CHECK(told.length == 8);
   check_told(&told.told[0], MCP_EVENT_ACTIVITY_POST, 0, "of a post");
   check_told(&told.told[1], MCP_EVENT_ACTIVITY_POST, 0, NULL);
   check_told(&told.told[2], MCP_EVENT_ACTIVITY_SIGNAL, SIGUSR1, "of a signal");
   check_told(&told.told[3], MCP_EVENT_ACTIVITY_FILE_EVENT, pipe.mine, "of a file");
   check_told(&told.told[4], MCP_EVENT_ACTIVITY_TIMER, 0, "of a timer");
   check_told(&told.told[5], MCP_EVENT_ACTIVITY_TIMER, 0, "again and again");
-  check_told(&told.told[6], MCP_EVENT_ACTIVITY_SCHEDULED, 0, "of a callback");
+  check_told(&told.told[6], MCP_EVENT_ACTIVITY_TIMER, 0, "of a scaled timer");
+  check_told(&told.told[7], MCP_EVENT_ACTIVITY_SCHEDULED, 0, "of a callback");
 
   CHECK_OK(mcp_event_signal_event_destroy(signal_event));
   CHECK_OK(mcp_event_schedulable_destroy(scheduled));
+  CHECK_OK(mcp_event_scaled_timer_destroy(scaled));
   CHECK_OK(mcp_event_periodic_timer_destroy(periodic));
   CHECK_OK(mcp_event_timer_destroy(timer));
   CHECK_OK(mcp_event_file_event_destroy(event));
@@ -154,6 +161,7 @@ static void null_is_refused(void) {
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_timer_set_label(timer, NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_timer_set_label(NULL, "label"));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_periodic_timer_set_label(NULL, "label"));
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_scaled_timer_set_label(NULL, "label"));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_file_event_set_label(NULL, "label"));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_schedulable_set_label(NULL, "label"));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_signal_event_set_label(NULL, "label"));

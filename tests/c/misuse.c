@@ -28,6 +28,11 @@ static void null_dispatchers(void) {
   mcp_event_file_event* event = NULL;
   mcp_event_schedulable* schedulable = NULL;
   mcp_event_signal_event* signal_event = NULL;
+  mcp_event_scaled_timer* scaled = NULL;
+  const mcp_event_scaled_timer_minimum minimum = {0};
+  mcp_event_pressure_driver* driver = NULL;
+  mcp_event_load load = {.size = sizeof load, .queue_depth = 7};
+  double number = 7;
   CHECK_NULL(mcp_event_dispatcher_destroy(NULL));
   CHECK_NULL(mcp_event_dispatcher_run(NULL, MCP_EVENT_RUN_BLOCK));
   CHECK_NULL(mcp_event_dispatcher_exit(NULL));
@@ -51,12 +56,20 @@ static void null_dispatchers(void) {
   CHECK_NULL(mcp_event_dispatcher_register_watchdog(NULL, count_drop, &counts, count_drop, 0));
   CHECK_NULL(mcp_event_timer_create(NULL, counting(&counts), &timer));
   CHECK_NULL(mcp_event_periodic_timer_create(NULL, counting(&counts), &periodic));
+  CHECK_NULL(mcp_event_scaled_timer_create(NULL, 0, counting(&counts), &scaled));
+  CHECK_NULL(mcp_event_scaled_timer_create_with_minimum(NULL, minimum, 1, counting(&counts), &scaled));
+  CHECK_NULL(mcp_event_dispatcher_set_scaled_timer_minimum(NULL, 0, minimum));
+  CHECK_NULL(mcp_event_dispatcher_set_timer_scale_factor(NULL, 0.5));
+  CHECK_NULL(mcp_event_dispatcher_timer_scale_factor(NULL, &number));
+  CHECK_NULL(mcp_event_dispatcher_load(NULL, &load));
+  CHECK_NULL(mcp_event_pressure_driver_create(NULL, NULL, &driver));
   CHECK_NULL(mcp_event_file_event_create(NULL, 0, MCP_EVENT_TRIGGER_LEVEL, MCP_EVENT_READ,
                                          counting_file(&counts), &event));
   CHECK_NULL(mcp_event_schedulable_create(NULL, counting(&counts), &schedulable));
   CHECK_NULL(mcp_event_signal_event_create(NULL, SIGUSR1, counting(&counts), &signal_event));
   CHECK(flag && time == 7 && timeout == 7 && fd == 7 && name[0] == 'u' && stats.iterations == 7);
   CHECK(timer == NULL && periodic == NULL && event == NULL && schedulable == NULL && signal_event == NULL);
+  CHECK(scaled == NULL && driver == NULL && load.queue_depth == 7 && number == 7);
   CHECK(counts.calls == 0 && counts.drops == 0);
 }
 
@@ -64,6 +77,8 @@ static void null_handles(void) {
   bool flag = true;
   size_t size = 7;
   mcp_event_dispatcher* dispatcher = NULL;
+  double number = 7;
+  const mcp_event_pressure_source source = {0};
   CHECK_NULL(mcp_event_timer_destroy(NULL));
   CHECK_NULL(mcp_event_timer_enable_us(NULL, 1));
   CHECK_NULL(mcp_event_timer_disable(NULL));
@@ -72,6 +87,13 @@ static void null_handles(void) {
   CHECK_NULL(mcp_event_periodic_timer_enable_us(NULL, 1));
   CHECK_NULL(mcp_event_periodic_timer_disable(NULL));
   CHECK_NULL(mcp_event_periodic_timer_enabled(NULL, &flag));
+  CHECK_NULL(mcp_event_scaled_timer_destroy(NULL));
+  CHECK_NULL(mcp_event_scaled_timer_enable_us(NULL, 1));
+  CHECK_NULL(mcp_event_scaled_timer_disable(NULL));
+  CHECK_NULL(mcp_event_scaled_timer_enabled(NULL, &flag));
+  CHECK_NULL(mcp_event_pressure_driver_destroy(NULL));
+  CHECK_NULL(mcp_event_pressure_driver_add_source(NULL, source));
+  CHECK_NULL(mcp_event_pressure_driver_pressure(NULL, &number));
   CHECK_NULL(mcp_event_file_event_destroy(NULL));
   CHECK_NULL(mcp_event_file_event_set_enabled(NULL, MCP_EVENT_READ));
   CHECK_NULL(mcp_event_file_event_activate(NULL, MCP_EVENT_READ));
@@ -116,6 +138,10 @@ static void null_out_parameters(void) {
   CHECK_NULL(mcp_event_dispatcher_next_timeout_ns(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_stats(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_dump_tracked(dispatcher, NULL, NULL));
+  CHECK_NULL(mcp_event_scaled_timer_create(dispatcher, 0, counting(&counts), NULL));
+  CHECK_NULL(mcp_event_dispatcher_timer_scale_factor(dispatcher, NULL));
+  CHECK_NULL(mcp_event_dispatcher_load(dispatcher, NULL));
+  CHECK_NULL(mcp_event_pressure_driver_create(dispatcher, NULL, NULL));
   CHECK_NULL(mcp_event_default_backend(NULL));
   CHECK_NULL(mcp_event_timer_enabled(timer, NULL));
   CHECK_NULL(mcp_event_periodic_timer_enabled(periodic, NULL));

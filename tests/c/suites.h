@@ -6,7 +6,9 @@ void actor_suite(void);
 void actor_context_suite(void);
 void actor_reply_suite(void);
 void actor_system_suite(void);
+void busy_poll_suite(void);
 void clock_suite(void);
+void crash_dump_suite(void);
 void deferred_delete_suite(void);
 void dispatcher_suite(void);
 void file_event_suite(void);
@@ -20,7 +22,9 @@ void ownership_suite(void);
 void periodic_timer_suite(void);
 void pool_suite(void);
 void post_suite(void);
+void pressure_suite(void);
 void run_and_exit_suite(void);
+void scaled_timer_suite(void);
 void schedulable_suite(void);
 void server_call_suite(void);
 void server_manager_suite(void);
@@ -32,5 +36,6 @@ void status_suite(void);
 void timer_suite(void);
 void tracked_suite(void);
 void watchdog_suite(void);
+void worker_pool_suite(void);
 
 #endif  // MCP_EVENT_TESTS_C_SUITES_H

@@ -39,6 +39,7 @@ TEST(DispatcherTest, ExtrasRefuseADispatcherThatIsNotOurs) {
   EXPECT_THROW(pollFd(foreign), std::invalid_argument);
   EXPECT_THROW(nextTimeout(foreign), std::invalid_argument);
   EXPECT_THROW(loopStats(foreign), std::invalid_argument);
+  EXPECT_THROW(setBusyPoll(foreign, microseconds(1)), std::invalid_argument);
 }
 
 TEST(Factories, TellWhatTheyRunOn) {

@@ -80,6 +80,14 @@ int pollFd(Dispatcher& dispatcher);
 // negative if only the descriptor can end the sleep.
 std::chrono::nanoseconds nextTimeout(Dispatcher& dispatcher);
 
+// Spins for up to `budget` before each sleep, so that what comes meanwhile is seen at once; zero, as at
+// first: sleeps at once. If `adaptive`, only while that pays: while what the loop waits for mostly comes
+// within the budget; a loop that stays idle stops after a few waits. A spin ends with whatever would end the
+// sleep; it takes a processor of its own while it lasts. No loop spins on a SimulatedClock, in a process with
+// one processor to run on, or in run(RunType::NonBlock). Throws std::invalid_argument if the budget is
+// negative or above a second.
+void setBusyPoll(Dispatcher& dispatcher, std::chrono::microseconds budget, bool adaptive = true);
+
 // The distribution of a duration, in microseconds.
 struct LoopHistogram {
   uint64_t count;
@@ -109,6 +117,10 @@ struct LoopStats {
   uint64_t signals;
   // Changes of what is watched that the system refused after the call that asked for them had returned.
   uint64_t registration_errors;
+  // How long the loop has spun instead of sleeping, how many times, and how many of these were ended by work.
+  uint64_t time_spun_us;
+  uint64_t spins;
+  uint64_t spins_paid;
 };
 
 // Starts recording the histograms, and returns the figures so far. The loop may be running.

@@ -232,15 +232,16 @@ enum class RunType {
   RunUntilExit = 2,
 };
 
-// The kinds of scaled timer whose minimum is configured in one place.
+// The kinds of scaled timer whose minimum is configured in one place: setScaledTimerMinimum() in
+// scaled_timers.h. Without that they are not scaled.
 enum class ScaledTimerType {
   HttpConnectionManagerDecodeDuration = 0,
   HttpConnectionManagerNewStream = 1,
   OverloadActionState = 2,
 };
 
-// The range of a scaled timer: enableTimer(d) fires no later than min(d, max_value), and under full load no
-// earlier than the smaller of that and min_value.
+// The range of a scaled timer: enableTimer(d) fires no later than max = min(d, max_value), and under full
+// load no earlier than min = min(min_value, max). Negative values count as 0.
 struct ScaledTimerMinimum {
   std::chrono::milliseconds min_value;
   std::chrono::milliseconds max_value{std::chrono::milliseconds::max()};
@@ -295,7 +296,8 @@ class Dispatcher : public DispatcherBase {
   // Returns a disabled timer.
   virtual TimerPtr createTimer(TimerCb cb) = 0;
 
-  // Returns a disabled timer that fires earlier under load. Its range is the one configured for `timer_type`.
+  // Returns a disabled timer that fires earlier under load. Its range is the one configured for `timer_type`;
+  // throws std::invalid_argument if that is not one of the enum's values.
   virtual TimerPtr createScaledTimer(ScaledTimerType timer_type, TimerCb cb) = 0;
 
   // Returns a disabled timer that fires earlier under load, in the range `minimum`.
