@@ -591,12 +591,16 @@ impl Core {
         }
     }
 
-    /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
+    /// Whether it waits, or nobody runs it: a guess, for whoever does not depend on it.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.doing().activity, Activity::Waiting | Activity::NotRunning)
+    }
+
+    /// How much it has to do: the posts that wait, and one more while it does something. A guess, while others post.
     pub(crate) fn backlog(&self) -> usize {
         // First the posts: one that has just left the queue shows in what the loop does.
         let waiting = self.posts.len();
-        let is_idle = matches!(self.doing().activity, Activity::Waiting | Activity::NotRunning);
-        waiting + usize::from(!is_idle)
+        waiting + usize::from(!self.is_idle())
     }
 
     /// A handle was made.

@@ -53,11 +53,6 @@ impl LoadMeter {
         words.awake_since.store(now, Ordering::Relaxed);
     }
 
-    /// Whether the poll that waits should have returned by now.
-    pub(crate) fn has_overslept(&self, now: Nanos) -> bool {
-        now >= self.0.poll_due.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn loop_lag(&self, clock: &Clock) -> Duration {
         let lag = match self.0.awake_since.load(Ordering::Relaxed) {
             ASLEEP => 0,

@@ -23,7 +23,7 @@ impl Core {
         let doing = self.activity.get();
         let is_idle = match doing.activity {
             Activity::NotRunning => true,
-            Activity::Waiting => self.posts.is_empty() && !self.load.has_overslept(self.clock.now()),
+            Activity::Waiting => self.posts.is_empty() && self.load.poll_delay(&self.clock).is_zero(),
             _ => false,
         };
         let (progress, thread) = (self.stats.progress(), self.runner.load(Ordering::Relaxed));
@@ -43,6 +43,7 @@ mod tests {
         let clock = SimulatedClock::new();
         let dispatcher = Dispatcher::builder("test").clock(&clock).build().unwrap();
         dispatcher.core().activity.begin(Activity::Waiting);
+        dispatcher.core().load.fall_asleep(None);
         (dispatcher, clock)
     }
 
@@ -59,8 +60,9 @@ mod tests {
         assert!(dispatcher.core().pulse().is_idle);
         let deadline = clock.now() + Duration::from_secs(1);
         dispatcher.core().load.fall_asleep(Some(nanos(deadline)));
-        assert!(dispatcher.core().pulse().is_idle);
         clock.advance(Duration::from_secs(1));
+        assert!(dispatcher.core().pulse().is_idle);
+        clock.advance(Duration::from_nanos(1));
         assert!(!dispatcher.core().pulse().is_idle, "it has overslept");
     }
 

@@ -124,10 +124,10 @@ impl Frozen<'_> {
     /// No other thread runs in this memory: a thread may be changing the very objects.
     pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) {
         for (depth, tracked) in self.0.iter().rev().enumerate() {
-            let (dump, foreign) = tracked.dump;
             let describe = || {
-                // SAFETY: alive while the stack is held still, and nobody else's by the caller's promise.
-                let _ = unsafe { dump(tracked.object, foreign, out, depth) };
+                // SAFETY: tracked while the stack is held still; this thread is the only one, so as good as the one
+                // that pushed it.
+                let _ = unsafe { tracked.describe(out, depth) };
             };
             if let Err(failure) = guarded(describe) {
                 let _ = writeln!(out, "({})", failure.describe());

@@ -33,17 +33,17 @@ impl mcp_event_pool {
         Ok(unsafe { &*pool })
     }
 
-    fn give(pool: Pool) -> *mut mcp_event_pool {
-        let pool = Box::into_raw(Box::new(mcp_event_pool { pool, dispatchers: Mutex::default() }));
-        handle::give(pool);
-        pool
-    }
-
     /// # Safety
     /// `pool` is null or a living handle.
     pub(crate) unsafe fn pool<'a>(pool: *const mcp_event_pool) -> Result<&'a Pool> {
         // SAFETY: the caller's promise.
         Ok(&unsafe { Self::get(pool) }?.pool)
+    }
+
+    fn give(pool: Pool) -> *mut mcp_event_pool {
+        let pool = Box::into_raw(Box::new(mcp_event_pool { pool, dispatchers: Mutex::default() }));
+        handle::give(pool);
+        pool
     }
 
     /// The worker's dispatcher, as C knows it.
