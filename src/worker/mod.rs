@@ -36,7 +36,7 @@ pub use submit::SubmitError;
 
 use self::thread::{State, thread_name};
 use crate::dispatcher::shutdown::Dropped;
-use crate::dispatcher::{Activity, Dispatcher, Watchdog};
+use crate::dispatcher::{Dispatcher, Watchdog};
 use crate::error::Error;
 
 /// How often a worker's loop touches its watchdog when nothing else happens.
