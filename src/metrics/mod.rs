@@ -15,6 +15,7 @@ mod registry;
 
 #[cfg(feature = "prometheus")]
 pub use endpoint::{EndpointOptions, MetricsEndpoint};
+#[cfg(feature = "servers")]
 pub(crate) use exposition::Kind;
 pub use exposition::{Exposition, Label};
 #[cfg(feature = "metrics")]
