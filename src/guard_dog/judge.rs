@@ -111,7 +111,8 @@ impl Judge {
             }
         }
         let is_multikill = over_multikill.len() >= limits.multikill_count(watched);
-        let multikill = is_multikill && !std::mem::replace(&mut self.multikilled, is_multikill);
+        let was_multikill = std::mem::replace(&mut self.multikilled, is_multikill);
+        let multikill = is_multikill && !was_multikill;
         let alone = |event, threads: Vec<_>| {
             threads.into_iter().map(move |one| Verdict { event, threads: vec![one] })
         };

@@ -204,7 +204,7 @@ mod loom_tests {
     #[test]
     fn loom_frames_are_of_the_thread_that_was_asked() {
         let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(3);
+        model.preemption_bound = Some(2);
         model.check(|| {
             let slot = Arc::new(Slot::new());
             let handlers: Vec<_> = [1, 2]
