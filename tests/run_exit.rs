@@ -184,6 +184,20 @@ fn r3_exit_from_another_thread_lets_earlier_posts_run_and_keeps_later_ones() {
 }
 
 #[test]
+fn r3_what_another_thread_scheduled_before_its_exit_runs() {
+    let background = Background::start(Dispatcher::new("scheduled").unwrap());
+    let log = Log::new();
+    let scheduled = background.dispatcher.create_schedulable_callback(log.note("scheduled"));
+    let busy = background.keep_busy();
+    scheduled.schedule_current_iteration();
+    background.dispatcher.deferred_delete(Box::new(log.on_drop("deferred")));
+    background.dispatcher.exit();
+    drop(busy);
+    background.join();
+    assert_eq!(log.take(), ["deferred", "scheduled"]);
+}
+
+#[test]
 fn r3_no_endless_chain_delays_an_exit() {
     let dispatcher = dispatcher();
     post_for_ever(&dispatcher);

@@ -241,15 +241,14 @@ impl OnLoop<'_> {
         let (mut budget, mut mail_budget) = (Budget::new(), Budget::new());
         loop {
             let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
-            let (end, schedules) = match exit {
-                0 => (self.core.posts.end(), None),
-                exit => (exit - 1, Some(self.exit_schedules.get().unwrap_or(self.schedules()))),
-            };
+            let end = if exit == 0 { self.core.posts.end() } else { exit - 1 };
             if exit != 0 {
                 budget = Budget::unlimited();
             }
             let commands_end = self.core.commands_end();
             self.receive_commands();
+            // Only now: what another thread scheduled before its exit came with the commands.
+            let schedules = (exit != 0).then(|| self.exit_schedules.get().unwrap_or(self.schedules()));
             self.stop_if_failed()?;
             self.flush_deferred(&mut budget)?;
             self.run_posts(end, &mut budget)?;
