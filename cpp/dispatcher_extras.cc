@@ -99,6 +99,7 @@ LoopStats loopStats(Dispatcher& dispatcher) {
   stats.spins_paid = figures.spins_paid;
   stats.mail_run = figures.mail_run;
   stats.slow_callbacks = figures.slow_callbacks;
+  stats.submitted_run = figures.submitted_run;
   return stats;
 }
 

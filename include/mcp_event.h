@@ -1161,6 +1161,8 @@ typedef struct mcp_event_stats {
   uint64_t mail_run;
   // Callbacks that took longer than `mcp_event_dispatcher_set_slow_callback_threshold_us()` allows.
   uint64_t slow_callbacks;
+  // Tasks of the pool, given to `mcp_event_pool_execute()`, that this loop has begun.
+  uint64_t submitted_run;
 } mcp_event_stats;
 
 // Takes a piece of a dump: `length` bytes of text, not zero-terminated.

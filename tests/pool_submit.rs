@@ -50,6 +50,14 @@ fn o9_a_task_gives_its_outcome_to_a_thread_that_waits() {
 }
 
 #[test]
+fn q3_tasks_are_counted_by_the_loop_that_begins_them() {
+    let pool = started(2);
+    let mut tasks: Vec<_> = (0..100).map(|_| pool.submit(|| ()).unwrap()).collect();
+    tasks.iter_mut().for_each(|task| task.wait().unwrap());
+    assert_eq!(pool.stats().total.submitted_run, 100);
+}
+
+#[test]
 fn o9_a_task_can_be_awaited_anywhere() {
     let pool = started(2);
     let elsewhere = Background::start(mcp_event::Dispatcher::new("elsewhere").unwrap());

@@ -38,6 +38,7 @@ pub(crate) struct Stats {
     pub(crate) signals: Counter,
     pub(crate) posts_run: Counter,
     pub(crate) mail_run: Counter,
+    pub(crate) submitted_run: Counter,
     pub(crate) posts_refused: Counter,
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
@@ -65,6 +66,7 @@ impl Stats {
             signals: Counter::default(),
             posts_run: Counter::default(),
             mail_run: Counter::default(),
+            submitted_run: Counter::default(),
             posts_refused: Counter::default(),
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
@@ -87,6 +89,7 @@ impl Stats {
             &self.signals,
             &self.posts_run,
             &self.mail_run,
+            &self.submitted_run,
             &self.deferred_deletes,
         ]
         .iter()
@@ -136,6 +139,7 @@ impl Stats {
             signals: self.signals.get(),
             posts_run: self.posts_run.get(),
             mail_run: self.mail_run.get(),
+            submitted_run: self.submitted_run.get(),
             posts_refused: self.posts_refused.get(),
             deferred_deletes: self.deferred_deletes.get(),
             wakes: self.wakes.get(),
@@ -181,6 +185,8 @@ pub struct LoopStats {
     pub posts_run: u64,
     /// Messages that the loop's own thread sent to its actors; those of other threads are posts.
     pub mail_run: u64,
+    /// Tasks of the pool, [submitted](crate::Pool::submit) to it, that this loop has begun.
+    pub submitted_run: u64,
     /// Posts refused: after a shutdown, over the bound, or in a forked child.
     pub posts_refused: u64,
     /// Objects destroyed by deferred deletion.
@@ -230,6 +236,7 @@ impl AddAssign<&LoopStats> for LoopStats {
             signals,
             posts_run,
             mail_run,
+            submitted_run,
             posts_refused,
             deferred_deletes,
             wakes,
@@ -252,6 +259,7 @@ impl AddAssign<&LoopStats> for LoopStats {
             (signals, other.signals),
             (posts_run, other.posts_run),
             (mail_run, other.mail_run),
+            (submitted_run, other.submitted_run),
             (posts_refused, other.posts_refused),
             (deferred_deletes, other.deferred_deletes),
             (wakes, other.wakes),

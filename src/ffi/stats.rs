@@ -83,6 +83,8 @@ pub struct mcp_event_stats {
     pub mail_run: u64,
     /// Callbacks that took longer than `mcp_event_dispatcher_set_slow_callback_threshold_us()` allows.
     pub slow_callbacks: u64,
+    /// Tasks of the pool, given to `mcp_event_pool_execute()`, that this loop has begun.
+    pub submitted_run: u64,
 }
 
 impl mcp_event_stats {
@@ -107,6 +109,7 @@ impl mcp_event_stats {
             spins_paid: stats.spins_paid,
             mail_run: stats.mail_run,
             slow_callbacks: stats.slow_callbacks,
+            submitted_run: stats.submitted_run,
         }
     }
 }

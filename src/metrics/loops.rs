@@ -8,7 +8,7 @@ use crate::worker::PoolStats;
 /// A counter of a loop: how its name ends, its help, where it is.
 type Counter = (&'static str, &'static str, fn(&LoopStats) -> u64);
 
-pub(super) const COUNTERS: [Counter; 14] = [
+pub(super) const COUNTERS: [Counter; 15] = [
     ("iterations_total", "Iterations of the loop.", |stats| stats.iterations),
     ("file_events_total", "Callbacks of file events.", |stats| stats.file_events),
     ("timers_fired_total", "Callbacks of timers.", |stats| stats.timers_fired),
@@ -16,6 +16,9 @@ pub(super) const COUNTERS: [Counter; 14] = [
     ("signals_total", "Callbacks of signal events.", |stats| stats.signals),
     ("posts_run_total", "Posts run.", |stats| stats.posts_run),
     ("mail_run_total", "Messages that the loop's own thread sent to its actors.", |stats| stats.mail_run),
+    ("submitted_run_total", "Tasks submitted to the pool that the loop has begun.", |stats| {
+        stats.submitted_run
+    }),
     ("posts_refused_total", "Posts refused.", |stats| stats.posts_refused),
     ("deferred_deletes_total", "Objects destroyed by deferred deletion.", |stats| stats.deferred_deletes),
     ("wakes_total", "Wake-ups that cost a system call.", |stats| stats.wakes),

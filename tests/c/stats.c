@@ -51,6 +51,7 @@ static void q3_everything_is_counted(void) {
   CHECK(stats.registration_errors == 0);
   CHECK(stats.mail_run == 0);
   CHECK(stats.slow_callbacks == 0);
+  CHECK(stats.submitted_run == 0);
 
   CHECK_OK(mcp_event_timer_destroy(timer));
   CHECK_OK(mcp_event_file_event_destroy(event));

@@ -125,6 +125,8 @@ struct LoopStats {
   uint64_t mail_run;
   // Callbacks that took longer than setSlowCallbackThreshold() in metrics.h allows.
   uint64_t slow_callbacks;
+  // Tasks submitted to its WorkerPool that the loop has begun.
+  uint64_t submitted_run;
 };
 
 // Starts recording the histograms, and returns the figures so far. The loop may be running.

@@ -122,6 +122,7 @@ impl Member {
                 on_loop.touch_watchdog();
             }
             on_loop.core.activity.begin(Activity::Task);
+            on_loop.core.stats.submitted_run.add_here(1);
             self.crew.note_begun();
             let outcome = on_loop.after_callback(task.call());
             if outcome.is_err() {
