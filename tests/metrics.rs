@@ -27,7 +27,7 @@ fn q3_all_figures_of_a_loop_are_shown_under_its_name() {
     let registry = Registry::new();
     registry.add_dispatcher(&dispatcher).unwrap();
     let page = Parsed::new(&registry.prometheus());
-    assert_eq!(page.kinds.len(), 18);
+    assert_eq!(page.kinds.len(), 19);
     let value = |name: &str| page.value(&format!("mcp_event_loop_{name}"), &[("dispatcher", "test")]);
     let stats = dispatcher.stats();
     for (name, expected) in [
