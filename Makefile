@@ -42,12 +42,18 @@ test-rust: test-tools
 	cargo clippy --quiet --locked --all-targets -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features -- --deny warnings
 	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
+	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
 	cargo test --quiet --locked
 	cargo test --quiet --locked --features http --test http_servers
 	cargo test --quiet --locked --features http --lib server::http
+	cargo test --quiet --locked --features metrics,prometheus --test metrics_endpoint --test metrics_publisher
+	cargo test --quiet --locked --features metrics,prometheus --lib metrics::
+	cargo test --quiet --locked --features metrics,prometheus --doc -- metrics Metrics
 
 test-cpp: test-tools
-	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) $(CMAKE_FLAGS)
+	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) \
+		-DMCP_EVENT_PROMETHEUS=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)/test
 	ctest --test-dir $(BUILD)/test --output-on-failure --parallel 2
 

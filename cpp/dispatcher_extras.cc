@@ -97,6 +97,8 @@ LoopStats loopStats(Dispatcher& dispatcher) {
   stats.time_spun_us = figures.time_spun_us;
   stats.spins = figures.spins;
   stats.spins_paid = figures.spins_paid;
+  stats.mail_run = figures.mail_run;
+  stats.slow_callbacks = figures.slow_callbacks;
   return stats;
 }
 

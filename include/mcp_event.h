@@ -14,12 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How many labels a process can have.
-#define Label_MAX_COUNT 4096
-
-// How long a label can be, in bytes.
-#define Label_MAX_LENGTH 100
-
 // The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 // library's.
 #define MCP_EVENT_VERSION 100
@@ -371,6 +365,16 @@ typedef struct mcp_event_guard_dog mcp_event_guard_dog;
 
 // An event, and all that could be found out about it. It lives as long as the action that is called with it.
 typedef struct mcp_event_guard_dog_report mcp_event_guard_dog_report;
+
+// Knows whose figures are shown: dispatchers, pools, and sources of the program's own. Each has a name of its own,
+// by which it is shown and removed.
+typedef struct mcp_event_metrics mcp_event_metrics;
+
+// Serves the figures of an `mcp_event_metrics` over HTTP, at `/metrics`, on the loop of a dispatcher.
+typedef struct mcp_event_metrics_endpoint mcp_event_metrics_endpoint;
+
+// A page of figures that is being written. It lives for the length of a source's call.
+typedef struct mcp_event_metrics_page mcp_event_metrics_page;
 
 // A timer that fires again and again at a fixed rate, without drift; ticks that the loop was too busy for are
 // skipped. All functions from any thread.
@@ -820,6 +824,27 @@ typedef struct mcp_event_doing {
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
 
+// Adds figures to a page, under the rules of `mcp_event_closure`.
+typedef struct mcp_event_metrics_source {
+  // Adds to the page. On any thread, by several at a time; it must not wait. What it throws is logged. Not null.
+  void (*write)(void *data, struct mcp_event_metrics_page *page);
+  // Passed to both functions.
+  void *data;
+  // Frees `data`; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_metrics_source;
+
+// Settings of an endpoint. Zero it, then set `size` to `sizeof(mcp_event_metrics_endpoint_options)`: fields that a
+// later version adds then keep their defaults.
+typedef struct mcp_event_metrics_endpoint_options {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // How many connections may be open at a time; 0: 64.
+  size_t connection_limit;
+  // How long a request may take to come, and then the response to go, in milliseconds; 0: five seconds.
+  uint64_t timeout_ms;
+} mcp_event_metrics_endpoint_options;
+
 // Settings of a pool. Zero it, then set `size` to `sizeof(mcp_event_pool_options)`: fields that a later version adds
 // then keep their defaults.
 typedef struct mcp_event_pool_options {
@@ -1095,7 +1120,7 @@ typedef struct mcp_event_histogram {
   uint64_t max;
 } mcp_event_histogram;
 
-// A dispatcher's figures at one moment. Set `size` before asking for them.
+// The figures of a dispatcher, or of a pool, at one moment. Set `size` before asking for them.
 typedef struct mcp_event_stats {
   // `sizeof(mcp_event_stats)` as the caller knows it.
   size_t size;
@@ -1132,6 +1157,10 @@ typedef struct mcp_event_stats {
   uint64_t spins;
   // How many of these were ended by work, and not by a timer or the end of the budget.
   uint64_t spins_paid;
+  // Messages that the loop's own thread sent to its actors; those of other threads are posts.
+  uint64_t mail_run;
+  // Callbacks that took longer than `mcp_event_dispatcher_set_slow_callback_threshold_us()` allows.
+  uint64_t slow_callbacks;
 } mcp_event_stats;
 
 // Takes a piece of a dump: `length` bytes of text, not zero-terminated.
@@ -1591,6 +1620,63 @@ enum mcp_event_status mcp_event_set_log(mcp_event_log log,
                                         void *data,
                                         void (*drop)(void *data));
 
+// Makes one that shows nothing yet.
+enum mcp_event_status mcp_event_metrics_create(struct mcp_event_metrics **out);
+
+// Shows the figures of a dispatcher, under its name. It may be destroyed before. `MCP_EVENT_INVALID_ARGUMENT` if
+// something has this name already.
+enum mcp_event_status mcp_event_metrics_add_dispatcher(struct mcp_event_metrics *metrics,
+                                                       const struct mcp_event_dispatcher *dispatcher);
+
+// Shows the figures of a pool, and of each of its workers. It may be destroyed before. Fails as
+// `mcp_event_metrics_add_dispatcher()` does.
+enum mcp_event_status mcp_event_metrics_add_pool(struct mcp_event_metrics *metrics,
+                                                 const char *name,
+                                                 const struct mcp_event_pool *pool);
+
+// Shows the figures of the servers of a manager that was started. It may be destroyed before. Fails as
+// `mcp_event_metrics_add_dispatcher()` does; `MCP_EVENT_INVALID_STATE` before the start.
+enum mcp_event_status mcp_event_metrics_add_servers(struct mcp_event_metrics *metrics,
+                                                    const char *name,
+                                                    const struct mcp_event_server_manager *manager);
+
+// Has `source` add to each page. Fails as `mcp_event_metrics_add_dispatcher()` does.
+enum mcp_event_status mcp_event_metrics_add_source(struct mcp_event_metrics *metrics,
+                                                   const char *name,
+                                                   struct mcp_event_metrics_source source);
+
+// Adds to a page what is in the text format of Prometheus already. It comes at the end: see to it that no family is
+// in several texts.
+enum mcp_event_status mcp_event_metrics_page_append(struct mcp_event_metrics_page *page,
+                                                    const char *appended);
+
+// Shows what has this name no more. `MCP_EVENT_NOT_FOUND` if nothing has.
+enum mcp_event_status mcp_event_metrics_remove(struct mcp_event_metrics *metrics, const char *name);
+
+// All figures of this moment in the text format of Prometheus, to be served as
+// `text/plain; version=0.0.4; charset=utf-8`.
+enum mcp_event_status mcp_event_metrics_prometheus(const struct mcp_event_metrics *metrics,
+                                                   struct mcp_event_text **out);
+
+// Destroys it; endpoints that show its figures go on. Its sources are dropped when the last of both is gone.
+enum mcp_event_status mcp_event_metrics_destroy(struct mcp_event_metrics *metrics);
+
+// Listens at `address`, "127.0.0.1:9464" or "[::1]:9464", say; port 0 takes a free one. Whoever can reach it reads
+// the figures: there is neither encryption nor a password. `options` may be null. `MCP_EVENT_OS_ERROR` when the
+// system does not let it, `MCP_EVENT_UNAVAILABLE` in a build without this endpoint.
+enum mcp_event_status mcp_event_metrics_endpoint_create(struct mcp_event_dispatcher *dispatcher,
+                                                        const char *address,
+                                                        const struct mcp_event_metrics *metrics,
+                                                        const struct mcp_event_metrics_endpoint_options *options,
+                                                        struct mcp_event_metrics_endpoint **out);
+
+// The address that it listens at, with the port that it really has.
+enum mcp_event_status mcp_event_metrics_endpoint_address(const struct mcp_event_metrics_endpoint *endpoint,
+                                                         struct mcp_event_text **out);
+
+// Closes it and its connections.
+enum mcp_event_status mcp_event_metrics_endpoint_destroy(struct mcp_event_metrics_endpoint *endpoint);
+
 // Makes a pool of `size` workers, none of them started; 0 is allowed.
 enum mcp_event_status mcp_event_pool_create(size_t size, struct mcp_event_pool **out);
 
@@ -1917,12 +2003,6 @@ enum mcp_event_status mcp_event_server_manager_reload(struct mcp_event_server_ma
 enum mcp_event_status mcp_event_server_manager_prometheus(const struct mcp_event_server_manager *manager,
                                                           struct mcp_event_text **out);
 
-// Its characters, in UTF-8, zero-terminated. They live as long as the text.
-enum mcp_event_status mcp_event_text_data(const struct mcp_event_text *text, const char **out);
-
-// Frees it.
-enum mcp_event_status mcp_event_text_destroy(struct mcp_event_text *text);
-
 // Destroys it, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_signal_event_destroy(struct mcp_event_signal_event *event);
 
@@ -1944,6 +2024,21 @@ enum mcp_event_status mcp_event_dispatcher_enable_stats(struct mcp_event_dispatc
 enum mcp_event_status mcp_event_dispatcher_stats(const struct mcp_event_dispatcher *dispatcher,
                                                  struct mcp_event_stats *out);
 
+// Fills in the figures of all workers of the pool together, also of those that have left it, without stopping a
+// loop: counters as sums, histograms as of all that was recorded. `mcp_event_dispatcher_stats()` has those of each.
+enum mcp_event_status mcp_event_pool_stats(const struct mcp_event_pool *pool,
+                                           struct mcp_event_stats *out);
+
+// Has callbacks that take longer than `threshold_us` counted, in `slow_callbacks`, and told to the log as a warning
+// with their kind and label. A negative threshold ends that, as at first. By the dispatcher's clock.
+enum mcp_event_status mcp_event_dispatcher_set_slow_callback_threshold_us(struct mcp_event_dispatcher *dispatcher,
+                                                                          int64_t threshold_us);
+
+// The figures of a dispatcher in the text format of Prometheus, by its name, to be served as
+// `text/plain; version=0.0.4; charset=utf-8`.
+enum mcp_event_status mcp_event_dispatcher_prometheus(const struct mcp_event_dispatcher *dispatcher,
+                                                      struct mcp_event_text **out);
+
 // The text of the last failure on this thread, or "". It is valid until the next failure on this thread.
 const char *mcp_event_last_error(void);
 
@@ -1956,6 +2051,12 @@ const char *mcp_event_status_name(int status);
 // The version of the library that runs, as `MCP_EVENT_VERSION`: major * 10000 + minor * 100 + patch. Compare it
 // with the header's.
 uint32_t mcp_event_version(void);
+
+// Its characters, in UTF-8, zero-terminated. They live as long as the text.
+enum mcp_event_status mcp_event_text_data(const struct mcp_event_text *text, const char **out);
+
+// Frees it.
+enum mcp_event_status mcp_event_text_destroy(struct mcp_event_text *text);
 
 // Destroys it: no callback begins after this returns. From any thread, also inside its own callback. From
 // another thread than the loop's it waits for a running callback to return, unless it is called inside a

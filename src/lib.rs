@@ -11,7 +11,8 @@
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
 //! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
-//! by default; `http`, MCP servers over HTTP, is not.
+//! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
+//! [`metrics`], and `metrics`, which hands them to the crate of that name.
 
 pub mod actor;
 mod chance;
@@ -22,6 +23,7 @@ mod error;
 mod ffi;
 mod fork;
 pub mod guard_dog;
+pub mod metrics;
 mod poller;
 pub mod pressure;
 #[cfg(feature = "servers")]
@@ -32,15 +34,15 @@ pub mod task;
 mod worker;
 
 pub use dispatcher::{
-    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencySummary, LoopStats,
-    PeriodicTimer, RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType,
-    SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
+    Activity, Builder, BusyPoll, Dispatcher, Doing, FileEvent, Handle, Label, LatencyHistogram,
+    LatencySummary, LoopStats, PeriodicTimer, RunType, ScaledTimer, ScaledTimerMinimum, ScaledTimerRange,
+    ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{FileReady, Trigger};
 pub use worker::{
-    CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, ShutdownReport, SubmitError, Worker, WorkerObserver,
-    WorkerOptions, WorkerReport, set_worker_panic_handler,
+    CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
+    WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,
 };
 
 /// The programs in the documentation, as tests.
@@ -79,5 +81,9 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(feature = "metrics", feature = "prometheus"))]
+    pages! {
+        Metrics = "../docs/metrics.md",
     }
 }

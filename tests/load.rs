@@ -4,6 +4,7 @@ mod common;
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use common::*;
 use mcp_event::RunType;
@@ -32,7 +33,7 @@ fn k5_the_age_of_a_busy_iteration_is_loop_lag() {
         handle.update_approximate_monotonic_time();
         inner.add(handle.load().loop_lag);
     });
-    assert_eq!(log.take(), [0 * MS, 7 * MS, 7 * MS]);
+    assert_eq!(log.take(), [Duration::ZERO, 7 * MS, 7 * MS]);
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn k5_late_timers_are_loop_lag_in_their_iteration() {
     pump(&dispatcher);
     assert_eq!(log.take(), [40 * MS, 40 * MS]);
     in_one_iteration(&dispatcher, read());
-    assert_eq!(log.take(), [0 * MS]);
+    assert_eq!(log.take(), [Duration::ZERO]);
 }
 
 #[test]

@@ -12,13 +12,17 @@ use mcp_event::{Error, Handle, Pool, ScalingConfig, SimulatedClock, WorkerObserv
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A queue is all the pressure there is, since how late a loop is depends in simulated time on its thread.
 fn config() -> ScalingConfig {
+    let never = Thresholds::new(Duration::MAX - Duration::from_nanos(1), Duration::MAX);
     ScalingConfig {
         grow_after: SECOND,
         retire_after: SECOND,
         cool_down: Duration::ZERO,
         pressure: PressureConfig {
-            loop_lag: Thresholds::new(SECOND / 4, SECOND / 2),
+            loop_lag: never,
+            poll_delay: never,
+            queue_depth: Thresholds::new(4, 8),
             smoothing: Duration::ZERO,
             ..PressureConfig::default()
         },
@@ -65,8 +69,10 @@ fn o7_a_pool_follows_its_load_on_its_own_thread() {
             busy.send(()).unwrap();
             let _ = is_free.recv();
         };
-        pool.next_worker().unwrap().dispatcher().post(callback).unwrap();
+        let worker = pool.next_worker().unwrap();
+        worker.dispatcher().post(callback).unwrap();
         soon(&is_busy);
+        (0..8).for_each(|_| worker.dispatcher().post(|| ()).unwrap());
         pass_until("+worker_1");
         touches.take();
         let worker = loop {

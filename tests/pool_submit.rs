@@ -40,7 +40,7 @@ fn thread_of(worker: &Worker) -> ThreadId {
 }
 
 #[test]
-fn o6_a_task_gives_its_outcome_to_a_thread_that_waits() {
+fn o9_a_task_gives_its_outcome_to_a_thread_that_waits() {
     let pool = started(2);
     let mut task = pool.submit(|| thread::current().name().map(str::to_owned)).unwrap();
     let worker = task.wait().unwrap().unwrap();
@@ -50,7 +50,7 @@ fn o6_a_task_gives_its_outcome_to_a_thread_that_waits() {
 }
 
 #[test]
-fn o6_a_task_can_be_awaited_anywhere() {
+fn o9_a_task_can_be_awaited_anywhere() {
     let pool = started(2);
     let elsewhere = Background::start(mcp_event::Dispatcher::new("elsewhere").unwrap());
     let inside = pool.clone();
@@ -69,7 +69,7 @@ fn o6_a_task_can_be_awaited_anywhere() {
 }
 
 #[test]
-fn o6_a_task_may_be_awaited_on_its_own_pool() {
+fn o9_a_task_may_be_awaited_on_its_own_pool() {
     let pool = started(1);
     let inside = pool.clone();
     let worker = pool.worker(0).unwrap();
@@ -78,7 +78,7 @@ fn o6_a_task_may_be_awaited_on_its_own_pool() {
 }
 
 #[test]
-fn o6_a_worker_must_not_wait_for_a_task_of_its_pool() {
+fn o9_a_worker_must_not_wait_for_a_task_of_its_pool() {
     let pool = started(2);
     let (other, inside) = (started(1), pool.clone());
     let mut task = pool
@@ -100,7 +100,7 @@ fn o6_a_worker_must_not_wait_for_a_task_of_its_pool() {
 }
 
 #[test]
-fn o6_a_worker_that_would_wait_for_ever_is_told() {
+fn o9_a_worker_that_would_wait_for_ever_is_told() {
     let pool = started(1);
     let inside = pool.clone();
     // The only worker is in this task, so the other one cannot be done.
@@ -109,7 +109,7 @@ fn o6_a_worker_that_would_wait_for_ever_is_told() {
 }
 
 #[test]
-fn o6_a_panic_is_the_tasks_outcome_and_the_worker_goes_on() {
+fn o9_a_panic_is_the_tasks_outcome_and_the_worker_goes_on() {
     let pool = started(1);
     let worker = thread_of(&pool.worker(0).unwrap());
     let mut failed = pool.submit(|| -> i32 { panic!("in a task") }).unwrap();
@@ -118,7 +118,7 @@ fn o6_a_panic_is_the_tasks_outcome_and_the_worker_goes_on() {
 }
 
 #[test]
-fn o6_an_executed_closures_panic_goes_to_the_handler() {
+fn o9_an_executed_closures_panic_goes_to_the_handler() {
     alone(|| {
         let (told, telling) = mpsc::channel();
         set_worker_panic_handler(move |worker, payload| {
@@ -142,7 +142,7 @@ fn o6_an_executed_closures_panic_goes_to_the_handler() {
 }
 
 #[test]
-fn o6_a_task_is_taken_back_before_it_begins() {
+fn o9_a_task_is_taken_back_before_it_begins() {
     let pool = started(1);
     let go = block(&pool.worker(0).unwrap());
     let log = Log::new();
@@ -162,7 +162,7 @@ fn o6_a_task_is_taken_back_before_it_begins() {
 }
 
 #[test]
-fn o6_a_task_that_has_begun_is_not_taken_back() {
+fn o9_a_task_that_has_begun_is_not_taken_back() {
     let pool = started(1);
     let (begun, has_begun) = mpsc::channel();
     let (go, may_go) = mpsc::channel();
@@ -182,7 +182,7 @@ fn o6_a_task_that_has_begun_is_not_taken_back() {
 }
 
 #[test]
-fn o6_a_task_that_nobody_waits_for_runs() {
+fn o9_a_task_that_nobody_waits_for_runs() {
     let pool = started(2);
     let (ran, running) = mpsc::channel();
     drop(pool.submit(move || ran.send(()).unwrap()).unwrap());
@@ -200,7 +200,7 @@ fn assert_refused(pool: &Pool, is_expected: impl Fn(&Error) -> bool) {
 }
 
 #[test]
-fn o6_an_empty_or_idle_pool_gives_the_closure_back() {
+fn o9_an_empty_or_idle_pool_gives_the_closure_back() {
     let is_idle = |error: &Error| matches!(error, Error::InvalidState(_));
     let empty = Pool::new(0).unwrap();
     empty.start(None).unwrap();
@@ -216,13 +216,13 @@ fn o6_an_empty_or_idle_pool_gives_the_closure_back() {
 }
 
 #[test]
-fn o6_a_forked_child_gives_the_closure_back() {
+fn o9_a_forked_child_gives_the_closure_back() {
     let pool = started(1);
     in_forked_child(|| assert_refused(&pool, |error| matches!(error, Error::Forked)));
 }
 
 #[test]
-fn o6_a_task_that_forks_leaves_the_parent_alone() {
+fn o9_a_task_that_forks_leaves_the_parent_alone() {
     let pool = started(2);
     let inside = pool.clone();
     let mut child = pool
@@ -239,7 +239,7 @@ fn o6_a_task_that_forks_leaves_the_parent_alone() {
 }
 
 #[test]
-fn o6_stop_lets_what_was_submitted_before_run() {
+fn o9_stop_lets_what_was_submitted_before_run() {
     let pool = started(2);
     let done = Arc::new(AtomicUsize::new(0));
     let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
@@ -260,7 +260,7 @@ fn o6_stop_lets_what_was_submitted_before_run() {
 }
 
 #[test]
-fn o6_a_task_may_stop_its_pool_and_the_rest_still_runs() {
+fn o9_a_task_may_stop_its_pool_and_the_rest_still_runs() {
     let pool = started(2);
     let (log, inside) = (Log::new(), pool.clone());
     let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
@@ -288,7 +288,7 @@ fn once(mut f: impl FnMut() + Send + 'static) -> impl FnOnce() + Send + 'static 
 }
 
 #[test]
-fn o6_what_waits_behind_a_task_that_takes_long_is_stolen() {
+fn o9_what_waits_behind_a_task_that_takes_long_is_stolen() {
     let pool = started(2);
     let inside = pool.clone();
     let (done, is_done) = mpsc::channel();
@@ -305,7 +305,7 @@ fn o6_what_waits_behind_a_task_that_takes_long_is_stolen() {
 }
 
 #[test]
-fn o6_what_a_held_up_worker_was_given_is_done_by_the_others() {
+fn o9_what_a_held_up_worker_was_given_is_done_by_the_others() {
     let pool = started(3);
     let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
     let free = thread_of(&pool.worker(2).unwrap());
@@ -315,7 +315,7 @@ fn o6_what_a_held_up_worker_was_given_is_done_by_the_others() {
 }
 
 #[test]
-fn o6_a_callback_of_a_held_up_worker_gives_its_tasks_to_the_others() {
+fn o9_a_callback_of_a_held_up_worker_gives_its_tasks_to_the_others() {
     let pool = started(2);
     let inside = pool.clone();
     let (seen, is_seen) = mpsc::channel();
@@ -330,7 +330,7 @@ fn o6_a_callback_of_a_held_up_worker_gives_its_tasks_to_the_others() {
 }
 
 #[test]
-fn o6_tasks_of_one_thread_begin_in_their_order_on_one_worker() {
+fn o9_tasks_of_one_thread_begin_in_their_order_on_one_worker() {
     let pool = started(1);
     let log = Log::new();
     (0..1000).for_each(|i| pool.execute(once(log.note(i))).unwrap());
@@ -350,7 +350,7 @@ fn chain(pool: Weak<Pool>, stop: Arc<AtomicBool>, links: Arc<AtomicUsize>) {
 }
 
 #[test]
-fn o6_an_endless_chain_of_tasks_starves_nothing() {
+fn o9_an_endless_chain_of_tasks_starves_nothing() {
     let pool = started(1);
     let (stop, links) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let (next, stopper, counter) = (Arc::downgrade(&pool), stop.clone(), links.clone());
@@ -412,7 +412,7 @@ fn w1_a_watchdog_is_touched_before_every_task() {
 }
 
 #[test]
-fn o6_a_loop_says_that_it_does_a_task() {
+fn o9_a_loop_says_that_it_does_a_task() {
     let pool = started(1);
     let worker = pool.worker(0).unwrap();
     let go = block(&worker);
@@ -426,7 +426,7 @@ fn o6_a_loop_says_that_it_does_a_task() {
 }
 
 #[test]
-fn o6_a_task_that_is_dropped_at_the_threads_end_can_submit() {
+fn o9_a_task_that_is_dropped_at_the_threads_end_can_submit() {
     struct AtEnd(Arc<Pool>, mpsc::Sender<()>);
     impl Drop for AtEnd {
         fn drop(&mut self) {
@@ -449,7 +449,7 @@ fn o6_a_task_that_is_dropped_at_the_threads_end_can_submit() {
 }
 
 #[test]
-fn o6_a_worker_that_ends_hands_its_tasks_over() {
+fn o9_a_worker_that_ends_hands_its_tasks_over() {
     let pool = started(2);
     let (inside, (entered, has_entered)) = (pool.clone(), mpsc::channel());
     let gate = block(&pool.worker(1).unwrap());
@@ -477,7 +477,7 @@ fn o6_a_worker_that_ends_hands_its_tasks_over() {
 }
 
 #[test]
-fn o6_tasks_wait_for_a_worker_that_comes_back() {
+fn o9_tasks_wait_for_a_worker_that_comes_back() {
     let pool = started(1);
     let worker = pool.worker(0).unwrap();
     worker.stop();
@@ -487,7 +487,7 @@ fn o6_tasks_wait_for_a_worker_that_comes_back() {
 }
 
 #[test]
-fn o6_tasks_that_no_worker_can_do_are_dropped_and_counted() {
+fn o9_tasks_that_no_worker_can_do_are_dropped_and_counted() {
     let pool = started(1);
     pool.worker(0).unwrap().stop();
     let log = Log::new();
@@ -501,7 +501,7 @@ fn o6_tasks_that_no_worker_can_do_are_dropped_and_counted() {
 }
 
 #[test]
-fn o6_a_shutdown_runs_what_was_submitted_before_it() {
+fn o9_a_shutdown_runs_what_was_submitted_before_it() {
     let pool = started(2);
     let gates: Vec<_> = (0..2).map(|i| block(&pool.worker(i).unwrap())).collect();
     let mut tasks: Vec<_> = (0..100).map(|i| pool.submit(move || i).unwrap()).collect();
@@ -516,7 +516,7 @@ fn o6_a_shutdown_runs_what_was_submitted_before_it() {
 }
 
 #[test]
-fn o6_a_shutdown_says_how_many_tasks_it_dropped() {
+fn o9_a_shutdown_says_how_many_tasks_it_dropped() {
     let pool = started(1);
     let go = block(&pool.worker(0).unwrap());
     let mut tasks: Vec<_> = (0..3).map(|_| pool.submit(|| ()).unwrap()).collect();
@@ -555,7 +555,7 @@ impl Tally {
 }
 
 #[test]
-fn o6_stress_nothing_is_lost_and_nothing_runs_twice() {
+fn o9_stress_nothing_is_lost_and_nothing_runs_twice() {
     const SUBMITTERS: usize = 4;
     const TASKS: usize = 250;
     const NESTED: usize = 4;
@@ -611,7 +611,7 @@ fn o6_stress_nothing_is_lost_and_nothing_runs_twice() {
 }
 
 #[test]
-fn o6_stress_each_task_runs_or_is_dropped_when_a_pool_stops() {
+fn o9_stress_each_task_runs_or_is_dropped_when_a_pool_stops() {
     let pool = started(2);
     let tally = Tally::new(4 * 500);
     let refused = AtomicUsize::new(0);

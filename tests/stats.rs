@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Dispatcher, FileReady, LatencySummary, RunType, Trigger};
+use mcp_event::actor::{Actor, ActorResult, Context, System};
+use mcp_event::{Dispatcher, FileReady, LatencySummary, LoopStats, RunType, Trigger};
 
 #[test]
 fn q1_the_loop_duration_lasts_from_a_poll_to_the_next_or_the_end_of_the_run() {
@@ -141,4 +142,78 @@ fn q3_readable_while_the_loop_runs() {
     });
     background.settle();
     assert!(background.dispatcher.stats().posts_run >= 1000);
+}
+
+/// Tells itself to count down.
+struct Countdown;
+
+impl Actor for Countdown {
+    type Message = u32;
+
+    fn handle(&mut self, left: u32, context: &mut Context<'_, Self>) -> ActorResult {
+        if left > 0 {
+            context.loopback().tell(left - 1);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn q3_messages_of_the_loops_own_thread_are_counted_apart_from_posts() {
+    let dispatcher = dispatcher();
+    let system = System::builder().on([dispatcher.handle()]).build().unwrap();
+    let actor = system.spawn(Countdown).unwrap();
+    pump(&dispatcher);
+    let before = dispatcher.stats();
+    actor.tell(5).unwrap();
+    pump(&dispatcher);
+    let after = dispatcher.stats();
+    assert_eq!((after.posts_run - before.posts_run, after.mail_run - before.mail_run), (1, 5));
+}
+
+#[test]
+fn q3_figures_of_several_loops_can_be_added() {
+    let dispatchers = [1, 2].map(|posts| {
+        let dispatcher = dispatcher();
+        dispatcher.enable_stats();
+        (0..posts).for_each(|_| dispatcher.post(|| ()).unwrap());
+        dispatcher.deferred_delete(Box::new(0));
+        pump(&dispatcher);
+        dispatcher.post(|| ()).unwrap();
+        dispatcher
+    });
+    let each = dispatchers.each_ref().map(|dispatcher| dispatcher.stats());
+    let sum: LoopStats = each.iter().cloned().sum();
+    assert_eq!((sum.posts_run, sum.deferred_deletes, sum.queue_depth), (3, 2, 2));
+    assert_eq!(sum.iterations, each[0].iterations + each[1].iterations);
+    assert_eq!(sum.loop_duration.count, each[0].loop_duration.count + each[1].loop_duration.count);
+    assert_eq!(sum.poll_delay.count, each[0].poll_delay.count + each[1].poll_delay.count);
+}
+
+#[test]
+fn q2_readers_and_enablers_do_not_disturb_what_is_recorded() {
+    let (dispatcher, clock) = simulated();
+    let background = Background::start(dispatcher);
+    let handle = background.dispatcher.handle();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut count = 0;
+                for _ in 0..300 {
+                    handle.enable_stats();
+                    let summary = handle.stats().loop_duration;
+                    assert!(summary.count >= count && summary.p50 <= summary.max);
+                    count = summary.count;
+                }
+            });
+        }
+        let work = clock.clone();
+        (0..100).for_each(|_| {
+            let work = work.clone();
+            background.on_loop(move || work.advance(MS));
+        });
+    });
+    background.settle();
+    let stats = background.dispatcher.stats();
+    assert!(stats.loop_duration.count <= stats.iterations && stats.loop_duration.sum <= 100 * MS);
 }

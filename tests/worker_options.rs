@@ -3,10 +3,11 @@
 mod common;
 
 use std::sync::mpsc;
+use std::time::Duration;
 use std::{fs, thread};
 
 use common::*;
-use mcp_event::{CpuSet, Error, Pool, Refusal, SimulatedClock, Worker, WorkerOptions};
+use mcp_event::{BusyPoll, CpuSet, Error, Pool, Refusal, SimulatedClock, Worker, WorkerOptions};
 
 fn on_worker<R: Send + 'static>(worker: &Worker, work: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, result) = mpsc::channel();
@@ -162,4 +163,7 @@ fn the_dispatchers_settings_are_kept() {
 
     let unknown = WorkerOptions { backend: Some("carrier pigeon".into()), ..WorkerOptions::default() };
     assert!(refused(Worker::with_options("x", &unknown)).contains("carrier pigeon"));
+    let busy_poll = Some(BusyPoll::always(Duration::ZERO));
+    let restless = WorkerOptions { busy_poll, ..WorkerOptions::default() };
+    assert!(refused(Worker::with_options("x", &restless)).contains("busy polling"));
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Error, Handle, Pool, Refusal, Watchdog, Worker};
+use mcp_event::{BusyPoll, Error, Handle, Pool, Refusal, Watchdog, Worker, WorkerOptions};
 
 fn started() -> Worker {
     let worker = Worker::new(0).unwrap();
@@ -86,6 +86,19 @@ fn o6_at_the_limit_what_is_queued_is_dropped_on_its_thread_and_counted() {
     let (done, is_done) = mpsc::channel();
     worker.dispatcher().post(move || done.send(()).unwrap()).unwrap();
     soon(&is_done);
+}
+
+#[test]
+fn o6_a_worker_that_sleeps_or_spins_leaves_at_once() {
+    for busy_poll in [None, Some(BusyPoll::always(BusyPoll::MAX_BUDGET))] {
+        let options = WorkerOptions { busy_poll, ..WorkerOptions::default() };
+        let worker = Worker::with_options("idle", &options).unwrap();
+        for _ in 0..20 {
+            worker.start(None).unwrap();
+            let report = worker.shutdown(Duration::ZERO).unwrap();
+            assert!(report.is_drained(), "{report:?}");
+        }
+    }
 }
 
 #[test]

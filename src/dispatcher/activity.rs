@@ -50,6 +50,24 @@ impl Activity {
         !matches!(self, Activity::NotRunning | Activity::Waiting | Activity::Dispatching)
     }
 
+    /// The kind in a word, as the names of fields and labels are written.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Activity::NotRunning => "not_running",
+            Activity::Waiting => "waiting",
+            Activity::Dispatching => "dispatching",
+            Activity::Post => "post",
+            Activity::Message => "message",
+            Activity::Task => "task",
+            Activity::Timer => "timer",
+            Activity::FileEvent { .. } => "file_event",
+            Activity::Signal { .. } => "signal",
+            Activity::Scheduled => "scheduled",
+            Activity::DeferredDelete => "deferred_delete",
+            Activity::Destructor => "destructor",
+        }
+    }
+
     fn encode(self) -> (u8, i32) {
         match self {
             Activity::NotRunning => (0, 0),

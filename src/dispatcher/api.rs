@@ -452,7 +452,18 @@ impl Handle {
         self.core.stats.enable();
     }
 
-    /// The figures so far.
+    /// From now on, callbacks that take longer than `threshold` are counted in [`LoopStats::slow_callbacks`], and
+    /// told to the log: a `tracing` span `slow_callback` at level WARN, made after the fact, with the fields
+    /// `dispatcher`, `kind`, `label`, `fd` and `elapsed`, and an event in it that says the same in words. `None`, as
+    /// at first: none are.
+    ///
+    /// Timed are the callbacks of handles, posts, messages to actors, polls of tasks and deferred deletes, on the
+    /// dispatcher's clock. What the loop and other destructors do is not.
+    pub fn set_slow_callback_threshold(&self, threshold: Option<Duration>) {
+        self.core.slow_threshold.set(threshold);
+    }
+
+    /// The figures so far. No loop waits for that.
     pub fn stats(&self) -> LoopStats {
         self.core.stats.snapshot(self.core.posts.len())
     }

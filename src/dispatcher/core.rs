@@ -28,6 +28,7 @@ use super::queue::Queue;
 use super::scaled::Scaling;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::slow::SlowThreshold;
 use super::spin::Setting;
 use super::stats::Stats;
 use super::tracked::TrackedStack;
@@ -99,6 +100,7 @@ pub(crate) struct Core {
     pub(crate) signals: Arc<Inbox>,
     pub(crate) tracked: TrackedStack,
     pub(crate) stats: Stats,
+    pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
     fork_generation: u32,
@@ -333,6 +335,7 @@ impl Core {
             slots: SlotTable::new(),
             tracked: TrackedStack::new(),
             stats: Stats::new(),
+            slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
             fork_generation: fork::generation(),
@@ -490,6 +493,7 @@ impl Core {
             || self.has_commands()
             || self.exit_at.load(Ordering::SeqCst) != 0
             || !self.signals.is_empty()
+            || self.cut_off.load(Ordering::SeqCst)
     }
 
     /// One past the last command sent.
@@ -587,9 +591,16 @@ impl Core {
         }
     }
 
-    /// How much it has to do: the posts that wait, and one more unless it sleeps. A guess, while others post.
+    /// Whether it waits, or nobody runs it: a guess, for whoever does not depend on it.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.doing().activity, Activity::Waiting | Activity::NotRunning)
+    }
+
+    /// How much it has to do: the posts that wait, and one more while it does something. A guess, while others post.
     pub(crate) fn backlog(&self) -> usize {
-        self.posts.len() + usize::from(!self.sleep.is_undisturbed())
+        // First the posts: one that has just left the queue shows in what the loop does.
+        let waiting = self.posts.len();
+        waiting + usize::from(!self.is_idle())
     }
 
     /// A handle was made.

@@ -93,7 +93,10 @@ impl OnLoop<'_> {
         // What a panic leaves over comes first next time.
         while outcome.is_ok() {
             let Some(object) = self.next_deferred() else { break };
-            outcome = self.after_callback(object.destroy());
+            let began = self.callback_begins();
+            let destroyed = object.destroy();
+            self.callback_ends(began);
+            outcome = self.after_callback(destroyed);
             self.core.stats.deferred_deletes.add_here(1);
             budget.spend();
         }

@@ -102,13 +102,13 @@ mod tests {
     fn sleeping_is_not_being_late() {
         let sleeper = Loop::new();
         sleeper.time.advance(100 * MS);
-        assert_eq!(sleeper.seen(), (0 * MS, 0 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, Duration::ZERO));
         sleeper.meter.wake_up(sleeper.now(), None);
         sleeper.meter.fall_asleep(None);
         sleeper.time.advance(100 * MS);
-        assert_eq!(sleeper.seen(), (0 * MS, 0 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, Duration::ZERO));
         sleeper.meter.wake_up(sleeper.now(), None);
-        assert_eq!(sleeper.seen(), (0 * MS, 0 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, Duration::ZERO));
     }
 
     #[test]
@@ -117,14 +117,14 @@ mod tests {
         let due = sleeper.now() + nanos(10 * MS);
         sleeper.meter.fall_asleep(Some(due));
         sleeper.time.advance(10 * MS);
-        assert_eq!(sleeper.seen(), (0 * MS, 0 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, Duration::ZERO));
         sleeper.time.advance(3 * MS);
-        assert_eq!(sleeper.seen(), (0 * MS, 3 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, 3 * MS));
         sleeper.meter.wake_up(sleeper.now(), Some(due));
         assert_eq!(sleeper.seen(), (3 * MS, 3 * MS));
         // A poll that does not wait.
         sleeper.meter.wake_up(sleeper.now(), None);
-        assert_eq!(sleeper.seen(), (0 * MS, 0 * MS));
+        assert_eq!(sleeper.seen(), (Duration::ZERO, Duration::ZERO));
     }
 
     #[test]
@@ -132,8 +132,8 @@ mod tests {
         let busy = Loop::new();
         busy.meter.wake_up(busy.now(), Some(busy.now() - nanos(5 * MS)));
         busy.time.advance(4 * MS);
-        assert_eq!(busy.seen(), (5 * MS, 0 * MS));
+        assert_eq!(busy.seen(), (5 * MS, Duration::ZERO));
         busy.time.advance(2 * MS);
-        assert_eq!(busy.seen(), (6 * MS, 0 * MS));
+        assert_eq!(busy.seen(), (6 * MS, Duration::ZERO));
     }
 }

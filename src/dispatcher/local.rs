@@ -74,6 +74,8 @@ pub(crate) struct Local {
     pub(crate) spin_policy: Cell<Option<Policy>>,
     /// When the last poll returned, while statistics are recorded.
     pub(crate) after_poll: Cell<Option<Nanos>>,
+    /// When the last callback returned, while there is a threshold for slow ones.
+    pub(crate) callback_ended_at: Cell<Option<Nanos>>,
     /// At the last `exit()` from the loop's thread: schedules older than this still run.
     pub(crate) exit_schedules: Cell<Option<u64>>,
     /// The loop, if any, in whose callback this one is run.
@@ -120,6 +122,7 @@ impl Local {
             posts_seen: Cell::new(0),
             spin_policy: Cell::new(None),
             after_poll: Cell::new(None),
+            callback_ended_at: Cell::new(None),
             exit_schedules: Cell::new(None),
             outer: Cell::new(std::ptr::null()),
             destroyed: Cell::new(false),

@@ -24,6 +24,7 @@ pub(crate) mod core;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
 mod label;
+pub(crate) mod latency;
 pub(crate) mod list;
 mod load;
 mod local;
@@ -36,6 +37,7 @@ pub(crate) mod schedulable;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
+mod slow;
 mod spin;
 mod stats;
 pub(crate) mod timer;
@@ -54,12 +56,13 @@ pub use clock::SimulatedClock;
 pub(crate) use clock::{Nanos, nanos};
 pub use file_event::FileEvent;
 pub use label::Label;
+pub use latency::{LatencyHistogram, LatencySummary};
 pub(crate) use pulse::Pulse;
 pub use scaled::{ScaledTimer, ScaledTimerMinimum, ScaledTimerRange, ScaledTimerType};
 pub use schedulable::SchedulableCallback;
 pub use signal::SignalEvent;
 pub use spin::BusyPoll;
-pub use stats::{LatencySummary, LoopStats};
+pub use stats::LoopStats;
 pub use timer::{PeriodicTimer, Timer};
 pub use tracked::TrackedObject;
 pub use watchdog::Watchdog;
@@ -216,6 +219,7 @@ impl OnLoop<'_> {
         self.receive_commands();
         self.stop_if_failed()?;
         self.core.stats.iterations.add_here(1);
+        self.forget_callback_end();
         let now = self.core.refresh_time();
         self.wheel.expire(now, &self.expired, &self.scaled.ripe);
         self.core.load.wake_up(now, self.first_expired());
@@ -389,8 +393,11 @@ impl OnLoop<'_> {
         let outcome = match claim() {
             Some(events) if !cell.is_dying() => {
                 counter.add_here(1);
+                let began = self.callback_begins();
                 // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
-                unsafe { cell.call(events) }
+                let outcome = unsafe { cell.call(events) };
+                self.callback_ends(began);
+                outcome
             }
             _ => Ok(()),
         };
@@ -440,6 +447,7 @@ impl OnLoop<'_> {
     }
 
     fn receive_queued_commands(self) {
+        self.forget_callback_end();
         // Those that are there now: a flood of them must not keep the loop from all else.
         let end = self.core.commands_end();
         while self.core.commands_begin() < end {
@@ -480,6 +488,7 @@ impl OnLoop<'_> {
 
     /// Frees cells. Their closures' destructors are user code: outside direct sections only.
     fn drop_waste(self) {
+        self.forget_callback_end();
         self.core.destroy_waste(self.take_waste());
     }
 

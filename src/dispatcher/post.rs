@@ -229,8 +229,10 @@ impl OnLoop<'_> {
         while self.core.posts.begin() < end && !budget.is_spent() {
             self.core.activity.begin(Activity::Post);
             self.touch_watchdog();
+            let began = self.callback_begins();
             // SAFETY: the place holds a task, which `run` moves out first.
             let Some(outcome) = self.next_post(|place| unsafe { Task::run(place) }) else { break };
+            self.callback_ends(began);
             self.core.stats.posts_run.add_here(1);
             self.after_callback(outcome)?;
             budget.spend();
@@ -253,8 +255,10 @@ impl OnLoop<'_> {
             }
             self.core.activity.begin(Activity::Message);
             self.touch_watchdog();
+            let began = self.callback_begins();
             // SAFETY: the place holds a task, which `run` moves out first.
             let Some(outcome) = self.mail.pop_with(|place| unsafe { Task::run(place) }) else { break };
+            self.callback_ends(began);
             self.core.stats.mail_run.add_here(1);
             self.after_callback(outcome)?;
             budget.spend();

@@ -29,11 +29,6 @@ impl Sleep {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Whether it sleeps and nobody has woken it: a guess, for whoever does not depend on it.
-    pub(crate) fn is_undisturbed(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
     /// Whether the caller, of all who ask, is the one that must wake the loop.
     pub(crate) fn interrupt(&self) -> bool {
         sequence_point();

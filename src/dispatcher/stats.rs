@@ -1,13 +1,13 @@
 //! What a loop counts and measures about itself, readable from any thread while it runs.
 
-use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::iter::Sum;
+use std::ops::AddAssign;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
 use super::clock::Nanos;
+use super::latency::{Latencies, LatencyHistogram, LatencySummary, Recorder};
 
 /// A counter that many threads read.
 #[derive(Default)]
@@ -42,46 +42,17 @@ pub(crate) struct Stats {
     pub(crate) deferred_deletes: Counter,
     pub(crate) wakes: Counter,
     pub(crate) registration_errors: Counter,
+    pub(crate) slow_callbacks: Counter,
     spins: Counter,
     spins_paid: Counter,
     nanos_spun: Counter,
-    recording: AtomicBool,
-    latencies: Mutex<Option<Latencies>>,
+    latencies: OnceLock<Box<Recorders>>,
 }
 
-struct Latencies {
+/// Written by the loop's owner alone.
+struct Recorders {
     loop_duration: Recorder,
     poll_delay: Recorder,
-}
-
-/// A histogram of microseconds with two significant digits, up to an hour.
-struct Recorder {
-    histogram: Histogram<u64>,
-    sum: u64,
-}
-
-impl Recorder {
-    fn new() -> Option<Recorder> {
-        Some(Recorder { histogram: Histogram::new_with_bounds(1, 3_600_000_000, 2).ok()?, sum: 0 })
-    }
-
-    fn record(&mut self, nanos: Nanos) {
-        let micros = nanos / 1_000;
-        self.sum = self.sum.saturating_add(micros);
-        self.histogram.saturating_record(micros);
-    }
-
-    fn summary(&self) -> LatencySummary {
-        let micros = |value| Duration::from_micros(value);
-        LatencySummary {
-            count: self.histogram.len(),
-            sum: micros(self.sum),
-            p50: micros(self.histogram.value_at_quantile(0.50)),
-            p90: micros(self.histogram.value_at_quantile(0.90)),
-            p99: micros(self.histogram.value_at_quantile(0.99)),
-            max: micros(self.histogram.max()),
-        }
-    }
 }
 
 impl Stats {
@@ -98,11 +69,11 @@ impl Stats {
             deferred_deletes: Counter::default(),
             wakes: Counter::default(),
             registration_errors: Counter::default(),
+            slow_callbacks: Counter::default(),
             spins: Counter::default(),
             spins_paid: Counter::default(),
             nanos_spun: Counter::default(),
-            recording: AtomicBool::new(false),
-            latencies: Mutex::new(None),
+            latencies: OnceLock::new(),
         }
     }
 
@@ -123,25 +94,27 @@ impl Stats {
     }
 
     pub(crate) fn enable(&self) {
-        let mut latencies = self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if latencies.is_none() {
-            *latencies = Recorder::new()
-                .zip(Recorder::new())
-                .map(|(loop_duration, poll_delay)| Latencies { loop_duration, poll_delay });
-            self.recording.store(true, Ordering::Release);
-        }
+        self.latencies.get_or_init(|| {
+            Box::new(Recorders { loop_duration: Recorder::new(), poll_delay: Recorder::new() })
+        });
     }
 
     pub(crate) fn is_recording(&self) -> bool {
-        self.recording.load(Ordering::Relaxed)
+        self.latencies.get().is_some()
     }
 
+    /// By the loop's owner.
     pub(crate) fn record_loop_duration(&self, nanos: Nanos) {
-        self.with_latencies(|latencies| latencies.loop_duration.record(nanos));
+        if let Some(latencies) = self.latencies.get() {
+            latencies.loop_duration.record(nanos);
+        }
     }
 
+    /// By the loop's owner.
     pub(crate) fn record_poll_delay(&self, nanos: Nanos) {
-        self.with_latencies(|latencies| latencies.poll_delay.record(nanos));
+        if let Some(latencies) = self.latencies.get() {
+            latencies.poll_delay.record(nanos);
+        }
     }
 
     pub(crate) fn record_spin(&self, nanos: Nanos, paid: bool) {
@@ -150,14 +123,11 @@ impl Stats {
         self.spins_paid.add_here(paid.into());
     }
 
-    fn with_latencies<R>(&self, f: impl FnOnce(&mut Latencies) -> R) -> Option<R> {
-        self.latencies.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut().map(f)
-    }
-
     pub(crate) fn snapshot(&self, queue_depth: usize) -> LoopStats {
-        let latencies = self
-            .with_latencies(|latencies| (latencies.loop_duration.summary(), latencies.poll_delay.summary()));
-        let (loop_duration, poll_delay) = latencies.unwrap_or_default();
+        let (loop_durations, poll_delays) = match self.latencies.get() {
+            Some(latencies) => (latencies.loop_duration.read(), latencies.poll_delay.read()),
+            None => Default::default(),
+        };
         LoopStats {
             iterations: self.iterations.get(),
             file_events: self.file_events.get(),
@@ -170,17 +140,30 @@ impl Stats {
             deferred_deletes: self.deferred_deletes.get(),
             wakes: self.wakes.get(),
             registration_errors: self.registration_errors.get(),
+            slow_callbacks: self.slow_callbacks.get(),
             queue_depth: queue_depth as u64,
-            loop_duration,
-            poll_delay,
+            loop_duration: loop_durations.summary(),
+            poll_delay: poll_delays.summary(),
             time_spun: Duration::from_nanos(self.nanos_spun.get()),
             spins: self.spins.get(),
             spins_paid: self.spins_paid.get(),
+            loop_durations,
+            poll_delays,
         }
     }
 }
 
-/// A dispatcher's figures at one moment.
+/// The figures of a dispatcher, or of several together, at one moment. They can be added: counters as numbers,
+/// histograms value by value, so that the quantiles of the sum are those of all that was recorded.
+///
+/// ```
+/// use mcp_event::{Dispatcher, LoopStats};
+///
+/// let dispatchers = [Dispatcher::new("a")?, Dispatcher::new("b")?];
+/// let both: LoopStats = dispatchers.iter().map(|dispatcher| dispatcher.stats()).sum();
+/// assert_eq!(both.iterations, 0);
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LoopStats {
@@ -206,6 +189,8 @@ pub struct LoopStats {
     pub wakes: u64,
     /// Changes of registrations that the system refused after the call that asked for them had returned.
     pub registration_errors: u64,
+    /// Callbacks that took longer than the threshold of `set_slow_callback_threshold()`.
+    pub slow_callbacks: u64,
     /// Posts waiting.
     pub queue_depth: u64,
     /// From after a poll to the next one, busy polls included. Recorded from `enable_stats()` on.
@@ -218,37 +203,78 @@ pub struct LoopStats {
     pub spins: u64,
     /// How many of these were ended by work, and not by a timer or the end of the budget.
     pub spins_paid: u64,
+    pub(crate) loop_durations: Latencies,
+    pub(crate) poll_delays: Latencies,
 }
 
-/// A histogram in short, of whole microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LatencySummary {
-    /// How many were recorded.
-    pub count: u64,
-    /// All of them together.
-    pub sum: Duration,
-    /// The median.
-    pub p50: Duration,
-    /// The 90th percentile.
-    pub p90: Duration,
-    /// The 99th percentile.
-    pub p99: Duration,
-    /// The largest.
-    pub max: Duration,
+impl LoopStats {
+    /// `loop_duration` in buckets.
+    pub fn loop_duration_histogram(&self) -> LatencyHistogram {
+        self.loop_durations.in_buckets()
+    }
+
+    /// `poll_delay` in buckets.
+    pub fn poll_delay_histogram(&self) -> LatencyHistogram {
+        self.poll_delays.in_buckets()
+    }
 }
 
-impl fmt::Display for LatencySummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "count={} sum={}us p50={}us p90={}us p99={}us max={}us",
-            self.count,
-            self.sum.as_micros(),
-            self.p50.as_micros(),
-            self.p90.as_micros(),
-            self.p99.as_micros(),
-            self.max.as_micros()
-        )
+impl AddAssign<&LoopStats> for LoopStats {
+    fn add_assign(&mut self, other: &LoopStats) {
+        // All by name: a figure that is added to the struct cannot be forgotten here.
+        let LoopStats {
+            iterations,
+            file_events,
+            timers_fired,
+            scheduled_run,
+            signals,
+            posts_run,
+            mail_run,
+            posts_refused,
+            deferred_deletes,
+            wakes,
+            registration_errors,
+            slow_callbacks,
+            queue_depth,
+            loop_duration,
+            poll_delay,
+            time_spun,
+            spins,
+            spins_paid,
+            loop_durations,
+            poll_delays,
+        } = self;
+        for (sum, added) in [
+            (iterations, other.iterations),
+            (file_events, other.file_events),
+            (timers_fired, other.timers_fired),
+            (scheduled_run, other.scheduled_run),
+            (signals, other.signals),
+            (posts_run, other.posts_run),
+            (mail_run, other.mail_run),
+            (posts_refused, other.posts_refused),
+            (deferred_deletes, other.deferred_deletes),
+            (wakes, other.wakes),
+            (registration_errors, other.registration_errors),
+            (slow_callbacks, other.slow_callbacks),
+            (queue_depth, other.queue_depth),
+            (spins, other.spins),
+            (spins_paid, other.spins_paid),
+        ] {
+            *sum = sum.saturating_add(added);
+        }
+        *time_spun = time_spun.saturating_add(other.time_spun);
+        loop_durations.add(&other.loop_durations);
+        poll_delays.add(&other.poll_delays);
+        (*loop_duration, *poll_delay) = (loop_durations.summary(), poll_delays.summary());
+    }
+}
+
+impl Sum for LoopStats {
+    fn sum<I: Iterator<Item = LoopStats>>(all: I) -> LoopStats {
+        all.fold(LoopStats::default(), |mut sum, stats| {
+            sum += &stats;
+            sum
+        })
     }
 }

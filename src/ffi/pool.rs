@@ -19,7 +19,7 @@ use crate::worker::{Pool, Worker};
 /// Workers: dispatchers named `worker_<index>`, each run by a thread of that name. Their number is fixed, or follows
 /// the load.
 pub struct mcp_event_pool {
-    pool: Pool,
+    pub(crate) pool: Pool,
     /// Lent to C, by the address of what they share with the worker's; they live as long as the pool.
     dispatchers: Mutex<HashMap<usize, *mut mcp_event_dispatcher>>,
 }
@@ -27,7 +27,7 @@ pub struct mcp_event_pool {
 impl mcp_event_pool {
     /// # Safety
     /// `pool` is null or a living handle.
-    unsafe fn get<'a>(pool: *const mcp_event_pool) -> Result<&'a mcp_event_pool> {
+    pub(crate) unsafe fn get<'a>(pool: *const mcp_event_pool) -> Result<&'a mcp_event_pool> {
         handle::check(pool, "the pool")?;
         // SAFETY: made by `mcp_event_pool_create`.
         Ok(unsafe { &*pool })

@@ -22,13 +22,14 @@ use super::memory::{ChangeHook, Memory};
 use super::metrics::{Metrics, MetricsSnapshot};
 use super::state::{Desired, State, StateError, StateFile};
 use super::state_keeper::StateKeeper;
-use super::status::{ServerInfo, status_text};
+use super::status::{ServerInfo, write_status};
 use crate::actor::{
     ActorRef, AskError, Backoff, Reason, Reply, Restart, SpawnError, Spec, Strategy, Supervision, Supervisor,
     SystemHandle,
 };
 use crate::dispatcher::core::inside_callback;
 use crate::error::Error;
+use crate::metrics::Exposition;
 use crate::task::oneshot;
 
 /// Why the servers were not started.
@@ -476,9 +477,15 @@ impl Servers {
     /// The figures of this moment, without a wait: what actors have told each other, but not yet counted, is
     /// missing. With the status of each server, in the text format of Prometheus.
     pub fn prometheus(&self) -> String {
-        let mut text = self.memory.metrics.snapshot().prometheus();
-        text.push_str(&status_text(&self.list()));
-        text
+        let mut page = Exposition::new();
+        self.write_to(&mut page);
+        page.to_string()
+    }
+
+    /// Adds that to a page.
+    pub fn write_to(&self, page: &mut Exposition) {
+        self.memory.metrics.snapshot().write_to(page);
+        write_status(page, &self.list());
     }
 
     /// Stops all servers at the same time, and then the actors that looked after them; waits for the end, and

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::listing::Catalog;
+use crate::metrics::{Exposition, Kind, Label};
 
 /// What a server is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,18 +152,14 @@ pub struct Peer {
     pub instructions: Option<String>,
 }
 
-/// The status of each server, in the text format of Prometheus: of all that there are, the one it has is 1.
-pub(crate) fn status_text(servers: &[ServerInfo]) -> String {
-    let mut text = String::from(
-        "# HELP mcp_server_status What the server is doing: 1 for the status it has.\n\
-         # TYPE mcp_server_status gauge\n",
-    );
+/// Adds what each server is doing.
+pub(crate) fn write_status(page: &mut Exposition, servers: &[ServerInfo]) {
+    let help = "What the server is doing: 1 for the status it has.";
     for server in servers {
-        let name = server.name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         for status in ServerStatus::ALL {
-            let is_it = u8::from(status == server.status);
-            text.push_str(&format!("mcp_server_status{{server=\"{name}\",status=\"{status}\"}} {is_it}\n"));
+            let labels: [Label<'_>; 2] = [("server", &server.name), ("status", &status)];
+            let is_it = f64::from(u8::from(status == server.status));
+            page.put(Kind::Gauge, "mcp_server_status", help, &labels, is_it);
         }
     }
-    text
 }

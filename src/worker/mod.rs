@@ -2,6 +2,7 @@
 
 mod cpu_set;
 mod crew;
+mod figures;
 mod observer;
 mod options;
 mod panics;
@@ -22,6 +23,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use cpu_set::CpuSet;
+pub(crate) use figures::PoolFigures;
+pub use figures::{PoolStats, WorkerStats};
 pub use observer::WorkerObserver;
 pub use options::WorkerOptions;
 pub use panics::set_worker_panic_handler;
@@ -109,8 +112,8 @@ impl Worker {
         self.dispatcher().name()
     }
 
-    /// How much it has to do: the posts that wait, and one more unless it sleeps. Cheap, and a guess while others
-    /// post.
+    /// How much it has to do: the posts that wait, and one more while it does something. Cheap, and a guess while
+    /// others post.
     pub fn backlog(&self) -> usize {
         self.dispatcher().core().backlog()
     }

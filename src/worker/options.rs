@@ -1,7 +1,7 @@
 //! How a worker is made.
 
 use super::CpuSet;
-use crate::dispatcher::{Dispatcher, SimulatedClock};
+use crate::dispatcher::{BusyPoll, Dispatcher, SimulatedClock};
 use crate::error::Error;
 
 /// The smallest stack of a worker, in bytes. What the loop itself needs is a part of it.
@@ -26,6 +26,8 @@ pub struct WorkerOptions {
     pub cpus: Option<CpuSet>,
     /// As [`Builder::queue_bound`](crate::Builder::queue_bound).
     pub queue_bound: Option<usize>,
+    /// As [`Builder::busy_poll`](crate::Builder::busy_poll).
+    pub busy_poll: Option<BusyPoll>,
     /// As [`Builder::backend`](crate::Builder::backend).
     pub backend: Option<String>,
     /// As [`Builder::clock`](crate::Builder::clock).
@@ -55,6 +57,9 @@ impl WorkerOptions {
         let mut builder = Dispatcher::builder(name);
         if let Some(bound) = self.queue_bound {
             builder = builder.queue_bound(bound);
+        }
+        if let Some(busy_poll) = self.busy_poll {
+            builder = builder.busy_poll(busy_poll);
         }
         if let Some(backend) = &self.backend {
             builder = builder.backend(backend);

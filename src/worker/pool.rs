@@ -11,7 +11,7 @@ use super::roster::Roster;
 use super::scaling::{Scaling, ScalingConfig};
 use super::shutdown::{self, ShutdownReport};
 use super::supervisor::{Supervision, Supervisor};
-use super::{CpuSet, Worker, WorkerOptions};
+use super::{CpuSet, PoolFigures, PoolStats, Worker, WorkerOptions};
 use crate::dispatcher::watchdog::RustWatchdog;
 use crate::dispatcher::{Handle, Watchdog};
 use crate::error::Error;
@@ -215,6 +215,7 @@ impl Pool {
         if !self.crew().is_own_thread() {
             self.crew().discard();
         }
+        self.roster.settle_figures(&workers);
     }
 
     /// Lets all workers finish, as [`Worker::shutdown`] does one, all at once and within one limit. What they did not
@@ -235,12 +236,13 @@ impl Pool {
         if let Some(supervisor) = &self.supervisor {
             supervisor.signal_stop();
         }
-        let workers: Vec<_> = workers.iter().map(|worker| &**worker).collect();
-        let workers = shutdown::shut_down(&workers, limit)?;
+        let each: Vec<_> = workers.iter().map(|worker| &**worker).collect();
+        let reports = shutdown::shut_down(&each, limit)?;
+        self.roster.settle_figures(&workers);
         if let Some(supervisor) = &self.supervisor {
             supervisor.shutdown();
         }
-        Ok(ShutdownReport { workers, submitted_dropped: crew.dropped() - dropped_before })
+        Ok(ShutdownReport { workers: reports, submitted_dropped: crew.dropped() - dropped_before })
     }
 
     /// How many workers there are, those that retire not counted.
@@ -288,6 +290,16 @@ impl Pool {
     /// [`Error::OutOfRange`] for an empty pool.
     pub fn worker_for(&self, key: impl AsRef<[u8]>) -> Result<Arc<Worker>, Error> {
         self.roster.for_key(key.as_ref()).ok_or_else(no_workers)
+    }
+
+    /// The figures of all workers, each and together. From any thread; no loop is stopped for it.
+    pub fn stats(&self) -> PoolStats {
+        self.roster.figures.stats()
+    }
+
+    /// Where they come from.
+    pub(crate) fn figures(&self) -> &Arc<PoolFigures> {
+        &self.roster.figures
     }
 
     /// How the next worker is chosen.

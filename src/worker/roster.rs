@@ -5,10 +5,10 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use super::Worker;
 use super::crew::{Crew, Duty};
 use super::observer::Hooks;
 use super::policy::Choice;
+use super::{PoolFigures, Worker};
 use crate::dispatcher::Watchdog;
 use crate::error::Error;
 use crate::fork;
@@ -32,9 +32,7 @@ impl Retiring {
     /// Nobody holds it or anything of it, and it does nothing.
     fn is_idle(&self) -> bool {
         let worker = &self.member.worker;
-        Arc::strong_count(worker) == 1
-            && worker.dispatcher().handle_count() == 0
-            && (worker.backlog() == 0 || !worker.dispatcher().is_running())
+        Arc::strong_count(worker) == 1 && worker.dispatcher().handle_count() == 0 && worker.backlog() == 0
     }
 }
 
@@ -62,6 +60,7 @@ pub(super) struct Roster {
     pub(super) hooks: Arc<Hooks>,
     /// Those who do what is submitted to the pool.
     pub(super) crew: Arc<Crew>,
+    pub(super) figures: Arc<PoolFigures>,
     fork_generation: u32,
 }
 
@@ -69,11 +68,12 @@ impl Roster {
     /// A roster of these workers, who get the numbers from 0.
     pub(super) fn new(workers: Vec<Worker>, choice: Choice) -> Roster {
         let (crew, fork_generation) = (Crew::new(), fork::generation());
-        let (members, hooks) = Default::default();
-        let roster = Roster { members, choice, hooks, crew: crew.clone(), fork_generation };
+        let (members, hooks, figures) = Default::default();
+        let roster = Roster { members, choice, hooks, crew: crew.clone(), figures, fork_generation };
         roster.hooks.add(Arc::new(Duty(crew)));
         for (number, worker) in workers.into_iter().enumerate() {
             let member = roster.member(number, worker);
+            roster.figures.join(member.worker.dispatcher().handle());
             roster.write().active.push(member);
         }
         roster
@@ -166,6 +166,7 @@ impl Roster {
         if members.run.as_ref().is_none_or(|present| present.number != run.number) {
             return Err(member);
         }
+        self.figures.join(member.worker.dispatcher().handle());
         members.add(member);
         Ok(())
     }
@@ -219,7 +220,18 @@ impl Roster {
             }
             !has_ended
         });
+        drop(members);
+        self.settle_figures(&ended);
         ended
+    }
+
+    /// Of these workers, which have ended, those that are not the pool's any more leave its figures.
+    pub(super) fn settle_figures(&self, ended: &[Arc<Worker>]) {
+        let active = self.active();
+        let gone = |worker: &&Arc<Worker>| !active.iter().any(|member| Arc::ptr_eq(&member.worker, worker));
+        for worker in ended.iter().filter(gone) {
+            self.figures.leave(worker.dispatcher());
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Members> {

@@ -72,7 +72,7 @@ impl Pool {
         if let Err(error) = self.check_submit() {
             return Err(SubmitError { error, closure });
         }
-        let (submitted, task) = Submitted::new(&self.crew(), closure);
+        let (submitted, task) = Submitted::new(self.crew(), closure);
         self.crew().push(Queued::new(submitted));
         Ok(task)
     }

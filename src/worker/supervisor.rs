@@ -101,9 +101,13 @@ impl Supervision {
     /// The mean of the workers' pressures.
     fn measure(&mut self, active: &[Member], elapsed: Duration) -> f64 {
         self.gauges.retain(|number, _| active.iter().any(|member| member.number == *number));
+        // What is submitted waits for all of them.
+        let share = self.roster.crew.waiting() / active.len().max(1);
         let pressure = |member: &Member| {
+            let mut load = member.worker.dispatcher().load();
+            load.queue_depth += share;
             let gauge = self.gauges.entry(member.number).or_insert_with(|| self.new_gauge.clone());
-            gauge.update(&member.worker.dispatcher().load(), [], elapsed)
+            gauge.update(&load, [], elapsed)
         };
         active.iter().map(pressure).sum::<f64>() / active.len().max(1) as f64
     }
@@ -168,8 +172,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Grows and retires after a second, rests none; a callback that lasts for a second is all the pressure there is.
+    /// Grows and retires after a second, rests none; a queue is all the pressure there is, since how late a loop is
+    /// depends here on when its thread sees that time has passed.
     fn config() -> ScalingConfig {
+        let never = Thresholds::new(Duration::MAX - Duration::from_nanos(1), Duration::MAX);
         ScalingConfig {
             high: 0.4,
             low: 0.1,
@@ -178,7 +184,9 @@ mod tests {
             cool_down: Duration::ZERO,
             drain_limit: 10 * SECOND,
             pressure: PressureConfig {
-                loop_lag: Thresholds::new(SECOND / 4, SECOND / 2),
+                loop_lag: never,
+                poll_delay: never,
+                queue_depth: Thresholds::new(4, 8),
                 smoothing: Duration::ZERO,
                 hysteresis: 0.0,
                 ..PressureConfig::default()
@@ -243,7 +251,7 @@ mod tests {
         }
     }
 
-    /// A worker is inside a callback until the sender is dropped.
+    /// A worker is inside a callback, with posts behind it, until the sender is dropped.
     fn keep_busy(worker: &Worker) -> mpsc::Sender<()> {
         let (busy, is_busy) = mpsc::channel();
         let (free, is_free) = mpsc::channel::<()>();
@@ -253,6 +261,7 @@ mod tests {
         };
         worker.dispatcher().post(callback).unwrap();
         is_busy.recv().unwrap();
+        (0..8).for_each(|_| worker.dispatcher().post(|| ()).unwrap());
         free
     }
 
@@ -305,9 +314,16 @@ mod tests {
         drop(timer);
         stage.pass(1);
         assert_eq!(stage.retiring(), 1);
+        let posts = holder.dispatcher().stats().posts_run;
+        assert_eq!(stage.roster.figures.stats().workers.len(), 2);
         drop(holder);
         stage.wait_for_end();
         assert_eq!(stage.numbers(), [0]);
+        // What it has counted stays in the pool's sums.
+        let figures = stage.roster.figures.stats();
+        assert_eq!((figures.workers.len(), figures.workers[0].name.as_str()), (1, "w0"));
+        assert!(posts >= 1 && figures.retired.posts_run >= posts);
+        assert_eq!(figures.total.posts_run, figures.workers[0].stats.posts_run + figures.retired.posts_run);
         drop(tied);
     }
 

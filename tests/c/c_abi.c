@@ -32,6 +32,7 @@ static const suite suites[] = {
     {"guard_dog", guard_dog_suite},
     {"label", label_suite},
     {"log", log_suite},
+    {"metrics", metrics_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},
     {"periodic_timer", periodic_timer_suite},

@@ -140,6 +140,17 @@ static void the_figures_are_readable(void) {
   CHECK_OK(mcp_event_text_data(text, &data));
   CHECK(strstr(data, "mcp_server_status{server=\"it\",status=\"running\"} 1\n") != NULL);
   CHECK_OK(mcp_event_text_destroy(text));
+
+  mcp_event_metrics* metrics = NULL;
+  CHECK_OK(mcp_event_metrics_create(&metrics));
+  CHECK_OK(mcp_event_metrics_add_servers(metrics, "servers", manager));
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_metrics_add_servers(metrics, "servers", manager));
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_metrics_add_servers(metrics, "none", NULL));
+  CHECK_OK(mcp_event_metrics_prometheus(metrics, &text));
+  CHECK_OK(mcp_event_text_data(text, &data));
+  CHECK(strstr(data, "mcp_server_status{server=\"it\",status=\"running\"} 1\n") != NULL);
+  CHECK_OK(mcp_event_text_destroy(text));
+  CHECK_OK(mcp_event_metrics_destroy(metrics));
   CHECK_OK(mcp_event_server_manager_destroy(manager));
 }
 

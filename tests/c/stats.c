@@ -49,6 +49,8 @@ static void q3_everything_is_counted(void) {
   CHECK(stats.scheduled_run == 1);
   CHECK(stats.signals == 0);
   CHECK(stats.registration_errors == 0);
+  CHECK(stats.mail_run == 0);
+  CHECK(stats.slow_callbacks == 0);
 
   CHECK_OK(mcp_event_timer_destroy(timer));
   CHECK_OK(mcp_event_file_event_destroy(event));
@@ -83,8 +85,57 @@ static void q1_q2_histograms_once_enabled(void) {
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
 }
 
+static void q3_those_of_a_pool_are_summed(void) {
+  mcp_event_pool* pool = NULL;
+  CHECK_OK(mcp_event_pool_create(2, &pool));
+  for (size_t i = 0; i < 2; ++i) {
+    mcp_event_dispatcher* worker = NULL;
+    CHECK_OK(mcp_event_pool_dispatcher(pool, i, &worker));
+    CHECK_OK(mcp_event_dispatcher_enable_stats(worker));
+    post(worker, do_nothing, NULL);
+    run_now(worker);
+  }
+  mcp_event_stats stats = {.size = sizeof stats - 1};
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_pool_stats(pool, &stats));
+  stats.size = sizeof stats;
+  CHECK_OK(mcp_event_pool_stats(pool, &stats));
+  CHECK(stats.posts_run == 2);
+  CHECK(stats.loop_duration_us.count >= 2);
+  check_histogram(&stats.loop_duration_us);
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_pool_stats(NULL, &stats));
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_pool_stats(pool, NULL));
+  CHECK_OK(mcp_event_pool_destroy(pool));
+}
+
+static void take_3_ms(void* clock) { advance_us(clock, 3000); }
+
+static uint64_t slow_callbacks_after_one_more(mcp_event_dispatcher* dispatcher, mcp_event_clock* clock) {
+  post(dispatcher, take_3_ms, clock);
+  run_now(dispatcher);
+  return stats_of(dispatcher).slow_callbacks;
+}
+
+static void slow_callbacks_are_counted(void) {
+  mcp_event_clock* clock = NULL;
+  mcp_event_dispatcher* const dispatcher = new_simulated(&clock);
+  CHECK(slow_callbacks_after_one_more(dispatcher, clock) == 0);
+  CHECK_OK(mcp_event_dispatcher_set_slow_callback_threshold_us(dispatcher, 2999));
+  CHECK(slow_callbacks_after_one_more(dispatcher, clock) == 1);
+  CHECK_OK(mcp_event_dispatcher_set_slow_callback_threshold_us(dispatcher, 3000));
+  CHECK(slow_callbacks_after_one_more(dispatcher, clock) == 1);
+  CHECK_OK(mcp_event_dispatcher_set_slow_callback_threshold_us(dispatcher, 0));
+  CHECK(slow_callbacks_after_one_more(dispatcher, clock) == 2);
+  CHECK_OK(mcp_event_dispatcher_set_slow_callback_threshold_us(dispatcher, -1));
+  CHECK(slow_callbacks_after_one_more(dispatcher, clock) == 2);
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_dispatcher_set_slow_callback_threshold_us(NULL, 0));
+  CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+  CHECK_OK(mcp_event_clock_destroy(clock));
+}
+
 void stats_suite(void) {
   the_size_must_be_set();
   q3_everything_is_counted();
   q1_q2_histograms_once_enabled();
+  q3_those_of_a_pool_are_summed();
+  slow_callbacks_are_counted();
 }

@@ -17,6 +17,7 @@ void fork_suite(void);
 void guard_dog_suite(void);
 void label_suite(void);
 void log_suite(void);
+void metrics_suite(void);
 void misuse_suite(void);
 void ownership_suite(void);
 void periodic_timer_suite(void);

@@ -198,7 +198,7 @@ static void o5_a_key_stays_with_its_worker(void) {
   CHECK_OK(mcp_event_pool_destroy(empty));
 }
 
-static void o6_whoever_is_free_does_it(void) {
+static void o9_whoever_is_free_does_it(void) {
   mcp_event_pool* const pool = started(2);
   tally counts = {0};
   gate here;
@@ -215,7 +215,7 @@ static void o6_whoever_is_free_does_it(void) {
   destroy_gate(&here);
 }
 
-static void o6_stop_lets_them_run(void) {
+static void o9_stop_lets_them_run(void) {
   mcp_event_pool* const pool = started(1);
   tally counts = {0};
   gate here;
@@ -234,7 +234,7 @@ static void o6_stop_lets_them_run(void) {
   destroy_gate(&here);
 }
 
-static void o6_refused(void) {
+static void o9_refused(void) {
   tally counts = {0};
   mcp_event_pool* empty = NULL;
   CHECK_OK(mcp_event_pool_create(0, &empty));
@@ -349,9 +349,9 @@ void worker_pool_suite(void) {
   o5_settings_that_make_no_sense();
   o5_a_policy_can_be_changed();
   o5_a_key_stays_with_its_worker();
-  o6_whoever_is_free_does_it();
-  o6_stop_lets_them_run();
-  o6_refused();
+  o9_whoever_is_free_does_it();
+  o9_stop_lets_them_run();
+  o9_refused();
   w1_all_workers_touch_a_watchdog();
   a_shutdown_that_has_time();
   a_shutdown_that_has_none();

@@ -133,7 +133,7 @@ TEST(WorkerPool, O5_AKeyStaysWithItsWorker) {
   EXPECT_GT(used.size(), 1u);
 }
 
-TEST(WorkerPool, O6_AFutureOfTheOutcome) {
+TEST(WorkerPool, O9_AFutureOfTheOutcome) {
   WorkerPool pool(2);
   pool.start();
   EXPECT_EQ(pool.submit([] { return 42; }).get(), 42);
@@ -145,7 +145,7 @@ TEST(WorkerPool, O6_AFutureOfTheOutcome) {
   pool.submit([] {}).get();
 }
 
-TEST(WorkerPool, O6_WhatItThrowsIsTheFutures) {
+TEST(WorkerPool, O9_WhatItThrowsIsTheFutures) {
   WorkerPool pool(1);
   pool.start();
   std::future<int> failed = pool.submit([]() -> int { throw std::domain_error("in a task"); });
@@ -153,7 +153,7 @@ TEST(WorkerPool, O6_WhatItThrowsIsTheFutures) {
   EXPECT_EQ(pool.submit([] { return 1; }).get(), 1);
 }
 
-TEST(WorkerPool, O6_WhatAnExecutedOneThrowsGoesToTheHandler) {
+TEST(WorkerPool, O9_WhatAnExecutedOneThrowsGoesToTheHandler) {
   std::promise<std::pair<std::string, std::string>> told;
   setWorkerExceptionHandler([&](const std::string& worker, std::exception_ptr exception) {
     try {
@@ -175,7 +175,7 @@ TEST(WorkerPool, O6_WhatAnExecutedOneThrowsGoesToTheHandler) {
   setWorkerExceptionHandler(nullptr);
 }
 
-TEST(WorkerPool, O6_WhoeverIsFreeDoesIt) {
+TEST(WorkerPool, O9_WhoeverIsFreeDoesIt) {
   WorkerPool pool(2);
   pool.start();
   const Gate busy(pool.dispatcher(0));
@@ -186,7 +186,7 @@ TEST(WorkerPool, O6_WhoeverIsFreeDoesIt) {
   EXPECT_EQ(pool.tasksWaiting(), 0u);
 }
 
-TEST(WorkerPool, O6_RefusedUnlessStarted) {
+TEST(WorkerPool, O9_RefusedUnlessStarted) {
   WorkerPool pool(1);
   auto counted = std::make_shared<int>(0);
   EXPECT_THROW(pool.execute([counted] {}), std::logic_error);

@@ -121,6 +121,10 @@ struct LoopStats {
   uint64_t time_spun_us;
   uint64_t spins;
   uint64_t spins_paid;
+  // Messages that the loop's own thread sent to its actors; those of other threads are posts.
+  uint64_t mail_run;
+  // Callbacks that took longer than setSlowCallbackThreshold() in metrics.h allows.
+  uint64_t slow_callbacks;
 };
 
 // Starts recording the histograms, and returns the figures so far. The loop may be running.

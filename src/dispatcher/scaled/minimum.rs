@@ -145,9 +145,9 @@ mod tests {
     fn a_minimum_is_capped_at_the_maximum() {
         let minimum = ScaledTimerMinimum::absolute(5 * S);
         assert_eq!(resolved(minimum, 8 * S), (5 * S, 3 * S));
-        assert_eq!(resolved(minimum, 5 * S), (5 * S, 0 * S));
-        assert_eq!(resolved(minimum, 2 * S), (2 * S, 0 * S));
-        assert_eq!(resolved(minimum, 0 * S), (0 * S, 0 * S));
+        assert_eq!(resolved(minimum, 5 * S), (5 * S, Duration::ZERO));
+        assert_eq!(resolved(minimum, 2 * S), (2 * S, Duration::ZERO));
+        assert_eq!(resolved(minimum, Duration::ZERO), (Duration::ZERO, Duration::ZERO));
     }
 
     #[test]
@@ -155,8 +155,11 @@ mod tests {
         let range = ScaledTimerMinimum::absolute(2 * S).capped_at(6 * S);
         assert_eq!(resolved(range, 10 * S), (2 * S, 4 * S));
         assert_eq!(resolved(range, 3 * S), (2 * S, S));
-        assert_eq!(resolved(range, S), (S, 0 * S));
-        assert_eq!(resolved(ScaledTimerMinimum::absolute(7 * S).capped_at(6 * S), 9 * S), (6 * S, 0 * S));
+        assert_eq!(resolved(range, S), (S, Duration::ZERO));
+        assert_eq!(
+            resolved(ScaledTimerMinimum::absolute(7 * S).capped_at(6 * S), 9 * S),
+            (6 * S, Duration::ZERO)
+        );
     }
 
     #[test]
@@ -164,9 +167,9 @@ mod tests {
         let quarter = ScaledTimerMinimum::share(0.25).unwrap();
         assert_eq!(resolved(quarter, 8 * S), (2 * S, 6 * S));
         assert_eq!(resolved(quarter.capped_at(4 * S), 8 * S), (S, 3 * S));
-        assert_eq!(resolved(ScaledTimerMinimum::share(0.0).unwrap(), 8 * S), (0 * S, 8 * S));
+        assert_eq!(resolved(ScaledTimerMinimum::share(0.0).unwrap(), 8 * S), (Duration::ZERO, 8 * S));
         let forever = Duration::from_nanos(u64::MAX);
-        assert_eq!(resolved(ScaledTimerMinimum::share(1.0).unwrap(), forever), (forever, 0 * S));
+        assert_eq!(resolved(ScaledTimerMinimum::share(1.0).unwrap(), forever), (forever, Duration::ZERO));
         // Rounded up.
         assert_eq!(
             resolved(quarter, Duration::from_nanos(5)),
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn types_are_not_scaled_at_first() {
         for of in ScaledTimerType::ALL {
-            assert_eq!(resolved(of, 3 * S), (3 * S, 0 * S));
+            assert_eq!(resolved(of, 3 * S), (3 * S, Duration::ZERO));
         }
     }
 

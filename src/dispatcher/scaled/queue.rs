@@ -130,11 +130,16 @@ impl OnLoop<'_> {
             unsafe {
                 if (*links.cast::<Entry>()).role.get() == Role::Queue {
                     self.release_due(links.cast(), now);
-                } else if let cell = &*links.cast::<ScaledCell>()
-                    && cell.is_current()
-                {
+                    continue;
+                }
+                let cell = &*links.cast::<ScaledCell>();
+                // Unless another thread has disabled it, or enabled it anew, meanwhile.
+                if cell.is_current() {
                     self.join_queue(cell);
-                    self.release_due(cell.kind.queue.get(), now);
+                    // Then the loop is late, or the factor leaves no more to wait for.
+                    if self.scaled.due(cell.kind.entry.deadline.get(), cell.kind.distance.get()) <= now {
+                        self.release_due(cell.kind.queue.get(), now);
+                    }
                 }
             }
         }

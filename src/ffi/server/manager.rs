@@ -9,7 +9,6 @@ use super::change::mcp_event_server_change;
 use super::config::mcp_event_server_config;
 use super::list::{Shown, mcp_event_server_info, mcp_event_server_list};
 use super::log::mcp_event_server_log;
-use super::text::mcp_event_text;
 use crate::actor::{System, SystemHandle};
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::closure::Outcome;
@@ -20,6 +19,7 @@ use crate::ffi::closure::{Data, call_code};
 use crate::ffi::dispatcher::{mcp_event_dispatcher, text};
 use crate::ffi::handle;
 use crate::ffi::status::{Failed, Result, check_size, guard, mcp_event_status};
+use crate::ffi::text::mcp_event_text;
 use crate::server::{Config, ServerError, ServerInfo, Servers, StartError, StateError};
 use crate::worker::Worker;
 

@@ -6,5 +6,4 @@ mod change;
 mod config;
 mod list;
 mod log;
-mod manager;
-mod text;
+pub(crate) mod manager;

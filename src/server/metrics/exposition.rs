@@ -1,23 +1,28 @@
-//! The figures in Prometheus' text exposition format, version 0.0.4.
-
-use std::fmt::{self, Display, Write};
+//! The figures in Prometheus' text format.
 
 use super::{LatencyHistogram, MetricsSnapshot, ServerCounts, ServerMetrics};
+use crate::metrics::{Exposition, Kind, Label};
 
 impl MetricsSnapshot {
     /// The content type that [`prometheus`](Self::prometheus) is to be served with.
-    pub const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+    pub const PROMETHEUS_CONTENT_TYPE: &str = Exposition::CONTENT_TYPE;
 
     /// The figures in Prometheus' text format. Names begin with `mcp_server_`, times are in seconds.
     pub fn prometheus(&self) -> String {
-        let mut page = Page(String::new());
-        // Writing to a string does not fail.
-        let _ = page.write_all(&self.servers);
-        page.0
+        let mut page = Exposition::new();
+        self.write_to(&mut page);
+        page.to_string()
+    }
+
+    /// Adds the figures to a page.
+    pub fn write_to(&self, page: &mut Exposition) {
+        for server in &self.servers {
+            write_counts(page, server);
+            write_requests(page, server);
+            write_durations(page, server);
+        }
     }
 }
-
-struct Page(String);
 
 /// A counter of servers: its name and its help, and the samples that it has: the value of one more label, and
 /// the count.
@@ -44,101 +49,45 @@ const COUNTERS: [Counter; 7] = [
     }),
 ];
 
-type Label<'a> = (&'a str, &'a dyn Display);
-
-impl Page {
-    fn write_all(&mut self, servers: &[ServerMetrics]) -> fmt::Result {
-        for (name, help, label, samples) in COUNTERS {
-            let name = format!("mcp_server_{name}_total");
-            self.family(&name, "counter", help)?;
-            for server in servers {
-                for (value, count) in samples(&server.counts) {
-                    let labels: [Label<'_>; 2] =
-                        [("server", &server.name), (label.unwrap_or_default(), &value)];
-                    self.sample(&name, &labels[..1 + usize::from(label.is_some())], &count)?;
-                }
-            }
+fn write_counts(page: &mut Exposition, server: &ServerMetrics) {
+    for (name, help, label, samples) in COUNTERS {
+        let name = format!("mcp_server_{name}_total");
+        for (value, count) in samples(&server.counts) {
+            let labels: [Label<'_>; 2] = [("server", &server.name), (label.unwrap_or_default(), &value)];
+            let labels = &labels[..1 + usize::from(label.is_some())];
+            page.put(Kind::Counter, &name, help, labels, count as f64);
         }
-        self.requests(servers)?;
-        for (name, help, histogram) in [
-            (
-                "mcp_server_start_duration_seconds",
-                "From the start of the process to the end of the handshake.",
-                (|server| &server.start_duration) as fn(&ServerMetrics) -> &LatencyHistogram,
-            ),
-            ("mcp_server_ping_duration_seconds", "Answered health checks.", |server| &server.ping_latency),
-        ] {
-            self.family(name, "histogram", help)?;
-            for server in servers {
-                self.histogram(name, &[("server", &server.name)], histogram(server))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn requests(&mut self, servers: &[ServerMetrics]) -> fmt::Result {
-        let name = "mcp_server_requests_total";
-        self.family(name, "counter", "Requests to the server.")?;
-        let all =
-            || servers.iter().flat_map(|server| server.methods.iter().map(move |method| (server, method)));
-        for (server, method) in all() {
-            for (outcome, count) in [("ok", method.ok), ("error", method.error), ("timeout", method.timeout)]
-            {
-                let labels: [Label<'_>; 3] =
-                    [("server", &server.name), ("method", &method.method), ("outcome", &outcome)];
-                self.sample(name, &labels, &count)?;
-            }
-        }
-        let name = "mcp_server_request_duration_seconds";
-        self.family(name, "histogram", "Answered requests to the server.")?;
-        for (server, method) in all() {
-            self.histogram(name, &[("server", &server.name), ("method", &method.method)], &method.latency)?;
-        }
-        Ok(())
-    }
-
-    fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
-    }
-
-    fn histogram(&mut self, name: &str, labels: &[Label<'_>], histogram: &LatencyHistogram) -> fmt::Result {
-        let LatencyHistogram { summary, buckets } = histogram;
-        let bucket = format!("{name}_bucket");
-        for (bound, count) in buckets {
-            let bound = bound.as_secs_f64();
-            self.sample(&bucket, &[labels, &[("le", &bound)]].concat(), count)?;
-        }
-        self.sample(&bucket, &[labels, &[("le", &"+Inf")]].concat(), &summary.count)?;
-        self.sample(&format!("{name}_sum"), labels, &summary.sum.as_secs_f64())?;
-        self.sample(&format!("{name}_count"), labels, &summary.count)
-    }
-
-    fn sample(&mut self, name: &str, labels: &[Label<'_>], value: &dyn Display) -> fmt::Result {
-        write!(self.0, "{name}{{")?;
-        for (index, (label, text)) in labels.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            write!(self.0, "{comma}{label}=\"")?;
-            write!(Escaped(&mut self.0), "{text}")?;
-            self.0.push('"');
-        }
-        writeln!(self.0, "}} {value}")
     }
 }
 
-/// Writes the value of a label.
-struct Escaped<'a>(&'a mut String);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            match c {
-                '\\' => self.0.push_str(r"\\"),
-                '"' => self.0.push_str("\\\""),
-                '\n' => self.0.push_str(r"\n"),
-                _ => self.0.push(c),
-            }
+fn write_requests(page: &mut Exposition, server: &ServerMetrics) {
+    for method in &server.methods {
+        for (outcome, count) in [("ok", method.ok), ("error", method.error), ("timeout", method.timeout)] {
+            let labels: [Label<'_>; 3] =
+                [("server", &server.name), ("method", &method.method), ("outcome", &outcome)];
+            let help = "Requests to the server.";
+            page.put(Kind::Counter, "mcp_server_requests_total", help, &labels, count as f64);
         }
-        Ok(())
+        page.put_histogram(
+            "mcp_server_request_duration_seconds",
+            "Answered requests to the server.",
+            &[("server", &server.name), ("method", &method.method)],
+            &method.latency,
+        );
+    }
+}
+
+fn write_durations(page: &mut Exposition, server: &ServerMetrics) {
+    let durations: [(&str, &str, &LatencyHistogram); 2] = [
+        (
+            "mcp_server_start_duration_seconds",
+            "From the start of the process to the end of the handshake.",
+            &server.start_duration,
+        ),
+        ("mcp_server_ping_duration_seconds", "Answered health checks.", &server.ping_latency),
+    ];
+    for (name, help, histogram) in durations {
+        page.put_histogram(name, help, &[("server", &server.name)], histogram);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::LatencySummary;
+use crate::{LatencyHistogram, LatencySummary};
 
 /// The upper bounds of the buckets, in microseconds. Fixed: figures of different times and servers can be added.
 const BOUNDS: [u64; 17] = [
@@ -90,16 +90,6 @@ impl Latency {
         };
         LatencyHistogram { summary, buckets }
     }
-}
-
-/// How long something took, at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LatencyHistogram {
-    /// Count, sum and quantiles; exact to two digits, the sum and the counts wholly.
-    pub summary: LatencySummary,
-    /// How many took no longer than each bound; what took longer than the last is in the summary's count only.
-    pub buckets: Vec<(Duration, u64)>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::latency::{Latency, LatencyHistogram};
+use super::latency::Latency;
+use crate::LatencyHistogram;
 
 /// How many methods are told apart.
 const DISTINCT: usize = 64;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use latency::LatencyHistogram;
+pub use crate::LatencyHistogram;
 pub use methods::{MethodMetrics, RequestOutcome};
 
 use latency::Latency;

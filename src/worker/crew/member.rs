@@ -57,7 +57,7 @@ impl Member {
 
     /// Whether it rests, and its loop too.
     pub(super) fn is_asleep(&self) -> bool {
-        self.rest.is_on() && self.core.sleep.is_undisturbed()
+        self.rest.is_on() && self.core.is_idle()
     }
 
     /// Ends its rest; whether the caller is the one to [`schedule`](Member::schedule) it.

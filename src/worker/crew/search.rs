@@ -57,7 +57,7 @@ impl Search {
     /// It found nothing, and rests. False if it must search on: there is work after all.
     pub(crate) fn rest(&self, rest: &Rest, has_work: impl FnOnce() -> bool) -> bool {
         self.resting.fetch_add(1, Ordering::SeqCst);
-        rest.0.store(true, Ordering::SeqCst);
+        rest.0.swap(true, Ordering::SeqCst);
         self.searching.fetch_sub(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let goes_on = has_work() && self.call(rest);
@@ -69,7 +69,9 @@ impl Search {
 
     /// Ends a member's rest. Whether the caller, of all who ask, is the one that must make it look.
     pub(crate) fn call(&self, rest: &Rest) -> bool {
-        let called = rest.is_on() && rest.0.swap(false, Ordering::SeqCst);
+        // Nothing is written by who comes too late: it could hide the next rest.
+        let end = || rest.0.compare_exchange(true, false, Ordering::SeqCst, Ordering::SeqCst);
+        let called = rest.is_on() && end().is_ok();
         if called {
             self.resting.fetch_sub(1, Ordering::SeqCst);
         }

@@ -2,9 +2,9 @@
 
 use std::ffi::{CString, c_char};
 
-use crate::ffi::actor_reason::c_text;
-use crate::ffi::handle;
-use crate::ffi::status::{Result, guard, mcp_event_status};
+use super::actor_reason::c_text;
+use super::handle;
+use super::status::{Result, guard, mcp_event_status};
 
 /// A text of any length, which is yours to destroy.
 pub struct mcp_event_text {
