@@ -87,6 +87,7 @@ talk_to_stalled_server() {
   done
   exec 3>&-
 
+  until grep -q 'recovered: ' "$work/report"; do sleep 0.1; done
   kill -TERM "$server"
   wait "$server"
   trap - EXIT
