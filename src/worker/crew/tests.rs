@@ -152,3 +152,32 @@ fn a_loop_that_another_thread_runs_does_tasks_too() {
     assert_eq!(done.load(Ordering::Relaxed), 1);
     stage.pump();
 }
+
+#[test]
+fn a_drain_ends_when_somebody_else_drops_what_is_left() {
+    struct Held(mpsc::Sender<()>, mpsc::Receiver<()>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+            let _ = self.1.recv();
+        }
+    }
+    for _ in 0..50 {
+        let stage = Stage::new();
+        let ((dropping, is_dropping), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+        let held = Held(dropping, may_go);
+        push(&stage.crew, move || drop(held));
+        push(&stage.crew, || ());
+        stage.crew.close();
+        thread::scope(|scope| {
+            let crew = &stage.crew;
+            scope.spawn(|| crew.discard());
+            is_dropping.recv().unwrap();
+            // One is left, so this waits.
+            let waiter = scope.spawn(|| crew.wait_until_drained(None));
+            (0..100).for_each(|_| thread::yield_now());
+            drop(go);
+            assert!(waiter.join().unwrap());
+        });
+    }
+}
