@@ -181,3 +181,17 @@ fn a_drain_ends_when_somebody_else_drops_what_is_left() {
         });
     }
 }
+
+#[test]
+fn who_leaves_does_what_is_left_as_a_member() {
+    let stage = Stage::new();
+    let (seen, sees) = mpsc::channel();
+    let crew = stage.crew.clone();
+    push(&stage.crew, move || seen.send((crew.is_own_thread(), crew.wait_until_drained(None))).unwrap());
+    // Left for after it, so that a wait would have no end.
+    push(&stage.crew, || ());
+    stage.crew.close();
+    stage.crew.leave();
+    assert_eq!(sees.recv().unwrap(), (true, false));
+    assert!(!stage.crew.is_own_thread());
+}
