@@ -55,9 +55,9 @@ impl Member {
         Arc::ptr_eq(&self.core, dispatcher.core())
     }
 
-    /// Whether it rests, and its loop too.
+    /// Whether it rests, and its loop too, with nothing to do first.
     pub(super) fn is_asleep(&self) -> bool {
-        self.rest.is_on() && self.core.is_idle()
+        self.rest.is_on() && self.core.backlog() == 0
     }
 
     /// Ends its rest; whether the caller is the one to [`schedule`](Member::schedule) it.

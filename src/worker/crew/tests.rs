@@ -195,3 +195,29 @@ fn who_leaves_does_what_is_left_as_a_member() {
     assert_eq!(sees.recv().unwrap(), (true, false));
     assert!(!stage.crew.is_own_thread());
 }
+
+#[test]
+fn a_member_whose_loop_has_posts_to_run_first_is_not_called() {
+    let (crew, done) = (Crew::new(), Arc::default());
+    crew.open();
+    let [busy, free] = ["busy", "free"].map(|name| Dispatcher::new(name).unwrap());
+    let ((joined, has_joined), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
+    thread::scope(|scope| {
+        let (crew, busy) = (&crew, &busy);
+        scope.spawn(move || {
+            crew.join(busy);
+            joined.send(()).unwrap();
+            let _ = may_go.recv();
+            crew.leave();
+        });
+        has_joined.recv().unwrap();
+        busy.post(|| ()).unwrap();
+        crew.join(&free);
+        // Not on a member's thread.
+        scope.spawn(|| push(crew, count(&done))).join().unwrap();
+        free.run(RunType::NonBlock).unwrap();
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+        crew.leave();
+        drop(go);
+    });
+}
