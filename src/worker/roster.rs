@@ -202,8 +202,8 @@ impl Roster {
         for retiring in members.retiring.iter_mut().filter(|retiring| !retiring.is_ending) {
             let worker = &retiring.member.worker;
             if retiring.is_idle() {
-                // Should a post come in between, it runs.
-                worker.signal_stop();
+                // Should a post come in between, it runs. Also between two runs of the loop, after a panic.
+                worker.dispatcher().exit();
             } else if now.saturating_sub(retiring.since) >= limit {
                 worker.state.cut_off();
             } else {
