@@ -650,3 +650,14 @@ fn o9_stress_each_task_runs_or_is_dropped_when_a_pool_stops() {
     let ran: usize = runs.iter().sum();
     assert_eq!(ran + refused.into_inner() + pool.tasks_dropped(), 2000);
 }
+
+#[test]
+fn o9_a_worker_that_ran_before_it_was_the_pools_does_tasks_too() {
+    let worker = Worker::new(0).unwrap();
+    worker.start(None).unwrap();
+    let pool = Pool::with_workers([Ok(worker)]).unwrap();
+    pool.start(None).unwrap();
+    let (done, is_done) = mpsc::channel();
+    pool.execute(move || done.send(()).unwrap()).unwrap();
+    soon(&is_done);
+}

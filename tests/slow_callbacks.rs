@@ -247,3 +247,17 @@ fn the_threshold_may_be_set_from_any_thread_while_the_loop_runs() {
     background.on_loop(|| ());
     assert_eq!(background.dispatcher.stats().slow_callbacks, 1);
 }
+
+#[test]
+fn time_between_two_runs_is_no_callbacks() {
+    let (dispatcher, clock) = strict();
+    // After the last poll of the run.
+    let poster = dispatcher.handle();
+    let later = dispatcher.create_schedulable_callback(move || poster.post(|| ()).unwrap());
+    later.schedule_next_iteration();
+    pump(&dispatcher);
+    clock.advance(20 * MS);
+    dispatcher.post(|| ()).unwrap();
+    pump(&dispatcher);
+    assert_eq!((dispatcher.stats().posts_run, dispatcher.stats().slow_callbacks), (2, 0));
+}

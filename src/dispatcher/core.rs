@@ -264,6 +264,7 @@ impl Drop for Running<'_> {
         core.destroy_waste(self.on_loop.take_waste());
         // What passes until the next run is not the loop's.
         self.on_loop.end_loop_duration();
+        self.on_loop.forget_callback_end();
         self.on_loop.mail_to_posts();
         self.on_loop.settle();
         self.on_loop.wake_on_release.set(false);

@@ -168,7 +168,8 @@ impl Shared {
             let late = passed.saturating_sub(interval);
             let scan = self.look(if late > interval.max(nanos(STANDSTILL)) { late } else { 0 });
             if scan.has_kill() && self.settings.abort {
-                kill_by.get_or_insert_with(|| Instant::now() + self.settings.kill_grace);
+                // None: a grace beyond all time.
+                kill_by = kill_by.or_else(|| Instant::now().checked_add(self.settings.kill_grace));
             }
             if kill_by.is_some_and(|by| Instant::now() > by) {
                 kill("guard dog: kill: the actions before it do not end");

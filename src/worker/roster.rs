@@ -70,10 +70,13 @@ impl Roster {
         let (crew, fork_generation) = (Crew::new(), fork::generation());
         let (members, hooks, figures) = Default::default();
         let roster = Roster { members, choice, hooks, crew: crew.clone(), figures, fork_generation };
-        roster.hooks.add(Arc::new(Duty(crew)));
+        let duty: Arc<Duty> = Arc::new(Duty(crew));
+        roster.hooks.add(duty.clone());
         for (number, worker) in workers.into_iter().enumerate() {
             let member = roster.member(number, worker);
             roster.figures.join(member.worker.dispatcher().handle());
+            // It may be started already.
+            member.worker.state.introduce(duty.clone());
             roster.write().active.push(member);
         }
         roster
@@ -202,8 +205,8 @@ impl Roster {
         for retiring in members.retiring.iter_mut().filter(|retiring| !retiring.is_ending) {
             let worker = &retiring.member.worker;
             if retiring.is_idle() {
-                // Should a post come in between, it runs.
-                worker.signal_stop();
+                // Should a post come in between, it runs. Also between two runs of the loop, after a panic.
+                worker.dispatcher().exit();
             } else if now.saturating_sub(retiring.since) >= limit {
                 worker.state.cut_off();
             } else {

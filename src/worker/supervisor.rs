@@ -164,6 +164,7 @@ mod tests {
     use std::thread;
 
     use super::super::observer::WorkerObserver;
+    use super::super::panics::set_worker_panic_handler;
     use super::super::policy::{Choice, Policy};
     use super::super::scaling::ScalingConfig;
     use super::*;
@@ -289,6 +290,30 @@ mod tests {
         stage.pass(9);
         assert_eq!(stage.numbers(), [0]);
         stage.wait_for_end();
+    }
+
+    #[test]
+    fn a_worker_that_retires_while_its_panic_is_handled_ends() {
+        let mut stage = Stage::new(1, 2);
+        let free = keep_busy(&stage.worker(0));
+        stage.pass(2);
+        drop(free);
+        wait_until_idle(&stage.worker(0));
+        let tied = stage.worker(0).dispatcher().create_timer(|| ());
+        let ((panicked, has_panicked), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
+        let may_go = Mutex::new(may_go);
+        set_worker_panic_handler(move |_, _| {
+            panicked.send(()).unwrap();
+            let _ = may_go.lock().unwrap().recv();
+        });
+        stage.worker(1).dispatcher().post(|| panic!("to be handled")).unwrap();
+        has_panicked.recv().unwrap();
+        // Nobody runs its loop now.
+        stage.pass(2);
+        assert_eq!((stage.numbers(), stage.retiring()), (vec![0], 1));
+        drop(go);
+        stage.wait_for_end();
+        drop(tied);
     }
 
     #[test]

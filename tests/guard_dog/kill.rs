@@ -2,6 +2,8 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_event::guard_dog::{Event, GuardDog};
 
@@ -57,6 +59,32 @@ fn w3_a_multikill_ends_the_process() {
             &output,
             &["guard dog: multikill: a has been stuck", "guard dog: multikill: c has been"],
         );
+    }
+}
+
+#[test]
+fn w3_a_grace_may_be_endless() {
+    let output = in_own_process(
+        |_| (),
+        || {
+            let builder = GuardDog::builder().miss(MS).megamiss(MS).kill(2 * MS).interval(MS);
+            let dog = Arc::new(builder.kill_grace(Duration::MAX).build().unwrap());
+            let scanning = Arc::downgrade(&dog);
+            dog.on(Event::Kill, move |_| {
+                let dog = scanning.upgrade().unwrap();
+                let scans = dog.figures().scans;
+                while dog.figures().scans == scans {
+                    std::thread::yield_now();
+                }
+            });
+            let _watch = dog.watch_touched("mine").unwrap();
+            loop {
+                std::thread::park();
+            }
+        },
+    );
+    if let Some(output) = output {
+        assert_aborted(&output, &["guard dog: kill: mine has been stuck"]);
     }
 }
 

@@ -55,9 +55,9 @@ impl Member {
         Arc::ptr_eq(&self.core, dispatcher.core())
     }
 
-    /// Whether it rests, and its loop too.
+    /// Whether it rests, and its loop too, with nothing to do first.
     pub(super) fn is_asleep(&self) -> bool {
-        self.rest.is_on() && self.core.is_idle()
+        self.rest.is_on() && self.core.backlog() == 0
     }
 
     /// Ends its rest; whether the caller is the one to [`schedule`](Member::schedule) it.
@@ -279,26 +279,29 @@ impl Crew {
     /// This thread has left its loop for good, and what it has not done is the others'. If the crew drains, this thread
     /// does all that is left with them; and the last one that leaves destroys what came too late.
     pub(crate) fn leave(&self) {
-        let Ok(Some(seat)) = SEAT.try_with(|seat| seat.borrow_mut().take_if(|seat| seat.serves(self))) else {
-            return;
-        };
+        let take_seat = || SEAT.try_with(|seat| seat.borrow_mut().take_if(|seat| seat.serves(self))).ok()?;
         if self.is_forked() {
             // The others, and what they hold, stayed in the parent.
-            std::mem::forget(seat);
+            std::mem::forget(take_seat());
             return;
         }
-        seat.member.dismiss();
+        let Some(member) = Seat::with(|seat| seat.serves(self).then(|| seat.member.clone())).flatten() else {
+            return;
+        };
+        member.dismiss();
+        // What it does now still runs on a member's thread, and must not wait for the others.
         while self.is_draining()
             && let Some(task) = self.take_any()
         {
             self.note_begun();
             if let Err(failure) = task.call() {
-                report_failure(&seat.member.core.name, *failure);
+                report_failure(&member.core.name, *failure);
             }
         }
+        drop(take_seat());
         let was_last = {
             let mut members = self.members_mut();
-            members.retain(|member| !Arc::ptr_eq(member, &seat.member));
+            members.retain(|other| !Arc::ptr_eq(other, &member));
             members.is_empty()
         };
         if was_last && self.is_draining() {

@@ -229,7 +229,8 @@ impl Crew {
 
     /// The last task has begun, or a member does no more.
     fn note_quiet(&self) {
-        if self.is_draining() {
+        // Also while somebody else destroys what is left: who drains may wait for the end of that.
+        if self.state.load(Ordering::SeqCst) != OPEN {
             drop(self.lock_quiet());
             self.quiet_changed.notify_all();
         }

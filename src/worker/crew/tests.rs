@@ -152,3 +152,72 @@ fn a_loop_that_another_thread_runs_does_tasks_too() {
     assert_eq!(done.load(Ordering::Relaxed), 1);
     stage.pump();
 }
+
+#[test]
+fn a_drain_ends_when_somebody_else_drops_what_is_left() {
+    struct Held(mpsc::Sender<()>, mpsc::Receiver<()>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+            let _ = self.1.recv();
+        }
+    }
+    for _ in 0..50 {
+        let stage = Stage::new();
+        let ((dropping, is_dropping), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+        let held = Held(dropping, may_go);
+        push(&stage.crew, move || drop(held));
+        push(&stage.crew, || ());
+        stage.crew.close();
+        thread::scope(|scope| {
+            let crew = &stage.crew;
+            scope.spawn(|| crew.discard());
+            is_dropping.recv().unwrap();
+            // One is left, so this waits.
+            let waiter = scope.spawn(|| crew.wait_until_drained(None));
+            (0..100).for_each(|_| thread::yield_now());
+            drop(go);
+            assert!(waiter.join().unwrap());
+        });
+    }
+}
+
+#[test]
+fn who_leaves_does_what_is_left_as_a_member() {
+    let stage = Stage::new();
+    let (seen, sees) = mpsc::channel();
+    let crew = stage.crew.clone();
+    push(&stage.crew, move || seen.send((crew.is_own_thread(), crew.wait_until_drained(None))).unwrap());
+    // Left for after it, so that a wait would have no end.
+    push(&stage.crew, || ());
+    stage.crew.close();
+    stage.crew.leave();
+    assert_eq!(sees.recv().unwrap(), (true, false));
+    assert!(!stage.crew.is_own_thread());
+}
+
+#[test]
+fn a_member_whose_loop_has_posts_to_run_first_is_not_called() {
+    let (crew, done) = (Crew::new(), Arc::default());
+    crew.open();
+    let [busy, free] = ["busy", "free"].map(|name| Dispatcher::new(name).unwrap());
+    let ((joined, has_joined), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
+    thread::scope(|scope| {
+        let (crew, busy) = (&crew, &busy);
+        scope.spawn(move || {
+            crew.join(busy);
+            joined.send(()).unwrap();
+            let _ = may_go.recv();
+            crew.leave();
+        });
+        has_joined.recv().unwrap();
+        busy.post(|| ()).unwrap();
+        crew.join(&free);
+        // Not on a member's thread.
+        scope.spawn(|| push(crew, count(&done))).join().unwrap();
+        free.run(RunType::NonBlock).unwrap();
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+        crew.leave();
+        drop(go);
+    });
+}
