@@ -166,6 +166,12 @@ static void o5_a_policy_can_be_changed(void) {
     CHECK_OK(mcp_event_pool_next(pool, &next));
     CHECK(next == idle);
   }
+  CHECK_OK(mcp_event_pool_set_policy(pool, MCP_EVENT_POOL_ROUND_ROBIN));
+  for (int i = 0; i < 4; ++i) {
+    mcp_event_dispatcher* const last = next;
+    CHECK_OK(mcp_event_pool_next(pool, &next));
+    CHECK(next != last || i == 0);
+  }
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_pool_set_policy(pool, -1));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_pool_set_policy(NULL, MCP_EVENT_POOL_LEAST_LOADED));
   CHECK(sem_post(&here.open) == 0);
