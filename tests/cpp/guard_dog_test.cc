@@ -25,7 +25,8 @@ using mcp::event::SimulatedClock;
 using mcp::event::StuckThread;
 
 // Burns time. Not static, so that its name is known everywhere.
-__attribute__((noinline)) void computeForEver(const std::atomic<bool>& end) {
+__attribute__((noinline)) void computeForEver(Event& begun, const std::atomic<bool>& end) {
+  begun.set();
   while (!end) {
   }
 }
@@ -87,8 +88,7 @@ class BusyLoop {
       if (object != nullptr) {
         dispatcher.pushTrackedObject(object);
       }
-      begun.set();
-      computeForEver(end_);
+      computeForEver(begun, end_);
       if (object != nullptr) {
         dispatcher.popTrackedObject(object);
       }
