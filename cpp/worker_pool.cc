@@ -9,6 +9,7 @@
 #include "cpp/errors.h"
 #include "cpp/handles.h"
 #include "cpp/hidden.h"
+#include "cpp/pool_access.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -147,6 +148,13 @@ size_t WorkerPool::tasksWaiting() const {
   return waiting;
 }
 
+LoopStats WorkerPool::stats() const {
+  mcp_event_stats figures = {};
+  figures.size = sizeof figures;
+  check(mcp_event_pool_stats(impl_->pool, &figures));
+  return mcp_event_impl::toLoopStats(figures);
+}
+
 void WorkerPool::executeTask(PostTask task) {
   mcp_event_closure closure = {};
   closure.call = task.call;
@@ -162,3 +170,9 @@ void WorkerPool::executeTask(PostTask task) {
 
 }  // namespace event
 }  // namespace mcp
+
+namespace mcp_event_impl {
+
+mcp_event_pool* PoolAccess::handle(const mcp::event::WorkerPool& pool) { return pool.impl_->pool; }
+
+}  // namespace mcp_event_impl

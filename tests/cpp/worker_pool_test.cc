@@ -261,6 +261,23 @@ TEST(WorkerPool, W1_AllWorkersTouchAWatchdog) {
   EXPECT_EQ(dog.use_count(), 1);
 }
 
+TEST(WorkerPool, Q3_TheFiguresOfAllWorkersAreSummed) {
+  WorkerPool pool(2);
+  for (size_t i = 0; i < pool.size(); ++i) {
+    EXPECT_EQ(loopStats(pool.dispatcher(i)).loop_duration_us.count, 0u);
+    pool.dispatcher(i).post([] {});
+    pool.dispatcher(i).run(RunType::NonBlock);
+  }
+  const LoopStats first = loopStats(pool.dispatcher(0));
+  const LoopStats second = loopStats(pool.dispatcher(1));
+  const LoopStats all = pool.stats();
+  EXPECT_EQ(all.posts_run, 2u);
+  EXPECT_EQ(all.iterations, first.iterations + second.iterations);
+  EXPECT_GE(all.loop_duration_us.count, 2u);
+  EXPECT_EQ(all.loop_duration_us.count, first.loop_duration_us.count + second.loop_duration_us.count);
+  EXPECT_EQ(WorkerPool(0).stats().iterations, 0u);
+}
+
 class PolicyOfAThreadPool : public ::testing::Test {
  protected:
   ThreadPoolPtr make(PoolPolicy policy, size_t size) {

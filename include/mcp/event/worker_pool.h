@@ -18,6 +18,10 @@
 #include "mcp/event/dispatcher_extras.h"
 #include "mcp/event/event_loop.h"
 
+namespace mcp_event_impl {
+struct PoolAccess;
+}
+
 namespace mcp {
 namespace event {
 
@@ -130,6 +134,11 @@ class WorkerPool {
   // How many tasks no worker has begun.
   size_t tasksWaiting() const;
 
+  // The figures of all workers together, also of those that have left: counters as sums, histograms as of all
+  // that was recorded; loopStats() has those of each, and starts the recording of its histograms. The loops
+  // may be running.
+  LoopStats stats() const;
+
   // Has one of the workers run `closure`, whichever is free first; none is bound to it, so one that is held
   // up loses it to the others. What it throws goes where it goes from a post. Throws std::logic_error unless
   // the pool is started, std::out_of_range if it has no workers.
@@ -142,6 +151,7 @@ class WorkerPool {
   auto submit(F&& closure) -> std::future<decltype(std::declval<typename std::decay<F>::type&>()())>;
 
  private:
+  friend struct ::mcp_event_impl::PoolAccess;
   struct Impl;
 
   // Destroys the task whatever happens, also when it throws.
