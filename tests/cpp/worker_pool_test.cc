@@ -341,6 +341,25 @@ TEST_F(PolicyOfAThreadPool, O5_StickyByKey) {
   EXPECT_GT(used.size(), 1u);
 }
 
+TEST_F(PolicyOfAThreadPool, W1_AllWorkersTouchAWatchdog) {
+  const auto dog = std::make_shared<CountingWatchDog>();
+  const ThreadPoolPtr pool = make(PoolPolicy::RoundRobin, 2);
+  const auto touchesOf = [&](size_t worker) {
+    const int before = dog->touches;
+    threadOf(pool->getWorker(worker).dispatcher());
+    return dog->touches - before;
+  };
+  registerWatchdog(*pool, dog, milliseconds::max());
+  EXPECT_GT(touchesOf(0), 0);
+  EXPECT_GT(touchesOf(1), 0);
+  registerWatchdog(*pool, nullptr, milliseconds(0));
+  EXPECT_EQ(touchesOf(0) + touchesOf(1), 0);
+  EXPECT_EQ(dog.use_count(), 1);
+  registerWatchdog(*pool, dog, milliseconds(0));
+  pool->stop();
+  EXPECT_EQ(dog.use_count(), 1);
+}
+
 TEST(ThreadPoolPolicy, O5_BadInput) {
   EXPECT_THROW(createThreadPool(static_cast<PoolPolicy>(7)), std::invalid_argument);
   const ThreadPoolPtr empty = createThreadPool(PoolPolicy::LeastLoaded);

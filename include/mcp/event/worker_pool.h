@@ -42,6 +42,11 @@ ThreadPoolPtr createThreadPool(PoolPolicy policy);
 // The worker of `pool` for all that has this key. Throws std::out_of_range for an empty pool.
 Worker& workerFor(ThreadPool& pool, const std::string& key);
 
+// Has all workers of `pool` touch `watchdog` until they stop; null: none any more. Throws what
+// Dispatcher::registerWatchdog() throws.
+void registerWatchdog(ThreadPool& pool, const WatchDogSharedPtr& watchdog,
+                      std::chrono::milliseconds min_touch_interval);
+
 struct WorkerPoolOptions {
   // At least so many workers; 0: one if there is a maximum, else one for each processor.
   size_t min_workers = 0;
