@@ -35,6 +35,7 @@ mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
   c_options.retire_after_us = options.retire_after.count();
   c_options.cool_down_us = options.cool_down.count();
   c_options.drain_limit_us = options.drain_limit.count();
+  c_options.clock = options.clock == nullptr ? nullptr : ClockAccess::clock(*options.clock);
   mcp_event_pool* pool = nullptr;
   check(mcp_event_pool_create_with(&c_options, &pool));
   return pool;

@@ -261,6 +261,36 @@ TEST(WorkerPool, W1_AllWorkersTouchAWatchdog) {
   EXPECT_EQ(dog.use_count(), 1);
 }
 
+TEST(WorkerPool, O7_ItFollowsItsLoad) {
+  SimulatedClock clock;
+  WorkerPoolOptions options;
+  options.min_workers = 1;
+  options.max_workers = 2;
+  options.high_mark = 0.3;
+  options.low_mark = 0.1;
+  options.grow_after = seconds(1);
+  options.retire_after = seconds(1);
+  options.cool_down = seconds(1);
+  options.clock = &clock;
+  WorkerPool pool(options);
+  pool.start();
+  EXPECT_EQ(pool.size(), 1u);
+  // Time passes, as slowly as it takes the pool to see it.
+  const auto pass_until = [&](size_t size) {
+    while (pool.size() != size) {
+      clock.advance(milliseconds(100));
+      std::this_thread::yield();
+    }
+  };
+  {
+    const Gate held_up(pool.dispatcher(0));
+    pass_until(2);
+    EXPECT_EQ(pool.dispatcher(1).name(), "worker_1");
+    threadOf(pool.dispatcher(1));
+  }
+  pass_until(1);
+}
+
 TEST(WorkerPool, Q3_TheFiguresOfAllWorkersAreSummed) {
   WorkerPool pool(2);
   for (size_t i = 0; i < pool.size(); ++i) {

@@ -75,6 +75,8 @@ struct WorkerPoolOptions {
   std::chrono::microseconds cool_down{0};
   // How long a worker that retires may keep what it has; 0: a minute.
   std::chrono::microseconds drain_limit{0};
+  // For tests: that of the workers and of all these times. It may go once the pool is made.
+  const SimulatedClock* clock = nullptr;
 };
 
 // What a shutdown dropped, of all workers together.
