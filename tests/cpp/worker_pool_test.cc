@@ -1,5 +1,8 @@
 #include "mcp/event/worker_pool.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <future>
@@ -105,6 +108,37 @@ TEST(WorkerPool, O5_ItsDispatchersAreOursByName) {
   timer->enableTimer(milliseconds(0));
   fired.wait();
   EXPECT_FALSE(backendName(pool.dispatcher(0)).empty());
+}
+
+TEST(WorkerPool, O5_ItsThreadsAreAsTheyWereAskedFor) {
+  cpu_set_t ours;
+  ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
+  size_t cpu = 0;
+  while (!CPU_ISSET(cpu, &ours)) {
+    ++cpu;
+  }
+  WorkerPoolOptions options;
+  options.min_workers = 1;
+  options.name_prefix = "pinned_";
+  options.stack_size = 256 * 1024;
+  options.cpus = {cpu};
+  WorkerPool pool(options);
+  pool.start();
+  pool.submit([cpu] {
+        cpu_set_t allowed;
+        EXPECT_EQ(0, sched_getaffinity(0, sizeof allowed, &allowed));
+        EXPECT_TRUE(CPU_COUNT(&allowed) == 1 && CPU_ISSET(cpu, &allowed));
+        char name[16];
+        EXPECT_EQ(0, pthread_getname_np(pthread_self(), name, sizeof name));
+        EXPECT_STREQ("pinned_0", name);
+        pthread_attr_t attributes;
+        size_t stack = 0;
+        EXPECT_EQ(0, pthread_getattr_np(pthread_self(), &attributes));
+        EXPECT_EQ(0, pthread_attr_getstacksize(&attributes, &stack));
+        EXPECT_EQ(0, pthread_attr_destroy(&attributes));
+        EXPECT_TRUE(stack >= 256 * 1024 && stack < 1024 * 1024) << stack;
+      })
+      .get();
 }
 
 TEST(WorkerPool, O5_TheLeastLoadedIsNext) {
