@@ -46,6 +46,8 @@ std::exception_ptr runLoop(mcp_event_dispatcher* dispatcher, mcp::event::RunType
 // Starts recording, and reads the figures so far.
 mcp_event_stats readStats(mcp_event_dispatcher* dispatcher);
 
+mcp::event::LoopStats toLoopStats(const mcp_event_stats& figures);
+
 }  // namespace MCP_EVENT_HIDDEN
 
 #endif  // MCP_EVENT_CPP_DISPATCHER_ACCESS_H

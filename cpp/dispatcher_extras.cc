@@ -35,6 +35,31 @@ mcp::event::LoopHistogram toLoopHistogram(const mcp_event_histogram& figures) {
 }
 
 }  // namespace
+
+mcp::event::LoopStats toLoopStats(const mcp_event_stats& figures) {
+  mcp::event::LoopStats stats;
+  stats.loop_duration_us = toLoopHistogram(figures.loop_duration_us);
+  stats.poll_delay_us = toLoopHistogram(figures.poll_delay_us);
+  stats.iterations = figures.iterations;
+  stats.events = figures.events;
+  stats.posts_run = figures.posts_run;
+  stats.posts_refused = figures.posts_refused;
+  stats.timers_fired = figures.timers_fired;
+  stats.deferred_deletes = figures.deferred_deletes;
+  stats.wakes = figures.wakes;
+  stats.queue_depth = figures.queue_depth;
+  stats.scheduled_run = figures.scheduled_run;
+  stats.signals = figures.signals;
+  stats.registration_errors = figures.registration_errors;
+  stats.time_spun_us = figures.time_spun_us;
+  stats.spins = figures.spins;
+  stats.spins_paid = figures.spins_paid;
+  stats.mail_run = figures.mail_run;
+  stats.slow_callbacks = figures.slow_callbacks;
+  stats.submitted_run = figures.submitted_run;
+  return stats;
+}
+
 }  // namespace mcp_event_impl
 
 namespace mcp {
@@ -78,29 +103,8 @@ void setBusyPoll(Dispatcher& dispatcher, std::chrono::microseconds budget, bool 
 }
 
 LoopStats loopStats(Dispatcher& dispatcher) {
-  const mcp_event_stats figures =
-      mcp_event_impl::readStats(DispatcherAccess::require(dispatcher, "loopStats"));
-  LoopStats stats;
-  stats.loop_duration_us = mcp_event_impl::toLoopHistogram(figures.loop_duration_us);
-  stats.poll_delay_us = mcp_event_impl::toLoopHistogram(figures.poll_delay_us);
-  stats.iterations = figures.iterations;
-  stats.events = figures.events;
-  stats.posts_run = figures.posts_run;
-  stats.posts_refused = figures.posts_refused;
-  stats.timers_fired = figures.timers_fired;
-  stats.deferred_deletes = figures.deferred_deletes;
-  stats.wakes = figures.wakes;
-  stats.queue_depth = figures.queue_depth;
-  stats.scheduled_run = figures.scheduled_run;
-  stats.signals = figures.signals;
-  stats.registration_errors = figures.registration_errors;
-  stats.time_spun_us = figures.time_spun_us;
-  stats.spins = figures.spins;
-  stats.spins_paid = figures.spins_paid;
-  stats.mail_run = figures.mail_run;
-  stats.slow_callbacks = figures.slow_callbacks;
-  stats.submitted_run = figures.submitted_run;
-  return stats;
+  return mcp_event_impl::toLoopStats(
+      mcp_event_impl::readStats(DispatcherAccess::require(dispatcher, "loopStats")));
 }
 
 }  // namespace event

@@ -5,6 +5,8 @@
 
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
+#include "cpp/pool_access.h"
+#include "cpp/server_conversion.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -22,7 +24,7 @@ class TouchedWatchDog final : public mcp::event::WatchDog {
  public:
   TouchedWatchDog(mcp_event_guard_dog* dog, const std::string& name, std::thread::id thread_id)
       : thread_id_(thread_id) {
-    check(mcp_event_guard_dog_watch_touched(dog, name.c_str(), &watch_));
+    check(mcp_event_guard_dog_watch_touched(dog, toCText(name), &watch_));
   }
   ~TouchedWatchDog() override { mcp_event_touched_watch_destroy(watch_); }
   TouchedWatchDog(const TouchedWatchDog&) = delete;
@@ -126,6 +128,10 @@ void GuardDog::watch(ThreadPool& pool) {
   for (size_t i = 0; i < pool.size(); ++i) {
     watch(pool.getWorker(i).dispatcher());
   }
+}
+
+void GuardDog::watch(WorkerPool& pool) {
+  check(mcp_event_guard_dog_watch_pool(dog_, mcp_event_impl::PoolAccess::handle(pool)));
 }
 
 WatchDogSharedPtr GuardDog::watchTouched(const std::string& name, std::thread::id thread) {

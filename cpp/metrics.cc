@@ -6,6 +6,7 @@
 
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
+#include "cpp/pool_access.h"
 #include "cpp/server_conversion.h"
 
 namespace mcp_event_impl {
@@ -52,6 +53,10 @@ MetricsRegistry::~MetricsRegistry() { mcp_event_metrics_destroy(metrics_); }
 
 void MetricsRegistry::addDispatcher(const Dispatcher& dispatcher) {
   check(mcp_event_metrics_add_dispatcher(metrics_, DispatcherAccess::require(dispatcher, "addDispatcher")));
+}
+
+void MetricsRegistry::addPool(const std::string& name, const WorkerPool& pool) {
+  check(mcp_event_metrics_add_pool(metrics_, toCText(name), mcp_event_impl::PoolAccess::handle(pool)));
 }
 
 void MetricsRegistry::addSource(const std::string& name, std::function<std::string()> source) {

@@ -176,5 +176,12 @@ Worker& workerFor(ThreadPool& pool, const std::string& key) {
   return pool.getWorker(std::hash<std::string>()(key) % size);
 }
 
+void registerWatchdog(ThreadPool& pool, const WatchDogSharedPtr& watchdog,
+                      std::chrono::milliseconds min_touch_interval) {
+  for (size_t i = 0; i < pool.size(); ++i) {
+    pool.getWorker(i).dispatcher().registerWatchdog(watchdog, min_touch_interval);
+  }
+}
+
 }  // namespace event
 }  // namespace mcp

@@ -9,6 +9,7 @@
 #include "cpp/errors.h"
 #include "cpp/handles.h"
 #include "cpp/hidden.h"
+#include "cpp/pool_access.h"
 
 namespace mcp_event_impl {
 namespace {
@@ -34,6 +35,7 @@ mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
   c_options.retire_after_us = options.retire_after.count();
   c_options.cool_down_us = options.cool_down.count();
   c_options.drain_limit_us = options.drain_limit.count();
+  c_options.clock = options.clock == nullptr ? nullptr : ClockAccess::clock(*options.clock);
   mcp_event_pool* pool = nullptr;
   check(mcp_event_pool_create_with(&c_options, &pool));
   return pool;
@@ -147,6 +149,13 @@ size_t WorkerPool::tasksWaiting() const {
   return waiting;
 }
 
+LoopStats WorkerPool::stats() const {
+  mcp_event_stats figures = {};
+  figures.size = sizeof figures;
+  check(mcp_event_pool_stats(impl_->pool, &figures));
+  return mcp_event_impl::toLoopStats(figures);
+}
+
 void WorkerPool::executeTask(PostTask task) {
   mcp_event_closure closure = {};
   closure.call = task.call;
@@ -162,3 +171,9 @@ void WorkerPool::executeTask(PostTask task) {
 
 }  // namespace event
 }  // namespace mcp
+
+namespace mcp_event_impl {
+
+mcp_event_pool* PoolAccess::handle(const mcp::event::WorkerPool& pool) { return pool.impl_->pool; }
+
+}  // namespace mcp_event_impl

@@ -880,6 +880,8 @@ typedef struct mcp_event_pool_options {
   int64_t cool_down_us;
   // How long a worker that retires may keep what it has, in microseconds; 0: one minute.
   int64_t drain_limit_us;
+  // A simulated clock, of the workers and of all these times; null: the real one. It may go once the pool is made.
+  const struct mcp_event_clock *clock;
 } mcp_event_pool_options;
 
 // What `mcp_event_pool_shutdown()` dropped, of all workers together.

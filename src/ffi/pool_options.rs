@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use super::actor_options::duration;
+use super::clock::mcp_event_clock;
 use super::dispatcher::text;
 use super::status::{Failed, Result, check_size};
 use crate::worker::{CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, WorkerOptions};
@@ -50,6 +51,8 @@ pub struct mcp_event_pool_options {
     pub cool_down_us: i64,
     /// How long a worker that retires may keep what it has, in microseconds; 0: one minute.
     pub drain_limit_us: i64,
+    /// A simulated clock, of the workers and of all these times; null: the real one. It may go once the pool is made.
+    pub clock: *const mcp_event_clock,
 }
 
 impl mcp_event_pool_options {
@@ -65,6 +68,10 @@ impl mcp_event_pool_options {
         if !self.backend.is_null() {
             // SAFETY: the caller's promise.
             options.backend = Some(unsafe { text(self.backend, "options.backend") }?.to_owned());
+        }
+        if !self.clock.is_null() {
+            // SAFETY: the caller's promise.
+            options.clock = Some(unsafe { mcp_event_clock::clock(self.clock) }?.clone());
         }
         let mut builder = Pool::builder().policy(policy(self.policy)?).worker_options(options);
         if !self.name_prefix.is_null() {

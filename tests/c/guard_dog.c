@@ -235,6 +235,24 @@ static void w3_a_pool_is_watched_until_it_is_gone(void) {
   CHECK_OK(mcp_event_guard_dog_destroy(dog));
 }
 
+static void w3_a_dispatcher_that_is_destroyed_while_watched_leaves(void) {
+  mcp_event_clock* clock = NULL;
+  CHECK_OK(mcp_event_clock_create(&clock));
+  const mcp_event_guard_dog_options options = on_clock(clock);
+  mcp_event_guard_dog* const dog = new_dog(&options);
+  notes miss = {0};
+  CHECK_OK(mcp_event_guard_dog_on(dog, MCP_EVENT_GUARD_DOG_MISS, noting(&miss)));
+  stuck_loop loop;
+  begin(&loop);
+  CHECK_OK(mcp_event_guard_dog_watch(dog, loop.dispatcher));
+  let_go(&loop);
+  end(&loop);
+  scan_after(dog, clock, 100000);
+  CHECK(figures_of(dog).watched == 0 && miss.counts.calls == 0);
+  CHECK_OK(mcp_event_guard_dog_destroy(dog));
+  CHECK_OK(mcp_event_clock_destroy(clock));
+}
+
 static void w3_stopped_twice_it_is_stopped(void) {
   mcp_event_guard_dog* const dog = new_dog(NULL);
   mcp_event_dispatcher* const dispatcher = new_dispatcher();
@@ -317,6 +335,7 @@ void guard_dog_suite(void) {
   w3_what_is_touched_gets_on();
   w3_a_multikill_tells_of_all();
   w3_a_pool_is_watched_until_it_is_gone();
+  w3_a_dispatcher_that_is_destroyed_while_watched_leaves();
   w3_stopped_twice_it_is_stopped();
   w3_what_makes_no_sense_is_refused();
 }

@@ -156,12 +156,12 @@ static void o5_a_policy_can_be_changed(void) {
   mcp_event_dispatcher* idle = NULL;
   gate here;
   block(pool, 0, &here);
+  // It has more to do than one that is only awake.
+  tally counts = {0};
+  CHECK_OK(mcp_event_pool_dispatcher(pool, 0, &next));
+  CHECK_OK(mcp_event_dispatcher_post(next, counting(&counts)));
   CHECK_OK(mcp_event_pool_dispatcher(pool, 1, &idle));
   CHECK_OK(mcp_event_pool_set_policy(pool, MCP_EVENT_POOL_LEAST_LOADED));
-  // Once it sleeps.
-  do {
-    CHECK_OK(mcp_event_pool_next(pool, &next));
-  } while (next != idle);
   for (int i = 0; i < 10; ++i) {
     CHECK_OK(mcp_event_pool_next(pool, &next));
     CHECK(next == idle);
@@ -202,6 +202,33 @@ static void o5_a_key_stays_with_its_worker(void) {
   CHECK_STATUS(MCP_EVENT_OUT_OF_RANGE, mcp_event_pool_for_key(empty, "k", 1, &none));
   CHECK(none == NULL);
   CHECK_OK(mcp_event_pool_destroy(empty));
+}
+
+static void o7_a_pool_follows_its_load(void) {
+  mcp_event_clock* clock = NULL;
+  CHECK_OK(mcp_event_clock_create(&clock));
+  mcp_event_pool_options options = defaults(1);
+  options.max_workers = 2;
+  options.grow_after_us = options.retire_after_us = options.cool_down_us = 1000000;
+  options.high_mark = 0.3;
+  options.low_mark = 0.1;
+  options.clock = clock;
+  mcp_event_pool* const pool = new_pool(&options);
+  CHECK_OK(mcp_event_pool_start(pool));
+  CHECK(size_of(pool) == 1);
+  gate here;
+  block(pool, 0, &here);
+  // Time passes, as slowly as it takes the pool to see it.
+  while (size_of(pool) < 2) {
+    advance_us(clock, 100000);
+  }
+  CHECK(sem_post(&here.open) == 0);
+  while (size_of(pool) > 1) {
+    advance_us(clock, 100000);
+  }
+  CHECK_OK(mcp_event_pool_destroy(pool));
+  destroy_gate(&here);
+  CHECK_OK(mcp_event_clock_destroy(clock));
 }
 
 static void o9_whoever_is_free_does_it(void) {
@@ -355,6 +382,7 @@ void worker_pool_suite(void) {
   o5_settings_that_make_no_sense();
   o5_a_policy_can_be_changed();
   o5_a_key_stays_with_its_worker();
+  o7_a_pool_follows_its_load();
   o9_whoever_is_free_does_it();
   o9_stop_lets_them_run();
   o9_refused();

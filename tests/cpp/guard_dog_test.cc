@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mcp/event/worker_pool.h"
 #include "support.h"
 
 namespace mcp_event_test {
@@ -23,6 +24,7 @@ using mcp::event::LibeventDispatcher;
 using mcp::event::ScopeTrackedObject;
 using mcp::event::SimulatedClock;
 using mcp::event::StuckThread;
+using mcp::event::WorkerPool;
 
 // Burns time. Not static, so that its name is known everywhere.
 __attribute__((noinline)) void computeForEver(Event& begun, const std::atomic<bool>& end) {
@@ -159,6 +161,18 @@ TEST_F(GuardDogTest, W3_WorkersOfAPoolAreWatched) {
   EXPECT_EQ(2u, dog_.figures().watched);
 }
 
+TEST_F(GuardDogTest, W3_WorkerPoolIsWatchedUntilItIsGone) {
+  auto pool = std::make_unique<WorkerPool>(3);
+  pool->start();
+  dog_.watch(*pool);
+  EXPECT_EQ(3u, dog_.figures().watched);
+  EXPECT_TRUE(dog_.unwatch(pool->dispatcher(0)));
+  EXPECT_EQ(2u, dog_.figures().watched);
+  pool.reset();
+  EXPECT_TRUE(after(milliseconds(100)).empty());
+  EXPECT_EQ(0u, dog_.figures().watched);
+}
+
 TEST_F(GuardDogTest, W3_DispatcherDestroyedWhileWatchedLeaves) {
   auto dispatcher = std::make_unique<LibeventDispatcher>("brief");
   dog_.watch(*dispatcher);
@@ -211,6 +225,8 @@ TEST_F(GuardDogTest, W3_StoppedTwiceItIsStopped) {
   dog_.stop();
   EXPECT_THROW(dog_.watch(dispatcher), std::logic_error);
   EXPECT_THROW(dog_.watchTouched("late"), std::logic_error);
+  WorkerPool pool(1);
+  EXPECT_THROW(dog_.watch(pool), std::logic_error);
 }
 
 TEST_F(GuardDogTest, W3_WhatMakesNoSenseIsRefused) {
@@ -222,11 +238,16 @@ TEST_F(GuardDogTest, W3_WhatMakesNoSenseIsRefused) {
   refuse([](GuardDogOptions& bad) { bad.miss = milliseconds(21); });
   refuse([](GuardDogOptions& bad) { bad.kill = milliseconds(19); });
   refuse([](GuardDogOptions& bad) { bad.miss = milliseconds(-1); });
+  refuse([](GuardDogOptions& bad) { bad.megamiss = milliseconds(-1); });
+  refuse([](GuardDogOptions& bad) { bad.kill = milliseconds(-1); });
+  refuse([](GuardDogOptions& bad) { bad.multikill = milliseconds(-1); });
   refuse([](GuardDogOptions& bad) { bad.interval = milliseconds(-1); });
   refuse([](GuardDogOptions& bad) { bad.kill_grace = milliseconds(-1); });
   refuse([](GuardDogOptions& bad) { bad.multikill_share = 1.1; });
   refuse([](GuardDogOptions& bad) { bad.backtrace_signal = 9; });
   refuse([](GuardDogOptions& bad) { bad.miss = bad.megamiss = milliseconds(0); });
+  EXPECT_THROW(dog_.watchTouched(std::string("my\0own", 6)), std::invalid_argument);
+  EXPECT_THROW(dog_.watchTouched("\xff"), std::invalid_argument);
 }
 
 // With threads of its own.

@@ -9,6 +9,7 @@
 #include <string>
 #include <system_error>
 
+#include "mcp/event/worker_pool.h"
 #include "support.h"
 
 namespace mcp_event_test {
@@ -30,6 +31,22 @@ TEST_F(Metrics, TheFiguresOfDispatchersAreShownUntilTheyAreRemoved) {
   EXPECT_THROW(registry_.addDispatcher(dispatcher_), std::invalid_argument);
   EXPECT_TRUE(registry_.remove("main"));
   EXPECT_FALSE(registry_.remove("main"));
+  EXPECT_EQ("", registry_.prometheus());
+}
+
+TEST_F(Metrics, TheFiguresOfPoolsAreShownAlsoWhenTheyAreGone) {
+  {
+    WorkerPool pool(2);
+    pool.dispatcher(1).post([] {});
+    pool.dispatcher(1).run(RunType::NonBlock);
+    registry_.addPool("io", pool);
+    EXPECT_THROW(registry_.addPool("io", pool), std::invalid_argument);
+    EXPECT_THROW(registry_.addPool(std::string("i\0o", 3), pool), std::invalid_argument);
+    EXPECT_TRUE(shows("mcp_event_pool_workers{pool=\"io\"} 2\n"));
+    EXPECT_TRUE(shows("mcp_event_loop_posts_run_total{pool=\"io\",dispatcher=\"worker_1\"} 1\n"));
+  }
+  EXPECT_TRUE(shows("mcp_event_pool_posts_run_total{pool=\"io\"} 1\n"));
+  EXPECT_TRUE(registry_.remove("io"));
   EXPECT_EQ("", registry_.prometheus());
 }
 

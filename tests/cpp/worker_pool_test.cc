@@ -1,5 +1,8 @@
 #include "mcp/event/worker_pool.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <future>
@@ -105,6 +108,37 @@ TEST(WorkerPool, O5_ItsDispatchersAreOursByName) {
   timer->enableTimer(milliseconds(0));
   fired.wait();
   EXPECT_FALSE(backendName(pool.dispatcher(0)).empty());
+}
+
+TEST(WorkerPool, O5_ItsThreadsAreAsTheyWereAskedFor) {
+  cpu_set_t ours;
+  ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
+  size_t cpu = 0;
+  while (!CPU_ISSET(cpu, &ours)) {
+    ++cpu;
+  }
+  WorkerPoolOptions options;
+  options.min_workers = 1;
+  options.name_prefix = "pinned_";
+  options.stack_size = 256 * 1024;
+  options.cpus = {cpu};
+  WorkerPool pool(options);
+  pool.start();
+  pool.submit([cpu] {
+        cpu_set_t allowed;
+        EXPECT_EQ(0, sched_getaffinity(0, sizeof allowed, &allowed));
+        EXPECT_TRUE(CPU_COUNT(&allowed) == 1 && CPU_ISSET(cpu, &allowed));
+        char name[16];
+        EXPECT_EQ(0, pthread_getname_np(pthread_self(), name, sizeof name));
+        EXPECT_STREQ("pinned_0", name);
+        pthread_attr_t attributes;
+        size_t stack = 0;
+        EXPECT_EQ(0, pthread_getattr_np(pthread_self(), &attributes));
+        EXPECT_EQ(0, pthread_attr_getstacksize(&attributes, &stack));
+        EXPECT_EQ(0, pthread_attr_destroy(&attributes));
+        EXPECT_TRUE(stack >= 256 * 1024 && stack < 1024 * 1024) << stack;
+      })
+      .get();
 }
 
 TEST(WorkerPool, O5_TheLeastLoadedIsNext) {
@@ -261,6 +295,53 @@ TEST(WorkerPool, W1_AllWorkersTouchAWatchdog) {
   EXPECT_EQ(dog.use_count(), 1);
 }
 
+TEST(WorkerPool, O7_ItFollowsItsLoad) {
+  SimulatedClock clock;
+  WorkerPoolOptions options;
+  options.min_workers = 1;
+  options.max_workers = 2;
+  options.high_mark = 0.3;
+  options.low_mark = 0.1;
+  options.grow_after = seconds(1);
+  options.retire_after = seconds(1);
+  options.cool_down = seconds(1);
+  options.clock = &clock;
+  WorkerPool pool(options);
+  pool.start();
+  EXPECT_EQ(pool.size(), 1u);
+  // Time passes, as slowly as it takes the pool to see it.
+  const auto pass_until = [&](size_t size) {
+    while (pool.size() != size) {
+      clock.advance(milliseconds(100));
+      std::this_thread::yield();
+    }
+  };
+  {
+    const Gate held_up(pool.dispatcher(0));
+    pass_until(2);
+    EXPECT_EQ(pool.dispatcher(1).name(), "worker_1");
+    threadOf(pool.dispatcher(1));
+  }
+  pass_until(1);
+}
+
+TEST(WorkerPool, Q3_TheFiguresOfAllWorkersAreSummed) {
+  WorkerPool pool(2);
+  for (size_t i = 0; i < pool.size(); ++i) {
+    EXPECT_EQ(loopStats(pool.dispatcher(i)).loop_duration_us.count, 0u);
+    pool.dispatcher(i).post([] {});
+    pool.dispatcher(i).run(RunType::NonBlock);
+  }
+  const LoopStats first = loopStats(pool.dispatcher(0));
+  const LoopStats second = loopStats(pool.dispatcher(1));
+  const LoopStats all = pool.stats();
+  EXPECT_EQ(all.posts_run, 2u);
+  EXPECT_EQ(all.iterations, first.iterations + second.iterations);
+  EXPECT_GE(all.loop_duration_us.count, 2u);
+  EXPECT_EQ(all.loop_duration_us.count, first.loop_duration_us.count + second.loop_duration_us.count);
+  EXPECT_EQ(WorkerPool(0).stats().iterations, 0u);
+}
+
 class PolicyOfAThreadPool : public ::testing::Test {
  protected:
   ThreadPoolPtr make(PoolPolicy policy, size_t size) {
@@ -322,6 +403,25 @@ TEST_F(PolicyOfAThreadPool, O5_StickyByKey) {
     used.insert(&first);
   }
   EXPECT_GT(used.size(), 1u);
+}
+
+TEST_F(PolicyOfAThreadPool, W1_AllWorkersTouchAWatchdog) {
+  const auto dog = std::make_shared<CountingWatchDog>();
+  const ThreadPoolPtr pool = make(PoolPolicy::RoundRobin, 2);
+  const auto touchesOf = [&](size_t worker) {
+    const int before = dog->touches;
+    threadOf(pool->getWorker(worker).dispatcher());
+    return dog->touches - before;
+  };
+  registerWatchdog(*pool, dog, milliseconds::max());
+  EXPECT_GT(touchesOf(0), 0);
+  EXPECT_GT(touchesOf(1), 0);
+  registerWatchdog(*pool, nullptr, milliseconds(0));
+  EXPECT_EQ(touchesOf(0) + touchesOf(1), 0);
+  EXPECT_EQ(dog.use_count(), 1);
+  registerWatchdog(*pool, dog, milliseconds(0));
+  pool->stop();
+  EXPECT_EQ(dog.use_count(), 1);
 }
 
 TEST(ThreadPoolPolicy, O5_BadInput) {

@@ -26,6 +26,8 @@ struct mcp_event_guard_dog;
 namespace mcp {
 namespace event {
 
+class WorkerPool;
+
 // Those of one look are told in this order.
 enum class GuardDogEvent {
   // A thread has stood still for longer than the threshold of a kill; the process is about to be killed.
@@ -136,8 +138,9 @@ class GuardDog {
   // std::logic_error if the guard dog is stopped.
   void watch(Dispatcher& dispatcher);
 
-  // Watches the dispatchers of all workers of a pool.
+  // Watches the dispatchers of all workers of a pool; of a WorkerPool, also those that join later.
   void watch(ThreadPool& pool);
+  void watch(WorkerPool& pool);
 
   // A watchdog to be touched at least so often as the thresholds ask for, from now on: by a dispatcher of
   // your own that it is registered with, or by any thread. The watch ends with its last owner. `thread` is

@@ -1,5 +1,5 @@
-// The figures of dispatchers, and whatever else a program counts, in the text format of Prometheus; served
-// over HTTP where the library was built with MCP_EVENT_PROMETHEUS.
+// The figures of dispatchers and pools, and whatever else a program counts, in the text format of Prometheus;
+// served over HTTP where the library was built with MCP_EVENT_PROMETHEUS.
 #ifndef MCP_EVENT_METRICS_H
 #define MCP_EVENT_METRICS_H
 
@@ -20,6 +20,8 @@ struct MetricsAccess;
 namespace mcp {
 namespace event {
 
+class WorkerPool;
+
 // Has callbacks of the dispatcher that take longer than `threshold` counted, in LoopStats::slow_callbacks,
 // and told to the log as a warning with their kind and label. A negative threshold ends that, as at first.
 // From any thread.
@@ -36,6 +38,10 @@ class MetricsRegistry {
   // Shows the figures of a dispatcher of this library, under its name, also when it is gone. Throws
   // std::invalid_argument for another dispatcher, and if something has this name already.
   void addDispatcher(const Dispatcher& dispatcher);
+
+  // Shows the figures of each worker of a pool, and of all together, also when it is gone. Throws
+  // std::invalid_argument if something has this name already.
+  void addPool(const std::string& name, const WorkerPool& pool);
 
   // Has `source` add to each page: text in the format of Prometheus, such as ServerManager::prometheus()
   // gives. It may be called on any thread, by several at a time, and must not wait; what it throws is logged.

@@ -18,6 +18,10 @@
 #include "mcp/event/dispatcher_extras.h"
 #include "mcp/event/event_loop.h"
 
+namespace mcp_event_impl {
+struct PoolAccess;
+}
+
 namespace mcp {
 namespace event {
 
@@ -37,6 +41,11 @@ ThreadPoolPtr createThreadPool(PoolPolicy policy);
 
 // The worker of `pool` for all that has this key. Throws std::out_of_range for an empty pool.
 Worker& workerFor(ThreadPool& pool, const std::string& key);
+
+// Has all workers of `pool` touch `watchdog` until they stop; null: none any more. Throws what
+// Dispatcher::registerWatchdog() throws.
+void registerWatchdog(ThreadPool& pool, const WatchDogSharedPtr& watchdog,
+                      std::chrono::milliseconds min_touch_interval);
 
 struct WorkerPoolOptions {
   // At least so many workers; 0: one if there is a maximum, else one for each processor.
@@ -66,6 +75,8 @@ struct WorkerPoolOptions {
   std::chrono::microseconds cool_down{0};
   // How long a worker that retires may keep what it has; 0: a minute.
   std::chrono::microseconds drain_limit{0};
+  // For tests: that of the workers and of all these times. It may go once the pool is made.
+  const SimulatedClock* clock = nullptr;
 };
 
 // What a shutdown dropped, of all workers together.
@@ -130,6 +141,11 @@ class WorkerPool {
   // How many tasks no worker has begun.
   size_t tasksWaiting() const;
 
+  // The figures of all workers together, also of those that have left: counters as sums, histograms as of all
+  // that was recorded; loopStats() has those of each, and starts the recording of its histograms. The loops
+  // may be running.
+  LoopStats stats() const;
+
   // Has one of the workers run `closure`, whichever is free first; none is bound to it, so one that is held
   // up loses it to the others. What it throws goes where it goes from a post. Throws std::logic_error unless
   // the pool is started, std::out_of_range if it has no workers.
@@ -142,6 +158,7 @@ class WorkerPool {
   auto submit(F&& closure) -> std::future<decltype(std::declval<typename std::decay<F>::type&>()())>;
 
  private:
+  friend struct ::mcp_event_impl::PoolAccess;
   struct Impl;
 
   // Destroys the task whatever happens, also when it throws.
