@@ -3,6 +3,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
 
@@ -22,7 +23,7 @@ class TouchedWatchDog final : public mcp::event::WatchDog {
  public:
   TouchedWatchDog(mcp_event_guard_dog* dog, const std::string& name, std::thread::id thread_id)
       : thread_id_(thread_id) {
-    check(mcp_event_guard_dog_watch_touched(dog, name.c_str(), &watch_));
+    check(mcp_event_guard_dog_watch_touched(dog, toCText(name), &watch_));
   }
   ~TouchedWatchDog() override { mcp_event_touched_watch_destroy(watch_); }
   TouchedWatchDog(const TouchedWatchDog&) = delete;
