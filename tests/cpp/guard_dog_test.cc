@@ -24,8 +24,9 @@ using mcp::event::ScopeTrackedObject;
 using mcp::event::SimulatedClock;
 using mcp::event::StuckThread;
 
-// Burns time. Not static, so that its name is known everywhere.
-__attribute__((noinline)) void computeForEver(const std::atomic<bool>& end) {
+// Says so when it is on the stack, and burns time. Not static, so that its name is known everywhere.
+__attribute__((noinline)) void computeForEver(Event& begun, const std::atomic<bool>& end) {
+  begun.set();
   while (!end) {
   }
 }
@@ -87,8 +88,7 @@ class BusyLoop {
       if (object != nullptr) {
         dispatcher.pushTrackedObject(object);
       }
-      begun.set();
-      computeForEver(end_);
+      computeForEver(begun, end_);
       if (object != nullptr) {
         dispatcher.popTrackedObject(object);
       }
