@@ -3,6 +3,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
 #include "cpp/pool_access.h"

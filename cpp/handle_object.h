@@ -22,9 +22,9 @@
 #include <utility>
 
 #include "cpp/bridge.h"
+#include "cpp/c_text.h"
 #include "cpp/errors.h"
 #include "cpp/hidden.h"
-#include "cpp/label.h"
 #include "mcp/event/event_loop.h"
 
 namespace mcp_event_impl MCP_EVENT_HIDDEN {
@@ -56,7 +56,7 @@ class HandleObject : public InterfaceT {
     if (ours == nullptr) {
       throw std::invalid_argument("setLabel: the handle is not one of this library");
     }
-    check(set(ours->handle(), labelText(text)));
+    check(set(ours->handle(), toCText(text)));
   }
 
  protected:

@@ -1,24 +1,12 @@
 #include "mcp/event/label.h"
 
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
-#include "cpp/label.h"
-
-namespace mcp_event_impl {
-
-const char* labelText(const std::string& label) {
-  if (label.find('\0') != std::string::npos) {
-    throw std::invalid_argument("the label has control characters");
-  }
-  return label.c_str();
-}
-
-}  // namespace mcp_event_impl
 
 namespace mcp {
 namespace event {
@@ -39,7 +27,7 @@ bool postLabelled(Dispatcher& dispatcher, const std::string& label, PostCb callb
   closure.drop = [](void* data) { delete static_cast<PostCb*>(data); };
   closure.data = owned.get();
   const mcp_event_status status =
-      mcp_event_dispatcher_post_labelled(core, mcp_event_impl::labelText(label), closure);
+      mcp_event_dispatcher_post_labelled(core, mcp_event_impl::toCText(label), closure);
   if (status == MCP_EVENT_CLOSED || status == MCP_EVENT_QUEUE_FULL) {
     return false;
   }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
 #include "cpp/pool_access.h"
@@ -29,7 +30,7 @@ std::string takeText(mcp_event_text* text) {
 }
 
 void writePage(void* source, mcp_event_metrics_page* page) {
-  check(mcp_event_metrics_page_append(page, (*static_cast<Source*>(source))().c_str()));
+  check(mcp_event_metrics_page_append(page, toCText((*static_cast<Source*>(source))())));
 }
 
 }  // namespace

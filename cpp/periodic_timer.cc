@@ -1,9 +1,9 @@
 #include <memory>
 #include <utility>
 
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
-#include "cpp/label.h"
 #include "mcp/event/dispatcher_extras.h"
 #include "mcp/event/label.h"
 
@@ -39,7 +39,7 @@ bool PeriodicTimer::enabled() const {
 }
 
 void setLabel(PeriodicTimer& timer, const std::string& label) {
-  check(mcp_event_periodic_timer_set_label(timer.timer_, mcp_event_impl::labelText(label)));
+  check(mcp_event_periodic_timer_set_label(timer.timer_, mcp_event_impl::toCText(label)));
 }
 
 }  // namespace event

@@ -38,13 +38,6 @@ void checkServer(mcp_event_status status) {
   }
 }
 
-const char* toCText(const std::string& text) {
-  if (text.find('\0') != std::string::npos) {
-    throw std::invalid_argument("a zero character in \"" + std::string(text.c_str()) + "\\0...\"");
-  }
-  return text.c_str();
-}
-
 mcp::event::ServerInfo toServerInfo(const mcp_event_server_info& info) {
   mcp::event::ServerInfo converted;
   converted.name = info.name;

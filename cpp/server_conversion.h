@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cpp/bridge.h"
+#include "cpp/c_text.h"
 #include "cpp/hidden.h"
 #include "mcp/event/server_manager.h"
 
@@ -15,9 +16,6 @@ namespace mcp_event_impl MCP_EVENT_HIDDEN {
 
 // Throws what `status` stands for: a ServerError for what cannot be done to a server.
 void checkServer(mcp_event_status status);
-
-// The text for the C ABI. Throws std::invalid_argument if that would see only a part of it.
-const char* toCText(const std::string& text);
 
 struct ServerConfigAccess {
   static const mcp_event_server_config* handle(const mcp::event::ServerConfig& config) {

@@ -15,10 +15,9 @@ using mcp_event_impl::OwnedCallback;
 using mcp_event_impl::requireCallback;
 using mcp_event_impl::ServerConfigAccess;
 using mcp_event_impl::toCText;
+using mcp_event_impl::toCTextOrNull;
 
 namespace {
-
-const char* orNull(const std::string& text) { return text.empty() ? nullptr : toCText(text); }
 
 mcp_event_dispatcher* orNull(const Dispatcher* dispatcher, const char* function) {
   return dispatcher == nullptr ? nullptr : DispatcherAccess::require(*dispatcher, function);
@@ -76,7 +75,7 @@ ServerManager::ServerManager(const ServerConfig& config, const ServerManagerOpti
   c_options.size = sizeof c_options;
   c_options.workers = options.workers;
   c_options.dispatcher = orNull(options.dispatcher, "ServerManager");
-  c_options.state_path = orNull(options.state_path);
+  c_options.state_path = toCTextOrNull(options.state_path);
   check(mcp_event_server_manager_create(ServerConfigAccess::handle(config), &c_options, &manager_));
 }
 
@@ -141,7 +140,7 @@ CallId ServerManager::call(const std::string& server, const std::string& method,
   const auto closure =
       owned.closure<mcp_event_answer_closure, mcp_event_server_answer, mcp_event_impl::toCallResult>();
   CallId id = 0;
-  checkServer(mcp_event_server_manager_call(manager_, toCText(server), toCText(method), orNull(params),
+  checkServer(mcp_event_server_manager_call(manager_, toCText(server), toCText(method), toCTextOrNull(params),
                                             request.options(), closure, &id));
   request.release();
   owned.release();
@@ -152,8 +151,8 @@ std::string ServerManager::callAndWait(const std::string& server, const std::str
                                        const std::string& params, const CallOptions& options) {
   Request request(options, "ServerManager::callAndWait");
   mcp_event_server_answer* answer = nullptr;
-  checkServer(mcp_event_server_manager_call_wait(manager_, toCText(server), toCText(method), orNull(params),
-                                                 request.options(), &answer));
+  checkServer(mcp_event_server_manager_call_wait(manager_, toCText(server), toCText(method),
+                                                 toCTextOrNull(params), request.options(), &answer));
   request.release();
   const Owned<mcp_event_server_answer> owned(answer, mcp_event_server_answer_destroy);
   return mcp_event_impl::toCallResult(*answer).get();
@@ -164,7 +163,8 @@ void ServerManager::cancel(const std::string& server, CallId call) {
 }
 
 void ServerManager::notify(const std::string& server, const std::string& method, const std::string& params) {
-  checkServer(mcp_event_server_manager_notify(manager_, toCText(server), toCText(method), orNull(params)));
+  checkServer(
+      mcp_event_server_manager_notify(manager_, toCText(server), toCText(method), toCTextOrNull(params)));
 }
 
 std::vector<ServerLogLine> ServerManager::logSince(const std::string& server, uint64_t number) const {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "cpp/bridge.h"
+#include "cpp/c_text.h"
 #include "cpp/dispatcher_access.h"
 #include "cpp/errors.h"
 #include "cpp/handles.h"
@@ -14,8 +15,6 @@
 namespace mcp_event_impl {
 namespace {
 
-const char* orNull(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
 mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
   installExceptionOps();
   mcp_event_pool_options c_options = {};
@@ -23,12 +22,12 @@ mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
   c_options.min_workers = options.min_workers;
   c_options.max_workers = options.max_workers;
   c_options.policy = static_cast<int>(options.policy);
-  c_options.name_prefix = orNull(options.name_prefix);
+  c_options.name_prefix = toCTextOrNull(options.name_prefix);
   c_options.stack_size = options.stack_size;
   c_options.cpus = options.cpus.empty() ? nullptr : options.cpus.data();
   c_options.cpu_count = options.cpus.size();
   c_options.queue_bound = options.queue_bound;
-  c_options.backend = orNull(options.backend);
+  c_options.backend = toCTextOrNull(options.backend);
   c_options.high_mark = options.high_mark;
   c_options.low_mark = options.low_mark;
   c_options.grow_after_us = options.grow_after.count();

@@ -330,12 +330,6 @@ typedef enum mcp_event_server_change_kind {
   MCP_EVENT_SERVER_UNCHANGED = 4,
 } mcp_event_server_change_kind;
 
-// What happened to an actor that somebody should know of. All of it is logged too.
-typedef struct Event Event;
-
-// What a server is doing.
-typedef struct ServerStatus ServerStatus;
-
 // Reaches an actor, from any thread, over all its lives. The handle is yours; it does not keep the actor running.
 typedef struct mcp_event_actor mcp_event_actor;
 
@@ -2135,10 +2129,6 @@ enum mcp_event_status mcp_event_dispatcher_register_watchdog(struct mcp_event_di
                                                              void *data,
                                                              void (*drop)(void *data),
                                                              int64_t min_touch_interval_us);
-
-extern int _Unwind_Backtrace(int (*each)(void *frame, void *walk), void *walk);
-
-extern size_t _Unwind_GetIPInfo(void *frame, int *is_before);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -22,3 +22,14 @@ fn the_checked_in_header_is_fresh() {
         "include/mcp_event.h is stale: run `MCP_EVENT_UPDATE_HEADER=1 cargo test --test header`"
     );
 }
+
+#[test]
+fn the_header_declares_nothing_without_our_prefix() {
+    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mcp_event.h");
+    let header = std::fs::read_to_string(header).unwrap();
+    let begins_a_declaration =
+        |line: &&str| ["typedef ", "#define ", "extern ", "enum "].iter().any(|word| line.starts_with(word));
+    for line in header.lines().filter(begins_a_declaration).filter(|line| *line != "extern \"C\" {") {
+        assert!(line.contains("mcp_event_") || line.contains("MCP_EVENT_"), "{line}");
+    }
+}

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::actor_behaviour::{ForeignActor, mcp_event_actor_behaviour};
 use super::actor_message::{Mail, Message, mcp_event_message};
-use super::actor_options::{limit, mcp_event_actor_options};
+use super::actor_options::mcp_event_actor_options;
 use super::actor_reason::{c_text, mcp_event_actor_reason, show_reason};
 use super::actor_reply::{mcp_event_reply, mcp_event_reply_closure};
 use super::actor_system::{Loops, mcp_event_actor_system};
 use super::actor_tree::mcp_event_actor_state;
 use super::closure::{Data, call_code};
 use super::dispatcher::mcp_event_dispatcher;
+use super::duration::limit;
 use super::handle;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use crate::actor::{ActorRef, Spec, TellError};

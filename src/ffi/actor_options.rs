@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::time::Duration;
 
 use super::dispatcher::text;
+use super::duration::limit;
 use super::status::{Failed, Result, check_size};
 use crate::actor::{Actor, Backoff, Placement, Restart, Spec, Strategy, Supervision};
 
@@ -102,19 +103,6 @@ pub struct mcp_event_actor_options {
     pub supervision: mcp_event_supervision,
     /// When it fails, drop what waits in its mailbox, instead of keeping it for the next life.
     pub discard_mail_on_failure: bool,
-}
-
-/// A duration that C gave in microseconds.
-pub(crate) fn duration(microseconds: i64, what: &str) -> Result<Duration> {
-    let microseconds = u64::try_from(microseconds)
-        .map_err(|_| Failed::invalid(format!("{what} of {microseconds} us is negative")))?;
-    Ok(Duration::from_micros(microseconds))
-}
-
-/// Likewise; 0 means that there is none.
-pub(crate) fn limit(microseconds: i64, what: &str) -> Result<Option<Duration>> {
-    let duration = duration(microseconds, what)?;
-    Ok((!duration.is_zero()).then_some(duration))
 }
 
 impl mcp_event_backoff {

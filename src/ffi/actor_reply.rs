@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::actor_message::{Message, mcp_event_message};
-use super::actor_options::limit;
 use super::closure::{Data, call_code};
 use super::dispatcher::mcp_event_dispatcher;
+use super::duration::limit;
 use super::handle;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use crate::actor::{AskError, ReplyTo};

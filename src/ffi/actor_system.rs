@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::actor::mcp_event_actor;
 use super::actor_message::Mail;
-use super::actor_options::{
-    MCP_EVENT_ONE_FOR_ONE, duration, mcp_event_backoff, mcp_event_intensity, supervision,
-};
+use super::actor_options::{MCP_EVENT_ONE_FOR_ONE, mcp_event_backoff, mcp_event_intensity, supervision};
 use super::actor_reason::{mcp_event_actor_event, show_event};
 use super::actor_tree::mcp_event_actor_tree;
 use super::closure::{Pledge, call_code};
 use super::dispatcher::{mcp_event_dispatcher, text};
+use super::duration::duration;
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::actor::{ActorRef, System, SystemHandle};

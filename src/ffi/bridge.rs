@@ -8,11 +8,11 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use super::actor_message::mcp_event_message;
-use super::actor_options::limit;
 use super::actor_reply::{Waiter, mcp_event_reply};
 use super::clock::mcp_event_clock;
 use super::closure::{install_exception_ops, outcome};
 use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
+use super::duration::limit;
 use super::file_event::{mcp_event_file_event, trigger};
 use super::handle;
 use super::scaled_timer::{self, mcp_event_scaled_timer, mcp_event_scaled_timer_minimum};

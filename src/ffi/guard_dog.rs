@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::clock::mcp_event_clock;
 use super::closure::{self, Data};
 use super::dispatcher::{mcp_event_dispatcher, text};
+use super::duration::limit;
 use super::guard_dog_report::{Shown, mcp_event_guard_dog_report};
 use super::handle;
 use super::pool::mcp_event_pool;
@@ -92,10 +93,10 @@ impl mcp_event_guard_dog_options {
         let multikill = threshold(self.multikill_us, "options.multikill_us")?.unwrap_or_default();
         let share = if self.multikill_share == 0.0 { 0.5 } else { self.multikill_share };
         builder = builder.multikill(multikill, share);
-        if let Some(interval) = time(self.interval_us, "options.interval_us")? {
+        if let Some(interval) = limit(self.interval_us, "options.interval_us")? {
             builder = builder.interval(interval);
         }
-        if let Some(grace) = time(self.kill_grace_us, "options.kill_grace_us")? {
+        if let Some(grace) = limit(self.kill_grace_us, "options.kill_grace_us")? {
             builder = builder.kill_grace(grace);
         }
         if self.flags & !FLAGS != 0 {
@@ -123,18 +124,10 @@ impl mcp_event_guard_dog_options {
 }
 
 /// None: the default.
-fn time(microseconds: i64, what: &str) -> Result<Option<Duration>> {
-    match u64::try_from(microseconds) {
-        Ok(0) => Ok(None),
-        Ok(microseconds) => Ok(Some(Duration::from_micros(microseconds))),
-        Err(_) => Err(Failed::invalid(format!("{what} is negative: {microseconds}"))),
-    }
-}
-
 fn threshold(microseconds: i64, what: &str) -> Result<Option<Duration>> {
     match microseconds {
         MCP_EVENT_GUARD_DOG_NEVER => Ok(Some(Duration::ZERO)),
-        microseconds => time(microseconds, what),
+        microseconds => limit(microseconds, what),
     }
 }
 

@@ -21,6 +21,7 @@ mod clock;
 mod closure;
 mod crash_dump;
 mod dispatcher;
+mod duration;
 mod file_event;
 mod guard_dog;
 mod guard_dog_figures;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::actor_options::duration;
 use super::closure::{CClosure, mcp_event_closure};
 use super::dispatcher::mcp_event_dispatcher;
+use super::duration::duration;
 use super::handle;
 use super::pool_options::{mcp_event_pool_options, policy, slice};
 use super::pool_report::mcp_event_pool_report;

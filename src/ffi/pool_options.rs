@@ -2,9 +2,9 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::actor_options::duration;
 use super::clock::mcp_event_clock;
 use super::dispatcher::text;
+use super::duration::duration;
 use super::status::{Failed, Result, check_size};
 use crate::worker::{CpuSet, Policy, Pool, PoolBuilder, ScalingConfig, WorkerOptions};
 

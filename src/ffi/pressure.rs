@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 
-use super::actor_options::{duration, limit};
 use super::closure::{Data, call_code};
 use super::dispatcher::mcp_event_dispatcher;
+use super::duration::{duration, limit};
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Failure;
@@ -61,11 +61,20 @@ pub struct mcp_event_thresholds {
 }
 
 impl mcp_event_thresholds {
-    fn read<T>(self, convert: impl Fn(i64) -> Result<T>, default: Thresholds<T>) -> Result<Thresholds<T>> {
+    /// `what` is their name among the options, for errors.
+    fn read<T>(
+        self,
+        what: &str,
+        convert: impl Fn(i64, &str) -> Result<T>,
+        default: Thresholds<T>,
+    ) -> Result<Thresholds<T>> {
         if (self.low, self.high) == (0, 0) {
             return Ok(default);
         }
-        Ok(Thresholds::new(convert(self.low)?, convert(self.high)?))
+        Ok(Thresholds::new(
+            convert(self.low, &format!("options.{what}.low"))?,
+            convert(self.high, &format!("options.{what}.high"))?,
+        ))
     }
 }
 
@@ -93,15 +102,13 @@ impl mcp_event_pressure_options {
     pub(crate) fn config(&self) -> Result<PressureConfig> {
         check_size::<mcp_event_pressure_options>(self.size, "options")?;
         let default = PressureConfig::default();
-        let time = |microseconds| duration(microseconds, "a threshold");
-        let depth = |posts: i64| {
-            usize::try_from(posts)
-                .map_err(|_| Failed::invalid(format!("a threshold of {posts} posts is negative")))
+        let depth = |posts: i64, what: &str| {
+            usize::try_from(posts).map_err(|_| Failed::invalid(format!("{what} is negative: {posts} posts")))
         };
         Ok(PressureConfig {
-            loop_lag: self.loop_lag_us.read(time, default.loop_lag)?,
-            poll_delay: self.poll_delay_us.read(time, default.poll_delay)?,
-            queue_depth: self.queue_depth.read(depth, default.queue_depth)?,
+            loop_lag: self.loop_lag_us.read("loop_lag_us", duration, default.loop_lag)?,
+            poll_delay: self.poll_delay_us.read("poll_delay_us", duration, default.poll_delay)?,
+            queue_depth: self.queue_depth.read("queue_depth", depth, default.queue_depth)?,
             smoothing: limit(self.smoothing_us, "options.smoothing_us")?.unwrap_or(default.smoothing),
             hysteresis: if self.hysteresis == 0.0 { default.hysteresis } else { self.hysteresis },
             interval: limit(self.interval_us, "options.interval_us")?.unwrap_or(default.interval),

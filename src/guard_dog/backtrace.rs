@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use super::interrupt;
-use crate::error::Error;
-
 /// Where a thread was: the functions on its stack, innermost first.
 ///
 /// Names, files and lines come from the symbols of the program and its libraries. Without the feature `backtrace`
@@ -30,12 +27,11 @@ pub struct Frame {
 }
 
 impl Backtrace {
-    /// Of `thread`, which is interrupted for it.
-    pub(super) fn of(thread: i32, signal: i32) -> Result<Backtrace, Error> {
-        let addresses = interrupt::stack_of(thread, signal)?;
+    /// Of the addresses on a stack, innermost first. The first time, this may take seconds: symbols are read.
+    pub(super) fn of(addresses: Vec<usize>) -> Backtrace {
         let mut frames = Vec::new();
         addresses.into_iter().for_each(|address| symbolise(address, &mut frames));
-        Ok(Backtrace { frames })
+        Backtrace { frames }
     }
 
     /// The frames, innermost first.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::builder::Details;
 use super::judge::Verdict;
 use super::watched::{Look, Subject, Watched};
-use super::{Backtrace, Event, Report, StuckThread, snapshot};
+use super::{Backtrace, Event, Report, StuckThread, interrupt, snapshot};
 use crate::dispatcher::Nanos;
 
 /// What a scan found: events, in their order, about suspects by number.
@@ -96,19 +96,20 @@ impl Suspect {
     }
 
     fn ask(&self, details: Details) -> Evidence {
-        let backtrace = details.signal.map_or(Err("not wanted".into()), |signal| self.backtrace(signal));
+        let stack = details.signal.map_or(Err("not wanted".into()), |signal| self.stack(signal));
         // What was found is of the moment that the event tells of only if nothing has moved since.
-        let backtrace = backtrace.and_then(|backtrace| self.still_stuck(backtrace));
+        let stack = stack.and_then(|addresses| self.still_stuck(addresses));
         let tracked_objects =
             if details.tracked_objects { self.tracked_objects() } else { Err("not wanted".into()) };
         let tracked_objects = tracked_objects.and_then(|text| self.still_stuck(text));
-        Evidence { tracked_objects, backtrace }
+        // Names come last, since the thread may get on while they are looked up.
+        Evidence { tracked_objects, backtrace: stack.map(Backtrace::of) }
     }
 
-    fn backtrace(&self, signal: i32) -> Result<Backtrace, String> {
+    fn stack(&self, signal: i32) -> Result<Vec<usize>, String> {
         match self.look.thread() {
             0 => Err("the thread is not known".into()),
-            thread => Backtrace::of(thread, signal).map_err(|error| error.to_string()),
+            thread => interrupt::stack_of(thread, signal).map_err(|error| error.to_string()),
         }
     }
 

@@ -26,7 +26,7 @@ using mcp::event::SimulatedClock;
 using mcp::event::StuckThread;
 using mcp::event::WorkerPool;
 
-// Burns time. Not static, so that its name is known everywhere.
+// Says so when it is on the stack, and burns time. Not static, so that its name is known everywhere.
 __attribute__((noinline)) void computeForEver(Event& begun, const std::atomic<bool>& end) {
   begun.set();
   while (!end) {
