@@ -146,9 +146,9 @@ TEST(WorkerPool, O5_TheLeastLoadedIsNext) {
   pool.start();
   pool.setPolicy(PoolPolicy::LeastLoaded);
   const Gate busy(pool.dispatcher(0));
+  // It has more to do than one that is only awake.
+  pool.dispatcher(0).post([] {});
   Dispatcher* const idle = &pool.dispatcher(1);
-  while (&pool.nextDispatcher() != idle) {
-  }
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(&pool.nextDispatcher(), idle);
   }
@@ -367,9 +367,10 @@ TEST_F(PolicyOfAThreadPool, O5_LeastLoaded) {
   const ThreadPoolPtr pool = make(PoolPolicy::LeastLoaded, 3);
   const Gate first(pool->getWorker(0).dispatcher());
   const Gate second(pool->getWorker(1).dispatcher());
+  // They have more to do than one that is only awake.
+  pool->getWorker(0).dispatcher().post([] {});
+  pool->getWorker(1).dispatcher().post([] {});
   Worker* const idle = &pool->getWorker(2);
-  while (&pool->nextWorker() != idle) {
-  }
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(&pool->nextWorker(), idle);
   }
