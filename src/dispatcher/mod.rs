@@ -3,9 +3,9 @@
 //! # One iteration
 //!
 //! 1. Changes of what is watched go to the poller; the timeout is computed.
-//! 2. The poller waits.
-//! 3. The time is refreshed; what is due in this iteration is fixed: expired timers, activations, and
-//!    callbacks scheduled for "the next iteration".
+//! 2. The loop spins for a while, if told to; then the poller waits.
+//! 3. The time is refreshed; what is due in this iteration is fixed: expired timers, scaled ones among
+//!    them, activations, and callbacks scheduled for "the next iteration".
 //! 4. Signals and ready file events.
 //! 5. Expired timers, by deadline.
 //! 6. Activated file events.
