@@ -97,6 +97,7 @@ fn w4_a_touched_thread_has_a_backtrace_too() {
     soon(&is_touched);
     stage.dog.scan();
     let report = stage.report();
+    assert!(report.contains("  backtrace:\n"), "{report}");
     #[cfg(feature = "backtrace")]
     assert!(report.contains("wait_for_the_database"), "{report}");
     answer.send(()).unwrap();
