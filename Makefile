@@ -5,6 +5,8 @@ BUILD ?= build
 TARGET := $(CURDIR)/target
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
+# Cargo's features that are off by default.
+OPTIONAL := http,metrics,prometheus
 
 CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
 	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
@@ -45,11 +47,9 @@ test-rust: test-tools
 	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
 	cargo test --quiet --locked
-	cargo test --quiet --locked --features http --test http_servers
-	cargo test --quiet --locked --features http --lib server::http
-	cargo test --quiet --locked --features metrics,prometheus --test metrics_endpoint --test metrics_publisher
-	cargo test --quiet --locked --features metrics,prometheus --lib metrics::
-	cargo test --quiet --locked --features metrics,prometheus --doc -- metrics Metrics
+	cargo test --quiet --locked --features $(OPTIONAL) --test http_servers --test metrics_endpoint --test metrics_publisher
+	cargo test --quiet --locked --features $(OPTIONAL) --lib -- server::http metrics::
+	cargo test --quiet --locked --features $(OPTIONAL) --doc -- metrics Metrics
 
 test-cpp: test-tools
 	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) \
