@@ -175,6 +175,12 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     }
 }
 
+/// Why the loop stops: `outcome`, if that is a failure, else the other one, else that it is cut off.
+#[cold]
+fn stop(failure: Option<Box<Failure>>, outcome: Outcome) -> Outcome {
+    outcome.and(Err(failure.unwrap_or_else(|| Box::new(Failure::CutOff))))
+}
+
 impl OnLoop<'_> {
     fn run_until_exit(self) -> Result<(), RunError> {
         let _precise = TimerSlack::least();
@@ -368,6 +374,7 @@ impl OnLoop<'_> {
     }
 
     /// A destructor outside any callback may have destroyed the dispatcher, or forked.
+    #[inline]
     fn stop_if_failed(self) -> Outcome {
         self.after_callback(Ok(()))
     }
@@ -412,11 +419,8 @@ impl OnLoop<'_> {
     #[inline]
     pub(crate) fn after_callback(self, outcome: Outcome) -> Outcome {
         self.arm_timers();
-        match self.failure.take() {
-            None if self.core.is_cut_off() => outcome.and(Err(Box::new(Failure::CutOff))),
-            None => outcome,
-            Some(failure) => outcome.and(Err(failure)),
-        }
+        let failure = self.failure.take();
+        if failure.is_none() && !self.core.is_cut_off() { outcome } else { stop(failure, outcome) }
     }
 
     /// Whether it is `cell`'s callback that is running.
