@@ -13,6 +13,8 @@ scripts/ensure-tools.sh build test
 target=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Zsanitizer=address"
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
+# Tests of crash dumps crash on purpose, and look at how the process died: the sanitizer is not to step in.
+export ASAN_OPTIONS="handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"
 export CARGO_TARGET_DIR="$PWD/target/asan"
 
 # The servers that tests manage.
