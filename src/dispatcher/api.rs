@@ -21,7 +21,7 @@ use super::{
 };
 use crate::error::{Error, PostError};
 use crate::fork;
-use crate::poller::{self, FileReady, Trigger};
+use crate::poller::{self, FileReady, OsFd, Trigger};
 use crate::pressure::Load;
 
 /// How long `run()` goes on.
@@ -53,8 +53,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The poller to use, by name: `"epoll"` in this build. By default the one that the environment variable
-    /// `MCP_EVENT_BACKEND` names, else the best one that works here.
+    /// The poller to use, by name: one of [`backends`](crate::backends), or `"auto"`, the best that works here. By
+    /// default the one that the environment variable `MCP_EVENT_BACKEND` names, else the best.
     pub fn backend(mut self, name: impl Into<String>) -> Builder {
         self.backend = Some(name.into());
         self
@@ -94,7 +94,7 @@ impl Builder {
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
         let poller = match &self.backend {
-            Some(name) => poller::create(Some(name))?,
+            Some(name) => poller::create(name)?,
             None => poller::create_default()?,
         };
         let core = Core::new(CoreOptions {
@@ -229,7 +229,7 @@ impl Handle {
         &self.core.name
     }
 
-    /// The poller it runs on: `"epoll"`.
+    /// The poller it runs on, e.g. `"epoll"`.
     pub fn backend(&self) -> &'static str {
         // Names are ASCII.
         self.core.poller.name().to_str().unwrap_or_default()
@@ -343,7 +343,7 @@ impl Handle {
     /// [`Error::Os`] when the fd cannot be watched: it is closed, a regular file, or there are too many.
     pub fn create_file_event(
         &self,
-        fd: i32,
+        fd: OsFd,
         trigger: Trigger,
         events: FileReady,
         callback: impl FnMut(FileReady) + Send + 'static,

@@ -15,7 +15,7 @@ use super::core::{Access, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
 use crate::error::Error;
-use crate::poller::{FileReady, Raw, Ready, Trigger};
+use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger};
 
 const ACTIVATED_SHIFT: u32 = 8;
 const BYTE: u64 = 0xff;
@@ -37,7 +37,7 @@ fn truth(mask: u32, activated: u32) -> u64 {
 pub(crate) struct FileKind {
     activation: Links,
     change: Links,
-    fd: i32,
+    fd: OsFd,
     trigger: Trigger,
     token: u64,
     /// The run in which a level event was last delivered.
@@ -74,7 +74,7 @@ fn known(events: u32) -> Result<u32, Error> {
 /// Makes a file event and registers it; `init` sees the cell before any callback can begin.
 pub(crate) fn new<F: Closure>(
     core: &Arc<Core>,
-    fd: i32,
+    fd: OsFd,
     trigger: Trigger,
     events: u32,
     closure: F,
@@ -425,7 +425,7 @@ pub struct FileEvent {
 impl FileEvent {
     pub(crate) fn new(
         core: &Arc<Core>,
-        fd: i32,
+        fd: OsFd,
         trigger: Trigger,
         events: FileReady,
         mut callback: impl FnMut(FileReady) + Send + 'static,

@@ -45,7 +45,6 @@ pub(crate) mod tracked;
 pub(crate) mod watchdog;
 mod wheel;
 
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,7 +72,7 @@ use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
 use self::stats::Counter;
 use crate::error::Error;
-use crate::poller::TimerSlack;
+use crate::poller::{TimerSlack, WaitError};
 
 /// How much tail work an iteration does before it looks at file descriptors and timers again.
 pub(crate) struct Budget(u32);
@@ -115,6 +114,15 @@ impl From<Error> for RunError {
 impl From<Box<Failure>> for RunError {
     fn from(failure: Box<Failure>) -> RunError {
         RunError::Callback(failure)
+    }
+}
+
+impl From<WaitError> for RunError {
+    fn from(error: WaitError) -> RunError {
+        match error {
+            WaitError::Os(source) => RunError::Refused(Error::os("waiting for events", source)),
+            WaitError::Handler(failure) => RunError::Callback(failure),
+        }
     }
 }
 
@@ -280,19 +288,19 @@ impl OnLoop<'_> {
         }
     }
 
-    fn poll(self, may_wait: bool) -> Result<(), Error> {
+    fn poll(self, may_wait: bool) -> Result<(), RunError> {
         self.core.activity.begin(Activity::Dispatching);
         self.settle();
         let result = match self.core.busy_poll.get() {
             Some(setting) if may_wait => self.poll_busily(setting),
             _ => self.poll_once(may_wait),
         };
-        result.map_err(|source| Error::os("waiting for events", source))
+        Ok(result?)
     }
 
     // Inlined, as are its parts: without busy polling, each iteration comes by once.
     #[inline(always)]
-    fn poll_once(self, may_wait: bool) -> io::Result<()> {
+    fn poll_once(self, may_wait: bool) -> Result<(), WaitError> {
         let timeout = if may_wait { self.fall_asleep() } else { Some(0) };
         let before = self.end_loop_duration();
         if timeout != Some(0) {
@@ -312,7 +320,7 @@ impl OnLoop<'_> {
 
     /// Asks the poller what is ready, in the place of what was and is delivered.
     #[inline(always)]
-    fn gather_ready(self, timeout: Option<Nanos>) -> io::Result<()> {
+    fn gather_ready(self, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
         let result = self.core.poller.wait(&mut ready, timeout);

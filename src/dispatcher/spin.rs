@@ -4,7 +4,6 @@
 //! loop is awake, and sees what comes at once. [`Policy`] says whether to spin; a spin ends with whatever would
 //! end a sleep, and a sleep that follows is announced as always, so no wake is lost.
 
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::clock::{Nanos, nanos};
 use super::core::OnLoop;
 use super::look_out;
 use crate::error::Error;
+use crate::poller::WaitError;
 
 /// How a loop spins before it sleeps; see [`Builder::busy_poll`](super::Builder::busy_poll).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Policy {
 impl OnLoop<'_> {
     /// A poll that may wait, and spins first where the policy says so.
     #[inline(never)]
-    pub(crate) fn poll_busily(self, setting: BusyPoll) -> io::Result<()> {
+    pub(crate) fn poll_busily(self, setting: BusyPoll) -> Result<(), WaitError> {
         if self.has_injected_work() {
             return self.poll_once(false);
         }
@@ -152,7 +152,7 @@ impl OnLoop<'_> {
     }
 
     /// Looks for work, without sleeping, until the budget is spent or a timer is due. Whether it found some.
-    fn spin(self, setting: BusyPoll, began: Nanos) -> io::Result<bool> {
+    fn spin(self, setting: BusyPoll, began: Nanos) -> Result<bool, WaitError> {
         // The spin is no work of the loop's: its duration ends here, as with any poll.
         let recorded = self.end_loop_duration();
         let budget_end = began.saturating_add(nanos(setting.budget));

@@ -410,7 +410,7 @@ pub unsafe extern "C" fn mcp_event_default_backend(out: *mut *const c_char) -> m
 pub unsafe extern "C" fn mcp_event_backend_check(name: *const c_char) -> mcp_event_status {
     guard(|| {
         // SAFETY: C's promise.
-        poller::create(Some(unsafe { text(name, "the name") }?))?;
+        poller::create(unsafe { text(name, "the name") }?)?;
         Ok(())
     })
 }

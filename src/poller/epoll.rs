@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{FileReady, Poller, Raw, Ready, Trigger, Waker};
+use super::{FileReady, Poller, Raw, Ready, Trigger, WaitError, Waker};
 use crate::dispatcher::Nanos;
 
 /// Tokens of ours in the kernel: the waker's and the timeout's.
@@ -393,12 +393,12 @@ impl Poller for Epoll {
         }
     }
 
-    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> io::Result<()> {
+    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let count = match self.timeouts.wait(&self.main, &mut events, timeout) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let first = ready.len();
         ready.extend(

@@ -5,13 +5,21 @@ use std::io;
 use std::sync::Arc;
 
 use crate::dispatcher::Nanos;
+use crate::dispatcher::closure::Failure;
 
+mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[expect(dead_code, reason = "the backends libevent and asio are still to come")]
+mod nested;
+mod os_fd;
 mod processors;
 mod timer_slack;
 mod wake;
 
+pub use backend::{Backend, BackendState, backends};
+pub(crate) use backend::{create, create_default};
+pub use os_fd::OsFd;
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
 pub(crate) use wake::Waker;
@@ -145,6 +153,29 @@ pub(crate) struct Ready {
     pub(crate) raw: Raw,
 }
 
+/// Why a wait ended with nothing to show.
+pub(crate) enum WaitError {
+    Os(io::Error),
+    #[expect(dead_code, reason = "as the module `nested`")]
+    /// A handler that belongs to the foreign loop in which the poller waits panicked or threw.
+    Handler(Box<Failure>),
+}
+
+impl From<io::Error> for WaitError {
+    fn from(error: io::Error) -> WaitError {
+        WaitError::Os(error)
+    }
+}
+
+impl std::fmt::Debug for WaitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WaitError::Os(error) => error.fmt(f),
+            WaitError::Handler(failure) => f.write_str(&failure.describe()),
+        }
+    }
+}
+
 /// Waits for file descriptors. All functions but `wait` may be called from any thread.
 ///
 /// Registrations are told apart by token, not by fd: two on one fd are independent in mask, trigger and edge
@@ -154,7 +185,7 @@ pub(crate) trait Poller: Send + Sync {
 
     /// Makes a registration that watches nothing yet. The token's low half is a small number that no other
     /// living registration has.
-    fn register(&self, fd: i32, token: u64, trigger: Trigger) -> io::Result<()>;
+    fn register(&self, fd: OsFd, token: u64, trigger: Trigger) -> io::Result<()>;
 
     /// Watches what `interest` says, asked under the poller's lock so that the last change wins. `rearm`
     /// delivers an edge registration's current readiness again even if nothing changes.
@@ -163,7 +194,9 @@ pub(crate) trait Poller: Send + Sync {
     fn deregister(&self, token: u64);
 
     /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
-    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> io::Result<()>;
+    ///
+    /// The one thread that runs the loop calls it; not always the same one.
+    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError>;
 
     /// Ends a `wait`, the next one if none is under way.
     fn wake(&self);
@@ -173,37 +206,6 @@ pub(crate) trait Poller: Send + Sync {
 
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
-}
-
-/// The best poller that works here, or the one named.
-pub(crate) fn create(name: Option<&str>) -> Result<Box<dyn Poller>, crate::Error> {
-    match name {
-        #[cfg(target_os = "linux")]
-        None | Some("epoll" | "auto") => Ok(Box::new(
-            epoll::Epoll::new().map_err(|source| crate::Error::os("creating an epoll instance", source))?,
-        )),
-        Some(name @ ("io_uring" | "mio" | "libevent" | "asio")) => Err(crate::Error::Unavailable(format!(
-            "the backend \"{name}\" is not built in; this build has \"epoll\""
-        ))),
-        Some(name) => Err(crate::Error::InvalidArgument(format!(
-            "there is no backend named \"{name}\"; this build has \"epoll\""
-        ))),
-        #[cfg(not(target_os = "linux"))]
-        None => Err(crate::Error::Unavailable("no poller is built in for this system".into())),
-    }
-}
-
-/// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.
-pub(crate) fn create_default() -> Result<Box<dyn Poller>, crate::Error> {
-    static WARN: std::sync::Once = std::sync::Once::new();
-    let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create(None) };
-    create(Some(&name.to_string_lossy())).or_else(|error| match error {
-        crate::Error::InvalidArgument(_) | crate::Error::Unavailable(_) => {
-            WARN.call_once(|| tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored"));
-            create(None)
-        }
-        error => Err(error),
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+//! The backends that can be asked for by name: which are built in, and which of these work here.
+
+use super::Poller;
+use crate::error::Error;
+
+/// What waits for file descriptors in a dispatcher: one of those that this version knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// What it is called, in [`Builder::backend`](crate::Builder::backend) and in `MCP_EVENT_BACKEND`.
+    pub name: &'static str,
+    /// Whether a dispatcher can run on it.
+    pub state: BackendState,
+}
+
+/// Whether a dispatcher can run on a [`Backend`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackendState {
+    /// It can.
+    Works,
+    /// It is built in, but this system refuses it, for this reason.
+    Refused(String),
+    /// It is not part of this build, for this reason.
+    NotBuiltIn(&'static str),
+}
+
+/// All that this version knows by name, whatever the system.
+const NAMES: [&str; 7] = ["epoll", "io_uring", "kqueue", "iocp", "mio", "libevent", "asio"];
+
+/// What a dispatcher runs on when nobody names a backend: the first of these that works.
+const BEST: &[&str] = &["epoll"];
+
+/// Every backend that this version knows, with the reason why one cannot be used. Each that is built in is tried.
+pub fn backends() -> Vec<Backend> {
+    NAMES.iter().map(|&name| Backend { name, state: state(name) }).collect()
+}
+
+fn state(name: &str) -> BackendState {
+    match make(name) {
+        Ok(_) => BackendState::Works,
+        Err(Reason::NotBuiltIn(why)) => BackendState::NotBuiltIn(why),
+        Err(Reason::Refused(error)) => BackendState::Refused(error.to_string()),
+    }
+}
+
+/// Why there is no poller.
+enum Reason {
+    NotBuiltIn(&'static str),
+    Refused(Error),
+}
+
+impl From<Error> for Reason {
+    fn from(error: Error) -> Reason {
+        Reason::Refused(error)
+    }
+}
+
+/// Makes a poller of one of [`NAMES`].
+fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
+    match name {
+        #[cfg(target_os = "linux")]
+        "epoll" => {
+            let epoll = super::epoll::Epoll::new();
+            Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
+        }
+        _ => Err(Reason::NotBuiltIn(why_not(name))),
+    }
+}
+
+/// Why one of [`NAMES`] is not in this build.
+fn why_not(name: &str) -> &'static str {
+    match name {
+        "epoll" | "io_uring" if cfg!(not(target_os = "linux")) => "it is Linux's",
+        "kqueue" if cfg!(any(target_os = "linux", windows)) => "it is macOS's and the BSDs'",
+        "iocp" if cfg!(not(windows)) => "it is Windows's",
+        _ => "the feature of its name was left out of this build",
+    }
+}
+
+/// The poller of that name.
+pub(crate) fn create(name: &str) -> Result<Box<dyn Poller>, Error> {
+    if name == "auto" {
+        return create_best();
+    }
+    if !NAMES.contains(&name) {
+        let known = NAMES.join("\", \"");
+        return Err(Error::InvalidArgument(format!(
+            "there is no backend named \"{name}\"; there are \"auto\", \"{known}\""
+        )));
+    }
+    make(name).map_err(|reason| match reason {
+        Reason::NotBuiltIn(why) => {
+            Error::Unavailable(format!("the backend \"{name}\" is not built in: {why}"))
+        }
+        Reason::Refused(error) => error,
+    })
+}
+
+/// The best that works here; if none does, the error of the last.
+fn create_best() -> Result<Box<dyn Poller>, Error> {
+    let mut outcome = Err(Error::Unavailable("no backend is built in for this system".into()));
+    for name in BEST {
+        outcome = create(name);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.
+pub(crate) fn create_default() -> Result<Box<dyn Poller>, Error> {
+    static WARN: std::sync::Once = std::sync::Once::new();
+    let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create_best() };
+    create(&name.to_string_lossy()).or_else(|error| match error {
+        Error::InvalidArgument(_) | Error::Unavailable(_) => {
+            WARN.call_once(|| tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored"));
+            create_best()
+        }
+        error => Err(error),
+    })
+}
