@@ -63,6 +63,8 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let epoll = super::epoll::Epoll::new();
             Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
         }
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        "io_uring" => Ok(Box::new(super::io_uring::IoUring::new()?)),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
 }
