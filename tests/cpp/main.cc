@@ -1,5 +1,5 @@
-// Runs the tests. Where MCP_EVENT_BACKEND names a backend that is known and cannot be used in this build or on this
-// system, says why and runs none: ctest counts that as skipped.
+// Runs the tests. Where MCP_EVENT_BACKEND names a backend that is known and cannot be used in this build or
+// on this system, says why and runs none: ctest counts that as skipped.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

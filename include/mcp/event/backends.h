@@ -1,5 +1,5 @@
-// Which backends there are: what a dispatcher can wait in. createDispatcherFactory() in dispatcher_extras.h makes
-// dispatchers on one of them.
+// Which backends there are: what a dispatcher can wait in. createDispatcherFactory() in dispatcher_extras.h
+// makes dispatchers on one of them.
 #ifndef MCP_EVENT_BACKENDS_H
 #define MCP_EVENT_BACKENDS_H
 
