@@ -25,7 +25,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use io_uring::{opcode, types};
+use io_uring::{cqueue, opcode, types};
 
 #[expect(unused_imports, reason = "for the I/O that the ring is to own")]
 pub(crate) use self::operation::{Completion, OperationId};
@@ -42,6 +42,8 @@ const ROUNDS: usize = 8;
 
 pub(crate) struct IoUring {
     waker: Arc<Waker>,
+    /// How its rings are served, unless somebody watches the poll fd.
+    service: Service,
     /// Never held while the kernel waits.
     state: Mutex<State>,
     /// Taken after `state`; while the loop runs, by its thread alone, so never contended.
@@ -62,16 +64,13 @@ struct State {
     completions: Vec<Completion>,
 }
 
-impl State {
-    /// Whether the calling thread may use the ring, so long as it holds the lock.
-    fn is_mine(&self) -> bool {
-        self.runner == 0 || self.runner == thread_number()
-    }
-}
-
 impl IoUring {
     pub(super) fn new() -> Result<IoUring, Error> {
-        let ring = Ring::new(Service::OnRequest)?;
+        IoUring::served(Service::OnRequest)
+    }
+
+    fn served(service: Service) -> Result<IoUring, Error> {
+        let ring = Ring::new(service)?;
         let waker = Waker::new().map_err(|source| Error::os("creating an eventfd", source))?;
         let state = State {
             registry: Registry::default(),
@@ -82,7 +81,12 @@ impl IoUring {
             outer: None,
             completions: Vec::new(),
         };
-        Ok(IoUring { waker: Arc::new(waker), state: Mutex::new(state), ring: Mutex::new(ring) })
+        Ok(IoUring {
+            waker: Arc::new(waker),
+            service: ring.service(),
+            state: Mutex::new(state),
+            ring: Mutex::new(ring),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -95,17 +99,18 @@ impl IoUring {
 
     /// Makes the ring the calling thread's, who may use it.
     fn own(&self, state: &mut State, ring: &mut Ring) -> io::Result<()> {
-        let service = if state.outer.is_some() { Service::Unasked } else { Service::OnRequest };
-        if state.owner == thread_number() && ring.service() == service {
-            return Ok(());
-        }
-        if state.owner == 0 && ring.service() == service {
-            self.enable(ring)?;
+        let is_fit = state.outer.is_none() || ring.service() == Service::Unasked;
+        if is_fit && state.owner == 0 {
+            self.listen(ring)?;
+            ring.enable()?;
             state.owner = thread_number();
+        }
+        if is_fit && state.owner == thread_number() {
             return Ok(());
         }
-        let mut fresh = Ring::new(service)?;
-        self.enable(&mut fresh)?;
+        let mut fresh = Ring::new(if state.outer.is_none() { self.service } else { Service::Unasked })?;
+        self.listen(&mut fresh)?;
+        fresh.enable()?;
         if let Some(outer) = &state.outer {
             epoll::hold(outer, fresh.fd())?;
             epoll::let_go(outer, ring.fd());
@@ -126,21 +131,24 @@ impl IoUring {
         Ok(())
     }
 
-    fn enable(&self, ring: &mut Ring) -> io::Result<()> {
+    /// Has the waker wake it.
+    fn listen(&self, ring: &mut Ring) -> io::Result<()> {
         let poll = opcode::PollAdd::new(types::Fd(self.waker.fd()), libc::POLLIN as u32).multi(true).build();
         // SAFETY: the entry points to nothing.
-        unsafe { ring.push(&poll.user_data(UserData::Wake.encode()))? };
-        ring.enable()
+        unsafe { ring.push(&poll.user_data(UserData::Wake.encode())) }
     }
 
     /// Takes the completions out. True if the loop is not to sleep.
     fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
-        let mut is_woken = false;
+        let (mut is_woken, mut is_deaf) = (false, false);
         for _ in 0..ROUNDS {
             for completion in ring.completions() {
                 match UserData::decode(completion.user_data()) {
                     UserData::Nobody => {}
-                    UserData::Wake => is_woken = true,
+                    UserData::Wake => {
+                        is_woken = true;
+                        is_deaf |= !cqueue::more(completion.flags());
+                    }
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
                     }
@@ -156,19 +164,29 @@ impl IoUring {
             }
             ring.work()?;
         }
+        if is_deaf {
+            self.listen(ring)?;
+        }
         Ok(is_woken)
     }
 
-    /// After a change: brings it to the kernel if it must not wait.
-    fn apply(&self, state: &mut State) -> io::Result<()> {
-        if !state.registry.has_changes() && !state.registry.has_doubtful() {
-            return Ok(());
+    /// After a change: brings it to the kernel if it must not wait. What fails stays on the lists for the next wait,
+    /// which reports it if it fails again.
+    fn apply(&self, state: &mut State) {
+        if (state.registry.has_changes() || state.registry.has_doubtful())
+            && let Err(error) = self.try_to_apply(state)
+        {
+            tracing::warn!(%error, "a change of what is watched has to wait");
+            self.waker.wake();
         }
-        if !state.is_mine() {
+    }
+
+    fn try_to_apply(&self, state: &mut State) -> io::Result<()> {
+        let me = thread_number();
+        if state.runner != 0 && state.runner != me {
             self.waker.wake();
             return Ok(());
         }
-        let is_anothers = state.owner != 0 && state.owner != thread_number();
         if state.registry.is_urgent() {
             let mut ring = self.ring();
             self.own(state, &mut ring)?;
@@ -177,7 +195,7 @@ impl IoUring {
             if ring.has_work() {
                 ring.work()?;
             }
-        } else if is_anothers && state.runner == 0 {
+        } else if state.runner == 0 && state.owner != 0 && state.owner != me {
             // Not worth a new ring: whoever waits next has one made.
             self.waker.wake();
             return Ok(());
@@ -219,16 +237,14 @@ impl Poller for IoUring {
     fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
         let mut state = self.lock();
         state.registry.update(token, interest, rearm, self.waker.fd())?;
-        self.apply(&mut state)
+        self.apply(&mut state);
+        Ok(())
     }
 
     fn deregister(&self, token: u64) {
         let mut state = self.lock();
         state.registry.deregister(token);
-        if let Err(error) = self.apply(&mut state) {
-            // It stays on the list for the next wait.
-            tracing::warn!(%error, "cannot end the watching of an fd at once");
-        }
+        self.apply(&mut state);
     }
 
     fn enter(&self) {
