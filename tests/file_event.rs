@@ -692,7 +692,7 @@ fn f16_no_descriptor_left() {
         // SAFETY: the limit is valid for the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
         taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
-        // Whatever needs a descriptor says so: a second registration of one fd, or the poll fd, may, may not.
+        // On some backends a second registration of one fd needs a descriptor, and so does the poll fd.
         let done_or_refused = |result: Result<(), Error>| result.is_ok() || os_code(result) == libc::EMFILE;
         assert!(done_or_refused(second.set_enabled(READ)));
         let third = dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ());
