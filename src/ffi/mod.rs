@@ -18,7 +18,7 @@ mod actor_tree;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
-mod closure;
+pub(crate) mod closure;
 mod crash_dump;
 mod dispatcher;
 mod duration;
