@@ -1,6 +1,7 @@
 //! An `event_base`: one of our own, or the user's, which was adopted.
 
 use std::ffi::{c_int, c_void};
+use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::{NonNull, null};
 use std::sync::{Mutex, MutexGuard};
@@ -25,12 +26,21 @@ const EVENT_BASE_FLAG_PRECISE_TIMER: c_int = 0x20;
 /// without end do not keep our loop from its own.
 const CALLBACKS: c_int = 1024;
 
+const MAKING: &str = "making an event_base";
+
 fn taken() -> MutexGuard<'static, Vec<NonZeroUsize>> {
     TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// Fails if the file descriptors that a base takes are not there: libevent ends the process over that.
+fn check_room() -> io::Result<()> {
+    let (_two, _more) = (io::pipe()?, io::pipe()?);
+    Ok(())
+}
+
 impl Base {
     pub(super) fn new(library: &'static Library) -> Result<Base, Error> {
+        check_room().map_err(|source| Error::os(MAKING, source))?;
         // SAFETY: the configuration lives from its making to its end here.
         let base = unsafe {
             let config = (library.event_config_new)();
@@ -45,7 +55,7 @@ impl Base {
             base
         };
         let Some(raw) = NonNull::new(base) else {
-            return Err(Error::os("making an event_base", std::io::Error::last_os_error()));
+            return Err(Error::os(MAKING, io::Error::last_os_error()));
         };
         taken().push(raw.addr());
         Ok(Base { library, raw, is_ours: true })
