@@ -20,7 +20,7 @@ mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{adopt_event_base, create, create_default};
+pub(crate) use backend::{NAMES, adopt_event_base, create, create_default};
 pub use os_fd::OsFd;
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
