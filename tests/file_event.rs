@@ -698,7 +698,10 @@ fn f16_no_descriptor_left() {
             os_code(dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ())),
             libc::EMFILE
         );
-        assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        // On others it may be there from the beginning.
+        if dispatcher.backend() == "epoll" {
+            assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        }
         assert_eq!(os_code(Dispatcher::new("no descriptor left")), libc::EMFILE);
         drop(taken);
         second.set_enabled(READ).unwrap();

@@ -170,13 +170,28 @@ fn call(code: impl FnOnce()) -> Outcome {
     return crate::dispatcher::closure::guarded(code);
 }
 
-/// libevent says the reason to its log alone.
+/// Why `event_base_loop()` failed: the system's word, unless it did not get as far as to ask the system.
 fn loop_error() -> io::Error {
     let last = io::Error::last_os_error();
-    let text = format!(
-        "event_base_loop() failed: somebody else runs the event_base, a handler of it threw, or its backend failed ({last})"
-    );
-    io::Error::new(last.kind(), text)
+    if last.raw_os_error() == Some(0) {
+        let text =
+            "event_base_loop() is refused: somebody else runs the event_base, or a handler of it threw";
+        return io::Error::other(text);
+    }
+    last
+}
+
+/// Where this thread's errno is.
+fn errno() -> *mut c_int {
+    // SAFETY: plain calls, for a place that every thread has.
+    unsafe {
+        #[cfg(target_os = "linux")]
+        return libc::__errno_location();
+        #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+        return libc::__error();
+        #[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
+        return libc::__errno();
+    }
 }
 
 /// libevent calls it while the native poller's fd is readable.
