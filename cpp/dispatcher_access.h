@@ -12,10 +12,15 @@
 
 namespace mcp_event_impl MCP_EVENT_HIDDEN {
 
+// What a dispatcher is made of; null means the default.
+struct CoreOptions {
+  const char* backend = nullptr;
+  event_base* libevent_base = nullptr;
+  const mcp_event_clock* clock = nullptr;
+};
+
 struct DispatcherAccess {
-  // A dispatcher on the poller `backend` and on `clock`; null for either means the default.
-  static mcp::event::DispatcherPtr create(const std::string& name, const char* backend,
-                                          const mcp_event_clock* clock);
+  static mcp::event::DispatcherPtr create(const std::string& name, const CoreOptions& options);
 
   // A dispatcher around a core that stays the lender's, who keeps it alive for longer.
   static mcp::event::DispatcherPtr borrow(mcp_event_dispatcher* lent);

@@ -683,6 +683,12 @@ typedef struct mcp_event_dispatcher_options {
   const struct mcp_event_clock *clock;
   // Refuse posts while this many wait; 0: never.
   size_t queue_bound;
+  // Null, or a libevent `event_base` to run on: the backend is "libevent" then, and run() drives the base, so that
+  // events of the program's own on it fire in the same loop. It stays the caller's, who keeps it until the dispatcher
+  // is destroyed (inside its own run(), until that returns); between runs it is as it was. While a thread is inside
+  // run() no other touches it, unless it was made after `evthread_use_pthreads()`. `MCP_EVENT_INVALID_STATE` if it
+  // has a dispatcher already.
+  void *libevent_base;
 } mcp_event_dispatcher_options;
 
 // A callback with its data. Calls that take one own `data` when they succeed, and call `drop(data)` once,
@@ -1486,6 +1492,13 @@ enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispat
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,
                                                    const char **out);
+
+// The libevent `event_base` that it waits in, for events of the program's own, which then fire in the poll of each
+// iteration; null unless its backend is "libevent". It stays whose it is: nobody else frees it. Free events on it
+// before the dispatcher is destroyed. While the loop runs, only its thread touches the base, unless that was made after
+// `evthread_use_pthreads()`.
+enum mcp_event_status mcp_event_dispatcher_libevent_base(const struct mcp_event_dispatcher *dispatcher,
+                                                         void **out);
 
 // A file descriptor that is readable when a non-blocking run would find work, for a foreign loop to watch. It
 // stays the dispatcher's.

@@ -28,6 +28,9 @@ impl Core {
                     self.exit_at.store(0, Ordering::SeqCst);
                     on_loop.exit_schedules.set(None);
                     on_loop.drop_everything(&mut dropped);
+                    if self.closed.load(Ordering::SeqCst) {
+                        self.poller.release();
+                    }
                 }
                 Entered::Nested(on_loop) => {
                     on_loop.drop_everything(&mut dropped);
@@ -173,5 +176,6 @@ impl OnLoop<'_> {
     pub(crate) fn close(self) {
         self.core.accepting.store(false, Ordering::Release);
         self.drop_everything(&mut Dropped::default());
+        self.core.poller.release();
     }
 }

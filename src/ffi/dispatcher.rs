@@ -100,6 +100,12 @@ pub struct mcp_event_dispatcher_options {
     pub clock: *const mcp_event_clock,
     /// Refuse posts while this many wait; 0: never.
     pub queue_bound: usize,
+    /// Null, or a libevent `event_base` to run on: the backend is "libevent" then, and run() drives the base, so that
+    /// events of the program's own on it fire in the same loop. It stays the caller's, who keeps it until the dispatcher
+    /// is destroyed (inside its own run(), until that returns); between runs it is as it was. While a thread is inside
+    /// run() no other touches it, unless it was made after `evthread_use_pthreads()`. `MCP_EVENT_INVALID_STATE` if it
+    /// has a dispatcher already.
+    pub libevent_base: *mut c_void,
 }
 
 /// # Safety
@@ -137,6 +143,10 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
             }
             if options.queue_bound != 0 {
                 builder = builder.queue_bound(options.queue_bound);
+            }
+            if let Some(base) = NonNull::new(options.libevent_base) {
+                // SAFETY: C's promise.
+                builder = unsafe { builder.libevent_base(base) };
             }
         }
         let dispatcher = builder.build()?;
@@ -390,6 +400,24 @@ pub unsafe extern "C" fn mcp_event_dispatcher_backend(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.poller.name().as_ptr()) }
+    })
+}
+
+/// The libevent `event_base` that it waits in, for events of the program's own, which then fire in the poll of each
+/// iteration; null unless its backend is "libevent". It stays whose it is: nobody else frees it. Free events on it
+/// before the dispatcher is destroyed. While the loop runs, only its thread touches the base, unless that was made after
+/// `evthread_use_pthreads()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_libevent_base(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe {
+            let base = mcp_event_dispatcher::handle(dispatcher)?.libevent_base();
+            handle::put(out, base.map_or(std::ptr::null_mut(), NonNull::as_ptr))
+        }
     })
 }
 

@@ -19,7 +19,7 @@ mod backend;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
-mod closure;
+pub(crate) mod closure;
 mod crash_dump;
 mod dispatcher;
 mod duration;

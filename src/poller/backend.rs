@@ -1,6 +1,7 @@
 //! The backends that can be asked for by name: which are built in, and which of these work here.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 
 use super::Poller;
 use crate::error::Error;
@@ -86,7 +87,32 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let mio = super::mio::Mio::new();
             Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
         }
+        #[cfg(all(unix, feature = "libevent"))]
+        "libevent" => Ok(nest(super::libevent::Libevent::new()?)?),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
+    }
+}
+
+/// The best poller, waiting in a foreign loop.
+#[cfg(all(unix, feature = "libevent"))]
+fn nest(foreign: impl super::nested::ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
+    let nested = super::nested::Nested::new(foreign, create_best()?);
+    Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
+}
+
+/// A poller that waits in an `event_base` of the user's.
+///
+/// # Safety
+/// The base is living until the poller is released, and only the thread that runs the poller touches it, unless it has
+/// locks of its own.
+pub(crate) unsafe fn adopt_event_base(base: NonNull<c_void>) -> Result<Box<dyn Poller>, Error> {
+    #[cfg(all(unix, feature = "libevent"))]
+    // SAFETY: the caller's promise.
+    return nest(unsafe { super::libevent::Libevent::adopt(base) }?);
+    #[cfg(not(all(unix, feature = "libevent")))]
+    {
+        let _ = base;
+        create("libevent")
     }
 }
 
@@ -96,6 +122,7 @@ fn why_not(name: &str) -> &'static str {
         "epoll" | "io_uring" if cfg!(not(target_os = "linux")) => "it is Linux's",
         "kqueue" if cfg!(any(target_os = "linux", windows)) => "it is macOS's and the BSDs'",
         "iocp" if cfg!(not(windows)) => "it is Windows's",
+        "libevent" if cfg!(not(unix)) => "no poller of this system can wait inside another's loop",
         _ => "the feature of its name was left out of this build",
     }
 }

@@ -1,6 +1,6 @@
 //! What waits for file descriptors: a small trait, and one file a poller.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::io;
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use crate::dispatcher::closure::Failure;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(all(unix, feature = "libevent"))]
+mod libevent;
 #[cfg(any(feature = "mio", not(target_os = "linux")))]
 mod mio;
-#[expect(dead_code, reason = "the backends libevent and asio are still to come")]
+#[cfg(all(unix, feature = "libevent"))]
 mod nested;
 mod order;
 mod os_fd;
@@ -22,7 +24,7 @@ mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{NAMES, create, create_default};
+pub(crate) use backend::{NAMES, adopt_event_base, create, create_default};
 pub use os_fd::OsFd;
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
@@ -160,7 +162,10 @@ pub(crate) struct Ready {
 /// Why a wait ended with nothing to show.
 pub(crate) enum WaitError {
     Os(io::Error),
-    #[expect(dead_code, reason = "as the module `nested`")]
+    #[cfg_attr(
+        not(all(unix, feature = "libevent")),
+        expect(dead_code, reason = "only foreign loops have handlers of their own")
+    )]
     /// A handler that belongs to the foreign loop in which the poller waits panicked or threw.
     Handler(Box<Failure>),
 }
@@ -210,6 +215,15 @@ pub(crate) trait Poller: Send + Sync {
 
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
+
+    /// The foreign loop in which it waits, if any; null once it was released.
+    fn foreign_loop(&self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
+
+    /// The dispatcher is gone, though handles may remain: lets a foreign loop go. Nobody is inside `wait`, nor calls
+    /// it again.
+    fn release(&self) {}
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 //! The kernel thus keeps our registrations as it does without the foreign loop, and the contract of file events holds
 //! unchanged; what others registered with the foreign loop fires on the same thread, inside our wait.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::io;
 use std::sync::Arc;
 
 use super::{OsFd, Poller, Ready, Trigger, WaitError, Waker};
 use crate::dispatcher::Nanos;
+use crate::fork;
 
 /// A loop of another library, on which a dispatcher waits.
 pub(crate) trait ForeignLoop: Send + Sync {
@@ -18,6 +19,12 @@ pub(crate) trait ForeignLoop: Send + Sync {
     /// `timeout` is over; runs the loop's handlers that are due. An early return is harmless; never late by
     /// rounding the timeout down.
     fn turn(&self, fd: i32, timeout: Option<Nanos>) -> Result<(), WaitError>;
+
+    /// The loop itself, for those who have handlers of their own on it; null once it was released.
+    fn address(&self) -> *mut c_void;
+
+    /// See [`Poller::release`].
+    fn release(&self);
 }
 
 /// A poller that waits in a foreign loop.
@@ -53,7 +60,12 @@ impl<L: ForeignLoop> Poller for Nested<L> {
     }
 
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
+        let generation = fork::generation();
         let turn = self.foreign.turn(self.fd, timeout);
+        if fork::generation() != generation {
+            // A handler forked, and this is the child: what is ready is the parent's to take.
+            return turn;
+        }
         // Also after a handler that failed: what is ready is not lost, the loop delivers it in its next run.
         self.native.wait(ready, Some(0)).and(turn)
     }
@@ -68,5 +80,13 @@ impl<L: ForeignLoop> Poller for Nested<L> {
 
     fn poll_fd(&self) -> io::Result<i32> {
         Ok(self.fd)
+    }
+
+    fn foreign_loop(&self) -> *mut c_void {
+        self.foreign.address()
+    }
+
+    fn release(&self) {
+        self.foreign.release();
     }
 }
