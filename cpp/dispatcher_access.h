@@ -17,6 +17,9 @@ struct DispatcherAccess {
   static mcp::event::DispatcherPtr create(const std::string& name, const char* backend,
                                           const mcp_event_clock* clock);
 
+  // A dispatcher around a core that it takes over, also when this throws.
+  static mcp::event::DispatcherPtr adopt(const std::string& name, mcp_event_dispatcher* core);
+
   // A dispatcher around a core that stays the lender's, who keeps it alive for longer.
   static mcp::event::DispatcherPtr borrow(mcp_event_dispatcher* lent);
 

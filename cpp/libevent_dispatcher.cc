@@ -40,11 +40,14 @@ bool tryPostCallback(mcp_event_dispatcher* dispatcher, mcp::event::PostCb& callb
 
 mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, const char* backend,
                                                    const mcp_event_clock* clock) {
-  mcp_event_dispatcher* const handle = createCore(name, backend, clock);
+  return adopt(name, createCore(name, backend, clock));
+}
+
+mcp::event::DispatcherPtr DispatcherAccess::adopt(const std::string& name, mcp_event_dispatcher* core) {
   try {
-    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, handle));
+    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, core));
   } catch (...) {
-    mcp_event_dispatcher_destroy(handle);
+    mcp_event_dispatcher_destroy(core);
     throw;
   }
 }

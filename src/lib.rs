@@ -39,7 +39,7 @@ pub use dispatcher::{
     ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
-pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, backends};
+pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, Turn, backends};
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
     WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,

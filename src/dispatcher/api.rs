@@ -21,7 +21,7 @@ use super::{
 };
 use crate::error::{Error, PostError};
 use crate::fork;
-use crate::poller::{self, FileReady, OsFd, Trigger};
+use crate::poller::{self, FileReady, ForeignLoop, OsFd, RustLoop, Trigger, Turn};
 use crate::pressure::Load;
 
 /// How long `run()` goes on.
@@ -50,6 +50,7 @@ pub struct Builder {
     queue_bound: Option<usize>,
     busy_poll: Option<BusyPoll>,
     scaling: Scaling,
+    foreign: Option<Box<dyn ForeignLoop>>,
 }
 
 impl Builder {
@@ -57,6 +58,50 @@ impl Builder {
     /// default the one that the environment variable `MCP_EVENT_BACKEND` names, else the best.
     pub fn backend(mut self, name: impl Into<String>) -> Builder {
         self.backend = Some(name.into());
+        self
+    }
+
+    /// Waits in a loop of another library, of this name, so that one thread serves both: each iteration takes one
+    /// `turn` of that loop where it would wait. The dispatcher's own poller is the best that works here.
+    ///
+    /// A turn gets an fd, always the same, and a timeout, none for ever. It waits until the fd is readable, the
+    /// timeout is over, or a handler of the loop's own has run. It runs the handlers that are due, but no endless
+    /// row of them, and does not go on waiting after one: what a handler asked of the dispatcher is seen when the
+    /// turn returns. To return early is harmless. [`Turn::Stopped`] ends the run as [`Handle::exit`] does; an error
+    /// ends it with [`Error::Os`], a panic by going on from it.
+    ///
+    /// ```
+    /// use mcp_event::{Dispatcher, RunType, Turn};
+    /// use std::time::Duration;
+    ///
+    /// // A loop that has nothing to do but to wait for ours.
+    /// let dispatcher = Dispatcher::builder("main")
+    ///     .foreign_loop(Label::new("poll")?, |fd, timeout| {
+    ///         let mut watched = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    ///         let limit = timeout.map_or(-1, |timeout| timeout.as_millis() as i32 + 1);
+    ///         // SAFETY: one entry, which lives through the call.
+    ///         unsafe { libc::poll(&mut watched, 1, limit) };
+    ///         Ok(Turn::Over)
+    ///     })
+    ///     .build()?;
+    /// let handle = dispatcher.handle();
+    /// let timer = dispatcher.create_timer(move || handle.exit());
+    /// timer.enable(Duration::from_micros(50));
+    /// dispatcher.run(RunType::Block)?;
+    /// assert_eq!(dispatcher.backend(), "poll");
+    /// # use mcp_event::Label;
+    /// # Ok::<(), mcp_event::Error>(())
+    /// ```
+    pub fn foreign_loop(
+        self,
+        name: Label,
+        turn: impl Fn(OsFd, Option<Duration>) -> io::Result<Turn> + Send + Sync + 'static,
+    ) -> Builder {
+        self.nested_in(Box::new(RustLoop::new(name, turn)))
+    }
+
+    pub(crate) fn nested_in(mut self, foreign: Box<dyn ForeignLoop>) -> Builder {
+        self.foreign = Some(foreign);
         self
     }
 
@@ -88,14 +133,20 @@ impl Builder {
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows and a busy polling budget of zero or above one
-    /// second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
+    /// [`Error::InvalidArgument`] for a backend nobody knows, one beside a foreign loop, and a busy polling budget
+    /// of zero or above one second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
     /// descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
-        let poller = match &self.backend {
-            Some(name) => poller::create(name)?,
-            None => poller::create_default()?,
+        let poller = match (self.foreign, &self.backend) {
+            (None, None) => poller::create_default()?,
+            (None, Some(name)) => poller::create(name)?,
+            (Some(foreign), None) => poller::create_in(foreign)?,
+            (Some(_), Some(name)) => {
+                return Err(Error::InvalidArgument(format!(
+                    "the dispatcher is to wait in a foreign loop and on the backend \"{name}\"; it can do one"
+                )));
+            }
         };
         let core = Core::new(CoreOptions {
             name: self.name,
@@ -187,6 +238,7 @@ impl Dispatcher {
             queue_bound: None,
             busy_poll: None,
             scaling: Scaling::new(),
+            foreign: None,
         }
     }
 

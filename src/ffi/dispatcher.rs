@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock::mcp_event_clock;
 use super::closure::{self, CClosure, mcp_event_closure};
+use super::foreign_loop::{self, mcp_event_foreign_loop};
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
@@ -101,6 +102,9 @@ pub struct mcp_event_dispatcher_options {
     pub clock: *const mcp_event_clock,
     /// Refuse posts while this many wait; 0: never.
     pub queue_bound: usize,
+    /// A loop of another library to wait in, or null. The dispatcher's own poller is then the best that works here;
+    /// `backend` must be null. The struct itself may go when the dispatcher is made.
+    pub foreign_loop: *const mcp_event_foreign_loop,
 }
 
 /// # Safety
@@ -125,6 +129,7 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
         handle::check_out(out)?;
         // SAFETY: C's promise.
         let mut builder = Dispatcher::builder(unsafe { text(name, "the name") }?);
+        let mut foreign = None;
         // SAFETY: C's promise: null or valid.
         if let Some(options) = unsafe { options.as_ref() } {
             check_size::<mcp_event_dispatcher_options>(options.size, "options")?;
@@ -139,8 +144,14 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
             if options.queue_bound != 0 {
                 builder = builder.queue_bound(options.queue_bound);
             }
+            // SAFETY: C's promise: null or valid.
+            foreign = unsafe { options.foreign_loop.as_ref() };
         }
-        let dispatcher = builder.build()?;
+        let dispatcher = match foreign {
+            // SAFETY: C's promise.
+            Some(foreign) => unsafe { foreign_loop::build_in(foreign, false, builder) }?,
+            None => builder.build()?,
+        };
         // SAFETY: checked above.
         unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
     })

@@ -1,6 +1,7 @@
 //! The backends that can be asked for by name: which are built in, and which of these work here.
 
 use super::Poller;
+use super::nested::{ForeignLoop, Nested};
 use crate::error::Error;
 
 /// What waits for file descriptors in a dispatcher: one of those that this version knows.
@@ -63,6 +64,8 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let epoll = super::epoll::Epoll::new();
             Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
         }
+        #[cfg(feature = "asio")]
+        "asio" => Ok(create_in(super::asio::Asio::new()?)?),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
 }
@@ -73,6 +76,7 @@ fn why_not(name: &str) -> &'static str {
         "epoll" | "io_uring" if cfg!(not(target_os = "linux")) => "it is Linux's",
         "kqueue" if cfg!(any(target_os = "linux", windows)) => "it is macOS's and the BSDs'",
         "iocp" if cfg!(not(windows)) => "it is Windows's",
+        "asio" => "the build had no headers of asio, or was not told to use them",
         _ => "the feature of its name was left out of this build",
     }
 }
@@ -106,6 +110,12 @@ fn create_best() -> Result<Box<dyn Poller>, Error> {
         }
     }
     outcome
+}
+
+/// The best that works here, waiting in a foreign loop.
+pub(crate) fn create_in(foreign: impl ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
+    let nested = Nested::new(foreign, create_best()?);
+    Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
 }
 
 /// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.

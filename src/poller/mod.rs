@@ -1,16 +1,20 @@
 //! What waits for file descriptors: a small trait, and one file a poller.
 
 use std::ffi::CStr;
+#[cfg(feature = "ffi")]
+use std::ffi::c_void;
 use std::io;
 use std::sync::Arc;
 
 use crate::dispatcher::Nanos;
 use crate::dispatcher::closure::Failure;
 
+#[cfg(feature = "asio")]
+mod asio;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
-#[expect(dead_code, reason = "the backends libevent and asio are still to come")]
+mod foreign;
 mod nested;
 mod os_fd;
 mod processors;
@@ -18,7 +22,10 @@ mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{create, create_default};
+pub(crate) use backend::{create, create_default, create_in};
+pub(crate) use foreign::RustLoop;
+pub use foreign::Turn;
+pub(crate) use nested::ForeignLoop;
 pub use os_fd::OsFd;
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
@@ -156,9 +163,10 @@ pub(crate) struct Ready {
 /// Why a wait ended with nothing to show.
 pub(crate) enum WaitError {
     Os(io::Error),
-    #[expect(dead_code, reason = "as the module `nested`")]
     /// A handler that belongs to the foreign loop in which the poller waits panicked or threw.
     Handler(Box<Failure>),
+    /// Somebody stopped that foreign loop.
+    Stopped,
 }
 
 impl From<io::Error> for WaitError {
@@ -172,6 +180,7 @@ impl std::fmt::Debug for WaitError {
         match self {
             WaitError::Os(error) => error.fmt(f),
             WaitError::Handler(failure) => f.write_str(&failure.describe()),
+            WaitError::Stopped => f.write_str("the foreign loop was stopped"),
         }
     }
 }
@@ -206,6 +215,12 @@ pub(crate) trait Poller: Send + Sync {
 
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
+
+    /// See [`ForeignLoop::cpp_object`].
+    #[cfg(feature = "ffi")]
+    fn cpp_object(&self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
 }
 
 #[cfg(test)]
