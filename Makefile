@@ -6,7 +6,7 @@ TARGET := $(CURDIR)/target
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 # Cargo's features that are off by default.
-OPTIONAL := http,metrics,prometheus
+OPTIONAL := asio,http,metrics,prometheus
 
 CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
 	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
@@ -46,8 +46,10 @@ test-rust: test-tools
 	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
 	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
+	cargo clippy --quiet --locked --lib --test asio --features asio -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features --features asio -- --deny warnings
 	cargo test --quiet --locked
-	cargo test --quiet --locked --features $(OPTIONAL) --test http_servers --test metrics_endpoint --test metrics_publisher
+	cargo test --quiet --locked --features $(OPTIONAL) --test asio --test http_servers --test metrics_endpoint --test metrics_publisher
 	cargo test --quiet --locked --features $(OPTIONAL) --lib -- server::http metrics::
 	cargo test --quiet --locked --features $(OPTIONAL) --doc -- metrics Metrics
 

@@ -12,7 +12,8 @@
 //!
 //! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
 //! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
-//! [`metrics`], and `metrics`, which hands them to the crate of that name.
+//! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
+//! `asio::io_context`, which needs asio's headers and a C++ compiler.
 
 pub mod actor;
 mod chance;
@@ -56,6 +57,7 @@ mod documentation {
         Actors = "../docs/actors.md",
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
+        Asio = "../docs/asio.md",
         Backends = "../docs/backends.md",
         BusyPolling = "../docs/busy-polling.md",
         CrashDumps = "../docs/crash-dumps.md",
