@@ -32,7 +32,7 @@ pub(crate) const NAMES: [&CStr; 7] =
     [c"epoll", c"io_uring", c"kqueue", c"iocp", c"mio", c"libevent", c"asio"];
 
 /// What a dispatcher runs on when nobody names a backend: the first of these that works.
-const BEST: &[&str] = &["epoll"];
+const BEST: &[&str] = if cfg!(target_os = "linux") { &["epoll"] } else { &["mio"] };
 
 /// Every backend that this version knows, with the reason why one cannot be used. Each that is built in is tried.
 ///
@@ -84,6 +84,11 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
         }
         #[cfg(all(unix, feature = "libevent"))]
         "libevent" => Ok(nest(super::libevent::Libevent::new()?)?),
+        #[cfg(any(feature = "mio", not(target_os = "linux")))]
+        name if super::mio::Mio::is_named(name) => {
+            let mio = super::mio::Mio::new();
+            Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
+        }
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
 }

@@ -12,11 +12,15 @@ mod backend;
 mod epoll;
 #[cfg(all(unix, feature = "libevent"))]
 mod libevent;
+#[cfg(any(feature = "mio", not(target_os = "linux")))]
+mod mio;
 #[cfg(all(unix, feature = "libevent"))]
 mod nested;
+mod order;
 mod os_fd;
 mod processors;
 mod timer_slack;
+#[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
