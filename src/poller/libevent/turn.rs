@@ -76,9 +76,11 @@ impl Turn {
         // SAFETY: the caller's promise.
         let looped = unsafe { self.begin(fd, timeout) }.map_err(WaitError::from).and_then(|()| {
             let mut result = 0;
-            // SAFETY: the caller's promise.
+            // SAFETY: errno is the thread's own.
+            unsafe { *errno() = 0 };
             let outcome = call(|| {
-                result = unsafe { (self.base.library.event_base_loop)(self.base.raw.as_ptr(), flags) }
+                // SAFETY: the caller's promise.
+                result = unsafe { (self.base.library.event_base_loop)(self.base.raw.as_ptr(), flags) };
             });
             outcome.map_err(WaitError::Handler)?;
             if result < 0 { Err(loop_error().into()) } else { Ok(()) }
