@@ -10,7 +10,7 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! Features: `libevent`, dispatchers that wait in an `event_base`, `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
 //! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
 //! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
 //! `asio::io_context`, which needs asio's headers and a C++ compiler.
@@ -83,6 +83,10 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(target_os = "linux", feature = "libevent"))]
+    pages! {
+        Libevent = "../docs/libevent.md",
     }
     #[cfg(all(feature = "metrics", feature = "prometheus"))]
     pages! {

@@ -176,9 +176,9 @@ impl OnLoop<'_> {
         Ok(paid)
     }
 
-    /// Whether the poll, or another thread, brought something to do.
+    /// Whether the poll, another thread, or a handler of the foreign loop in which it waits brought something to do.
     fn has_news(self) -> bool {
-        self.has_queued_work() || self.core.has_arrivals()
+        self.has_queued_work() || self.core.has_arrivals() || self.is_unsettled() || self.has_failed()
     }
 }
 

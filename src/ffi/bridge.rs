@@ -131,6 +131,7 @@ unsafe extern "C" fn mcpev_dispatcher_create(
     name: *const c_char,
     name_length: usize,
     backend: *const c_char,
+    libevent_base: *mut c_void,
     clock: *const mcp_event_clock,
     out: *mut *mut mcp_event_dispatcher,
 ) -> mcp_event_status {
@@ -141,6 +142,10 @@ unsafe extern "C" fn mcpev_dispatcher_create(
         if !backend.is_null() {
             // SAFETY: the wrapper's promise: zero-terminated.
             builder = builder.backend(unsafe { std::ffi::CStr::from_ptr(backend) }.to_string_lossy());
+        }
+        if let Some(base) = NonNull::new(libevent_base) {
+            // SAFETY: the wrapper's promise.
+            builder = unsafe { builder.libevent_base(base) };
         }
         if !clock.is_null() {
             // SAFETY: the wrapper's promise: a living handle.

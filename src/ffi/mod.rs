@@ -15,10 +15,11 @@ mod actor_reason;
 mod actor_reply;
 mod actor_system;
 mod actor_tree;
+mod backend;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
-mod closure;
+pub(crate) mod closure;
 mod crash_dump;
 mod dispatcher;
 mod duration;

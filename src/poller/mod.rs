@@ -1,10 +1,8 @@
 //! What waits for file descriptors: a small trait, and one file a poller.
 
-use std::ffi::CStr;
-#[cfg(feature = "ffi")]
-use std::ffi::c_void;
-use std::io;
+use std::ffi::{CStr, c_void};
 use std::sync::Arc;
+use std::{io, ptr};
 
 use crate::dispatcher::Nanos;
 use crate::dispatcher::closure::Failure;
@@ -15,14 +13,20 @@ mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod foreign;
+#[cfg(all(unix, feature = "libevent"))]
+mod libevent;
+#[cfg(any(feature = "mio", not(target_os = "linux")))]
+mod mio;
 mod nested;
+mod order;
 mod os_fd;
 mod processors;
 mod timer_slack;
+#[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{create, create_default, create_in};
+pub(crate) use backend::{NAMES, adopt_event_base, create, create_default, create_in};
 pub(crate) use foreign::RustLoop;
 pub use foreign::Turn;
 pub(crate) use nested::ForeignLoop;
@@ -216,10 +220,26 @@ pub(crate) trait Poller: Send + Sync {
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
 
-    /// See [`ForeignLoop::cpp_object`].
+    /// Whether it waits in a foreign loop, whose handlers run inside `wait`.
+    fn is_nested(&self) -> bool {
+        false
+    }
+
+    /// The dispatcher is gone, though handles may keep the poller: lets go of a foreign loop.
+    ///
+    /// # Safety
+    /// Nobody is inside `wait`, nor calls it again.
+    unsafe fn release(&self) {}
+
+    /// The libevent `event_base` in which it waits, else null; null, too, once that was released.
+    fn event_base(&self) -> *mut c_void {
+        ptr::null_mut()
+    }
+
+    /// Likewise the C++ object of the class `mcp::event::ForeignLoop`.
     #[cfg(feature = "ffi")]
     fn cpp_object(&self) -> *mut c_void {
-        std::ptr::null_mut()
+        ptr::null_mut()
     }
 }
 
