@@ -54,6 +54,14 @@ mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, c
                                          void* libevent_base, const mcp_event_clock* clock,
                                          mcp_event_dispatcher** out);
 
+// A dispatcher in `foreign`, whose data is a mcp::event::ForeignLoop.
+mcp_event_status mcpev_dispatcher_create_in(const char* name, size_t name_length,
+                                            const mcp_event_foreign_loop* foreign,
+                                            mcp_event_dispatcher** out);
+
+// The mcp::event::ForeignLoop that the dispatcher waits in, or null.
+mcp_event_status mcpev_dispatcher_foreign_loop(const mcp_event_dispatcher* dispatcher, void** out);
+
 // The name, not zero-terminated; it lives as long as the dispatcher.
 mcp_event_status mcpev_dispatcher_name(const mcp_event_dispatcher* dispatcher, const char** name,
                                        size_t* length);

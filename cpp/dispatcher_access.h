@@ -20,7 +20,11 @@ struct CoreOptions {
 };
 
 struct DispatcherAccess {
+  // A dispatcher of that.
   static mcp::event::DispatcherPtr create(const std::string& name, const CoreOptions& options);
+
+  // A dispatcher around a core that it takes over, also when this throws.
+  static mcp::event::DispatcherPtr adopt(const std::string& name, mcp_event_dispatcher* core);
 
   // A dispatcher around a core that stays the lender's, who keeps it alive for longer.
   static mcp::event::DispatcherPtr borrow(mcp_event_dispatcher* lent);

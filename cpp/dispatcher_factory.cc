@@ -53,7 +53,7 @@ DispatcherFactoryPtr createLibeventDispatcherFactory() {
 }
 
 DispatcherFactoryPtr createAsioDispatcherFactory() {
-  throw std::runtime_error("createAsioDispatcherFactory: the asio backend is not built into this library");
+  return createDispatcherFactory("asio");
 }
 
 DispatcherFactoryPtr createDispatcherFactory(const std::string& backend) {

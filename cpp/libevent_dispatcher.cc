@@ -46,11 +46,14 @@ bool tryPostCallback(mcp_event_dispatcher* dispatcher, mcp::event::PostCb& callb
 }
 
 mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, const CoreOptions& options) {
-  mcp_event_dispatcher* const handle = createCore(name, options);
+  return adopt(name, createCore(name, options));
+}
+
+mcp::event::DispatcherPtr DispatcherAccess::adopt(const std::string& name, mcp_event_dispatcher* core) {
   try {
-    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, handle));
+    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, core));
   } catch (...) {
-    mcp_event_dispatcher_destroy(handle);
+    mcp_event_dispatcher_destroy(core);
     throw;
   }
 }

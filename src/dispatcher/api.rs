@@ -23,7 +23,7 @@ use super::{
 };
 use crate::error::{Error, PostError};
 use crate::fork;
-use crate::poller::{self, FileReady, OsFd, Trigger};
+use crate::poller::{self, FileReady, ForeignLoop, OsFd, RustLoop, Trigger, Turn};
 use crate::pressure::Load;
 
 /// How long `run()` goes on.
@@ -53,6 +53,7 @@ pub struct Builder {
     queue_bound: Option<usize>,
     busy_poll: Option<BusyPoll>,
     scaling: Scaling,
+    foreign: Option<Box<dyn ForeignLoop>>,
 }
 
 /// An `event_base` of the user's.
@@ -80,6 +81,50 @@ impl Builder {
     /// `run()` no other touches the base, unless it was made after `evthread_use_pthreads()`.
     pub unsafe fn libevent_base(mut self, base: NonNull<c_void>) -> Builder {
         self.event_base = Some(EventBase(base));
+        self
+    }
+
+    /// Waits in a loop of another library, of this name, so that one thread serves both: each iteration takes one
+    /// `turn` of that loop where it would wait. The dispatcher's own poller is the best that works here.
+    ///
+    /// A turn gets an fd, always the same, and a timeout, none for ever. It waits until the fd is readable, the
+    /// timeout is over, or a handler of the loop's own has run. It runs the handlers that are due, but no endless
+    /// row of them, and does not go on waiting after one: what a handler asked of the dispatcher is seen when the
+    /// turn returns. To return early is harmless. [`Turn::Stopped`] ends the run as [`Handle::exit`] does; an error
+    /// ends it with [`Error::Os`], a panic by going on from it.
+    ///
+    /// ```
+    /// use mcp_event::{Dispatcher, RunType, Turn};
+    /// use std::time::Duration;
+    ///
+    /// // A loop that has nothing to do but to wait for ours.
+    /// let dispatcher = Dispatcher::builder("main")
+    ///     .foreign_loop(Label::new("poll")?, |fd, timeout| {
+    ///         let mut watched = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    ///         let limit = timeout.map_or(-1, |timeout| timeout.as_millis() as i32 + 1);
+    ///         // SAFETY: one entry, which lives through the call.
+    ///         unsafe { libc::poll(&mut watched, 1, limit) };
+    ///         Ok(Turn::Over)
+    ///     })
+    ///     .build()?;
+    /// let handle = dispatcher.handle();
+    /// let timer = dispatcher.create_timer(move || handle.exit());
+    /// timer.enable(Duration::from_micros(50));
+    /// dispatcher.run(RunType::Block)?;
+    /// assert_eq!(dispatcher.backend(), "poll");
+    /// # use mcp_event::Label;
+    /// # Ok::<(), mcp_event::Error>(())
+    /// ```
+    pub fn foreign_loop(
+        self,
+        name: Label,
+        turn: impl Fn(OsFd, Option<Duration>) -> io::Result<Turn> + Send + Sync + 'static,
+    ) -> Builder {
+        self.nested_in(Box::new(RustLoop::new(name, turn)))
+    }
+
+    pub(crate) fn nested_in(mut self, foreign: Box<dyn ForeignLoop>) -> Builder {
+        self.foreign = Some(foreign);
         self
     }
 
@@ -111,22 +156,35 @@ impl Builder {
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows, one other than `"libevent"` with a
-    /// [`libevent_base`](Self::libevent_base), and a busy polling budget of zero or above one second;
-    /// [`Error::InvalidState`] for an `event_base` that has a dispatcher already; [`Error::Unavailable`] for a backend
-    /// that is not there, [`Error::Os`] when the system has no file descriptor left.
+    /// [`Error::InvalidArgument`] for a backend nobody knows, for more than one of a backend, a
+    /// [`libevent_base`](Self::libevent_base) and a [`foreign_loop`](Self::foreign_loop) (but `"libevent"` may be named
+    /// beside its base), and for a busy polling budget of zero or above one second; [`Error::InvalidState`] for an
+    /// `event_base` that has a dispatcher already; [`Error::Unavailable`] for a backend that is not there; [`Error::Os`]
+    /// when the system has no file descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
-        let poller = match (self.event_base, self.backend.as_deref()) {
+        let poller = match (self.event_base, self.foreign, self.backend.as_deref()) {
+            (None, None, None) => poller::create_default()?,
+            (None, None, Some(name)) => poller::create(name)?,
             // SAFETY: the promise given to `libevent_base`.
-            (Some(EventBase(base)), None | Some("libevent")) => unsafe { poller::adopt_event_base(base) }?,
-            (Some(_), Some(other)) => {
+            (Some(EventBase(base)), None, None | Some("libevent")) => {
+                unsafe { poller::adopt_event_base(base) }?
+            }
+            (None, Some(foreign), None) => poller::create_in(foreign)?,
+            (event_base, foreign, backend) => {
+                let places: Vec<String> = [
+                    event_base.map(|_| "in an event_base".into()),
+                    foreign.map(|foreign| format!("in the foreign loop {:?}", foreign.name())),
+                    backend.map(|name| format!("on the backend \"{name}\"")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
                 return Err(Error::InvalidArgument(format!(
-                    "an event_base is given, so the backend is \"libevent\", not \"{other}\""
+                    "the dispatcher is to wait {}: it can do one of these",
+                    places.join(" and ")
                 )));
             }
-            (None, Some(name)) => poller::create(name)?,
-            (None, None) => poller::create_default()?,
         };
         let core = Core::new(CoreOptions {
             name: self.name,
@@ -219,6 +277,7 @@ impl Dispatcher {
             queue_bound: None,
             busy_poll: None,
             scaling: Scaling::new(),
+            foreign: None,
         }
     }
 
@@ -273,8 +332,7 @@ impl Handle {
     /// It is the dispatcher's, or the user's who gave it; nobody else frees it. Free events on it before the dispatcher.
     /// While the loop runs, only its thread may touch the base, unless that was made after `evthread_use_pthreads()`.
     pub fn libevent_base(&self) -> Option<NonNull<c_void>> {
-        let poller = &self.core.poller;
-        if poller.name() == c"libevent" { NonNull::new(poller.foreign_loop()) } else { None }
+        NonNull::new(self.core.poller.event_base())
     }
 
     /// Runs `closure` on the loop, after all that was posted before. It is destroyed right after it ran.

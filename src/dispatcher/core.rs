@@ -447,7 +447,7 @@ impl Core {
     /// nothing. Waits for nobody; what a loop that leaves meanwhile does not receive, the next owner does.
     pub(crate) fn nudge(&self) {
         let waits = self.doing().activity == Activity::Waiting;
-        if waits && !self.poller.foreign_loop().is_null() && !self.is_forked() {
+        if waits && self.poller.is_nested() && !self.is_forked() {
             self.commands.push(Command::Nudge);
             self.wake();
         }

@@ -117,15 +117,6 @@ impl From<Box<Failure>> for RunError {
     }
 }
 
-impl From<WaitError> for RunError {
-    fn from(error: WaitError) -> RunError {
-        match error {
-            WaitError::Os(source) => RunError::Refused(Error::os("waiting for events", source)),
-            WaitError::Handler(failure) => RunError::Callback(failure),
-        }
-    }
-}
-
 /// How many turns a loop looks out for more work before it asks the kernel: about a microsecond.
 const LOOK_OUT: u32 = 32;
 
@@ -295,7 +286,16 @@ impl OnLoop<'_> {
             Some(setting) if may_wait => self.poll_busily(setting),
             _ => self.poll_once(may_wait),
         };
-        Ok(result?)
+        match result {
+            Ok(()) => Ok(()),
+            Err(WaitError::Os(source)) => Err(Error::os("waiting for events", source))?,
+            Err(WaitError::Handler(failure)) => Err(failure)?,
+            Err(WaitError::Stopped) => {
+                // For whoever said so, the run is the foreign loop's.
+                self.core.exit();
+                Ok(())
+            }
+        }
     }
 
     // Inlined, as are its parts: without busy polling, each iteration comes by once.

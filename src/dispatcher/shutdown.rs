@@ -29,7 +29,8 @@ impl Core {
                     on_loop.exit_schedules.set(None);
                     on_loop.drop_everything(&mut dropped);
                     if self.closed.load(Ordering::SeqCst) {
-                        self.poller.release();
+                        // SAFETY: this thread has the loop, and closed loops are not run again.
+                        unsafe { self.poller.release() };
                     }
                 }
                 Entered::Nested(on_loop) => {
@@ -176,6 +177,7 @@ impl OnLoop<'_> {
     pub(crate) fn close(self) {
         self.core.accepting.store(false, Ordering::Release);
         self.drop_everything(&mut Dropped::default());
-        self.core.poller.release();
+        // SAFETY: the run that this thread is leaving was the last.
+        unsafe { self.core.poller.release() };
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock::mcp_event_clock;
 use super::closure::{self, CClosure, mcp_event_closure};
+use super::foreign_loop::{self, mcp_event_foreign_loop};
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
@@ -106,6 +107,9 @@ pub struct mcp_event_dispatcher_options {
     /// run() no other touches it, unless it was made after `evthread_use_pthreads()`. `MCP_EVENT_INVALID_STATE` if it
     /// has a dispatcher already.
     pub libevent_base: *mut c_void,
+    /// A loop of another library to wait in, or null. The dispatcher's own poller is then the best that works here;
+    /// `backend` and `libevent_base` must be null. The struct itself may go when the dispatcher is made.
+    pub foreign_loop: *const mcp_event_foreign_loop,
 }
 
 /// # Safety
@@ -130,6 +134,7 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
         handle::check_out(out)?;
         // SAFETY: C's promise.
         let mut builder = Dispatcher::builder(unsafe { text(name, "the name") }?);
+        let mut foreign = None;
         // SAFETY: C's promise: null or valid.
         if let Some(options) = unsafe { options.as_ref() } {
             check_size::<mcp_event_dispatcher_options>(options.size, "options")?;
@@ -148,8 +153,14 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
                 // SAFETY: C's promise.
                 builder = unsafe { builder.libevent_base(base) };
             }
+            // SAFETY: C's promise: null or valid.
+            foreign = unsafe { options.foreign_loop.as_ref() };
         }
-        let dispatcher = builder.build()?;
+        let dispatcher = match foreign {
+            // SAFETY: C's promise.
+            Some(foreign) => unsafe { foreign_loop::build_in(foreign, false, builder) }?,
+            None => builder.build()?,
+        };
         // SAFETY: checked above.
         unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
     })

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
 use super::Poller;
+use super::nested::{ForeignLoop, Nested};
 use crate::error::Error;
 
 /// What waits for file descriptors in a dispatcher: one of those that this version knows.
@@ -82,22 +83,17 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let epoll = super::epoll::Epoll::new();
             Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
         }
-        #[cfg(all(unix, feature = "libevent"))]
-        "libevent" => Ok(nest(super::libevent::Libevent::new()?)?),
         #[cfg(any(feature = "mio", not(target_os = "linux")))]
         name if super::mio::Mio::is_named(name) => {
             let mio = super::mio::Mio::new();
             Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
         }
+        #[cfg(all(unix, feature = "libevent"))]
+        "libevent" => Ok(create_in(super::libevent::Libevent::new()?)?),
+        #[cfg(feature = "asio")]
+        "asio" => Ok(create_in(super::asio::Asio::new()?)?),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
-}
-
-/// The best poller, waiting in a foreign loop.
-#[cfg(all(unix, feature = "libevent"))]
-fn nest(foreign: impl super::nested::ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
-    let nested = super::nested::Nested::new(foreign, create_best()?);
-    Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
 }
 
 /// A poller that waits in an `event_base` of the user's.
@@ -108,7 +104,7 @@ fn nest(foreign: impl super::nested::ForeignLoop + 'static) -> Result<Box<dyn Po
 pub(crate) unsafe fn adopt_event_base(base: NonNull<c_void>) -> Result<Box<dyn Poller>, Error> {
     #[cfg(all(unix, feature = "libevent"))]
     // SAFETY: the caller's promise.
-    return nest(unsafe { super::libevent::Libevent::adopt(base) }?);
+    return create_in(unsafe { super::libevent::Libevent::adopt(base) }?);
     #[cfg(not(all(unix, feature = "libevent")))]
     {
         let _ = base;
@@ -123,6 +119,7 @@ fn why_not(name: &str) -> &'static str {
         "kqueue" if cfg!(any(target_os = "linux", windows)) => "it is macOS's and the BSDs'",
         "iocp" if cfg!(not(windows)) => "it is Windows's",
         "libevent" if cfg!(not(unix)) => "no poller of this system can wait inside another's loop",
+        "asio" => "the build had no headers of asio, or was not told to use them",
         _ => "the feature of its name was left out of this build",
     }
 }
@@ -157,6 +154,12 @@ fn create_best() -> Result<Box<dyn Poller>, Error> {
         }
     }
     outcome
+}
+
+/// The best that works here, waiting in a foreign loop.
+pub(crate) fn create_in(foreign: impl ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
+    let nested = Nested::new(foreign, create_best()?);
+    Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
 }
 
 /// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.

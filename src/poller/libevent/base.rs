@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::library::Library;
 use crate::error::Error;
+use crate::fork;
 
 /// Let go by [`release`](Self::release); else it stays as it is.
 pub(super) struct Base {
@@ -16,8 +17,9 @@ pub(super) struct Base {
     pub(super) is_ours: bool,
 }
 
-/// The bases that have a dispatcher: two on one would be in each other's way.
-static TAKEN: Mutex<Vec<NonZeroUsize>> = Mutex::new(Vec::new());
+/// The bases that have a dispatcher, by process: two on one would be in each other's way, but a dispatcher of the parent
+/// process is not in the way of one in a forked child.
+static TAKEN: Mutex<Vec<Taken>> = Mutex::new(Vec::new());
 
 /// Timeouts in microseconds where the backend has them.
 const EVENT_BASE_FLAG_PRECISE_TIMER: c_int = 0x20;
@@ -28,7 +30,10 @@ const CALLBACKS: c_int = 1024;
 
 const MAKING: &str = "making an event_base";
 
-fn taken() -> MutexGuard<'static, Vec<NonZeroUsize>> {
+/// The base, and the generation of the process.
+type Taken = (NonZeroUsize, u32);
+
+fn taken() -> MutexGuard<'static, Vec<Taken>> {
     TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -57,18 +62,24 @@ impl Base {
         let Some(raw) = NonNull::new(base) else {
             return Err(Error::os(MAKING, io::Error::last_os_error()));
         };
-        taken().push(raw.addr());
-        Ok(Base { library, raw, is_ours: true })
+        let base = Base { library, raw, is_ours: true };
+        taken().push(base.taken());
+        Ok(base)
     }
 
     /// A base of the user's, who promises that it is living until it is released.
     pub(super) fn adopt(library: &'static Library, raw: NonNull<c_void>) -> Result<Base, Error> {
         let mut taken = taken();
-        if taken.contains(&raw.addr()) {
+        let base = Base { library, raw, is_ours: false };
+        if taken.contains(&base.taken()) {
             return Err(Error::InvalidState("this event_base has a dispatcher already".into()));
         }
-        taken.push(raw.addr());
-        Ok(Base { library, raw, is_ours: false })
+        taken.push(base.taken());
+        Ok(base)
+    }
+
+    fn taken(&self) -> Taken {
+        (self.raw.addr(), fork::generation())
     }
 
     /// Frees one of ours, and lets go one of the user's.
@@ -77,7 +88,8 @@ impl Base {
     /// It is living and nobody uses it, now or later; nothing of ours is pending on it.
     pub(super) unsafe fn release(&self) {
         // First: as soon as it is freed, its place may be another's.
-        taken().retain(|base| *base != self.raw.addr());
+        let me = self.taken();
+        taken().retain(|base| *base != me);
         if self.is_ours {
             // SAFETY: the caller's promise.
             unsafe { (self.library.event_base_free)(self.raw.as_ptr()) };

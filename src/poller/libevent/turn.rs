@@ -153,15 +153,6 @@ impl Turn {
             self.base.release();
         }
     }
-
-    /// As [`release`](Self::release), in a forked child: a base of ours stays where it is, for its end would be the end
-    /// of the parent's registrations.
-    pub(super) fn abandon(&self) {
-        if !self.base.is_ours {
-            // SAFETY: that only forgets it.
-            unsafe { self.base.release() };
-        }
-    }
 }
 
 /// Calls what runs handlers of the user's. An exception of theirs passes through libevent, to be caught here.
