@@ -4,9 +4,10 @@
 //! asked of poll(2), `WSAPoll` on Windows, in one call for all that were hinted at. That gives exact bits on every
 //! system, and a hint that is stale tells nobody anything.
 //!
-//! - *Level:* what is told is armed again before the callbacks run. The kernel looks anew when the loop comes back, so
-//!   a registration costs one call an iteration while it is ready, and the poll fd tells the truth.
-//! - *Edge:* the kernel's, where it has edges, else [`Told`].
+//! - *Edges* are the kernel's, where it has any.
+//! - *Level* is there armed again, once told, before the callbacks run: the kernel looks anew when the loop comes back.
+//!   So a registration costs one call an iteration while it is ready, and the poll fd tells the truth.
+//! - Where the kernel has no edges, both are made from [`Told`].
 //! - *Several registrations of one fd* have each a [`Source`] of their own, so the kernel keeps their states apart.
 //!   Sources also notice that a number was closed and reused: its former registrations are then orphans, on whose
 //!   behalf nothing is done any more, and who are told nothing.
@@ -24,6 +25,8 @@ use self::told::Told;
 use super::{FileReady, OsFd, Poller, Raw, Ready, Trigger, WaitError, Waker, order};
 use crate::dispatcher::Nanos;
 
+#[cfg(test)]
+mod tests;
 mod told;
 #[cfg(unix)]
 mod unix;
@@ -46,8 +49,6 @@ pub(super) struct Mio {
     registrations: Mutex<Registrations>,
     /// Only `wait` uses it, which one thread at a time calls; the lock is never contended.
     waiting: Mutex<Waiting>,
-    /// The system has no edges, so they are ours to find.
-    emulates_edges: bool,
 }
 
 struct Waiting {
@@ -59,8 +60,9 @@ struct Waiting {
     probe: Probe,
 }
 
-#[derive(Default)]
 struct Registrations {
+    /// Whether the kernel reports each edge, or readiness once.
+    has_edges: bool,
     slots: Vec<Option<Registration>>,
     /// By fd: the slots of those that have a source.
     by_fd: HashMap<OsFd, Vec<usize>>,
@@ -119,7 +121,13 @@ impl Mio {
         Ok(Mio {
             kernel: poll.registry().try_clone()?,
             waker: Arc::new(system::waker(poll.registry())?),
-            registrations: Mutex::default(),
+            registrations: Mutex::new(Registrations {
+                has_edges: system::HAS_EDGES,
+                slots: Vec::new(),
+                by_fd: HashMap::new(),
+                watching: 0,
+                created: 0,
+            }),
             waiting: Mutex::new(Waiting {
                 poll,
                 events: Events::with_capacity(BATCH),
@@ -127,38 +135,21 @@ impl Mio {
                 hinted: Vec::new(),
                 probe: Probe::default(),
             }),
-            emulates_edges: !system::HAS_EDGES,
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Registrations> {
         self.registrations.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-
-    /// Arms the edges whose readiness, once told, has passed.
-    fn renew_edges(&self, probe: &mut Probe) -> io::Result<()> {
-        let mut registrations = self.lock();
-        let mut told: Vec<_> = registrations
-            .slots
-            .iter_mut()
-            .flatten()
-            .filter(|registration| registration.told.is_some())
-            .collect();
-        probe.ask(told.iter().map(|registration| &**registration))?;
-        for (registration, now) in told.iter_mut().zip(probe.answers()) {
-            if registration.told.forget_what_passed(now) {
-                registration.arm(&self.kernel);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Registration {
     /// Has the kernel look at it anew.
     fn try_arm(&mut self, kernel: &Registry) -> io::Result<()> {
-        let (token, interest) = (kernel_token(self.token), kernel_interest(self.interest));
-        self.source.as_mut().map_or(Ok(()), |source| source.rearm(kernel, self.fd, token, interest))
+        let (Some(source), to_come @ 1..) = (&mut self.source, self.told.to_come(self.interest)) else {
+            return Ok(());
+        };
+        source.rearm(kernel, self.fd, kernel_token(self.token), kernel_interest(to_come))
     }
 
     /// As [`try_arm`](Self::try_arm); an fd that is closed has nothing more to report.
@@ -166,13 +157,12 @@ impl Registration {
         let _ = self.try_arm(kernel);
     }
 
-    /// Takes in how things stand after a hint; whether it is to be told.
-    fn learn(&mut self, hint: Raw, now: Raw, emulates_edges: bool) -> bool {
-        let news = match self.trigger {
-            Trigger::Edge if emulates_edges => self.told.add(hint, now),
-            _ => now,
-        };
-        news.delivered(self.interest) != 0
+    /// Notes that the registration in this slot is to be looked into.
+    fn take_hint(&mut self, hint: Raw, slot: usize, hinted: &mut Vec<usize>) {
+        if self.hint.is_none() {
+            hinted.push(slot);
+        }
+        self.hint = Some(Raw(self.hint.unwrap_or(Raw(0)).0 | hint.0));
     }
 }
 
@@ -236,37 +226,66 @@ impl Registrations {
         }
     }
 
+    /// Before a wait, where the kernel has no edges: hints at what was told and is so again, and arms the rest for what
+    /// is to come.
+    fn renew(&mut self, kernel: &Registry, waiting: &mut Waiting) -> io::Result<()> {
+        if self.has_edges {
+            return Ok(());
+        }
+        let Waiting { hinted, probe, .. } = waiting;
+        let told: Vec<_> = (0..self.slots.len())
+            .filter(|slot| self.slots[*slot].as_ref().is_some_and(|registration| registration.told.is_some()))
+            .collect();
+        probe.ask(told.iter().filter_map(|slot| self.slots[*slot].as_ref()))?;
+        for (slot, now) in told.into_iter().zip(probe.answers()) {
+            let Some(registration) = &mut self.slots[slot] else { continue };
+            if registration.told.renew(registration.trigger, registration.interest, now) {
+                match registration.told.news(now).delivered(registration.interest) {
+                    0 => registration.arm(kernel),
+                    _ => registration.take_hint(Raw(0), slot, hinted),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Notes what the kernel hints at.
     fn take_hints(&mut self, events: &Events, hinted: &mut Vec<usize>) {
-        hinted.clear();
         for event in events.iter().filter(|event| event.token() != WAKE) {
             let slot = slot(event.token().0 as u64);
             let Some(Some(registration)) = self.slots.get_mut(slot) else { continue };
             let Some(source) = &mut registration.source else { continue };
-            if kernel_token(registration.token) != event.token() {
-                continue;
+            if kernel_token(registration.token) == event.token() {
+                let hint = source.hint(event);
+                registration.take_hint(hint, slot, hinted);
             }
-            let before = registration.hint.unwrap_or_else(|| {
-                hinted.push(slot);
-                Raw(0)
-            });
-            registration.hint = Some(Raw(before.0 | source.hint(event).0));
+        }
+        if !self.has_edges && self.is_any_shared() {
+            self.hint_at_siblings(hinted);
+        }
+    }
+
+    /// The kernel may report the registrations of one fd in different waits; they are told in one (F13).
+    fn hint_at_siblings(&mut self, hinted: &mut Vec<usize>) {
+        for position in 0..hinted.len() {
+            let Some(fd) = self.slots[hinted[position]].as_ref().map(|registration| registration.fd) else {
+                continue;
+            };
+            for sibling in self.by_fd.get(&fd).into_iter().flatten() {
+                if let Some(registration) = &mut self.slots[*sibling] {
+                    registration.take_hint(Raw(0), *sibling, hinted);
+                }
+            }
         }
     }
 
     /// Looks into the hints, and appends what is ready.
-    fn look(
-        &mut self,
-        kernel: &Registry,
-        waiting: &mut Waiting,
-        emulates_edges: bool,
-        ready: &mut Vec<Ready>,
-    ) -> io::Result<()> {
+    fn look(&mut self, kernel: &Registry, waiting: &mut Waiting, ready: &mut Vec<Ready>) -> io::Result<()> {
         let Waiting { hinted, probe, .. } = waiting;
         let first = ready.len();
         let asked = probe.ask(hinted.iter().filter_map(|slot| self.slots[*slot].as_ref()));
-        for (slot, now) in hinted.iter().zip(probe.answers()) {
-            let Some(registration) = &mut self.slots[*slot] else { continue };
+        for (slot, now) in hinted.drain(..).zip(probe.answers()) {
+            let Some(registration) = &mut self.slots[slot] else { continue };
             let hint = registration.hint.take().unwrap_or(Raw(0));
             if asked.is_err() {
                 // Not lost: the kernel hints again.
@@ -274,21 +293,27 @@ impl Registrations {
                 continue;
             }
             let now = Raw(now.0 | hint.0 & !(Raw::IN | Raw::OUT));
-            let is_told = registration.learn(hint, now, emulates_edges);
+            let news = if self.has_edges { now } else { registration.told.add(hint, now) };
+            let is_told = news.delivered(registration.interest) != 0;
             if is_told {
                 ready.push(Ready { token: registration.token, raw: now });
             }
-            // Ready in a way that nobody asked for, it would be reported for ever.
-            if registration.trigger != Trigger::Edge && (is_told || now.0 == 0) {
+            // What is ready in a way that nobody asked for would be reported for ever.
+            if self.has_edges && registration.trigger != Trigger::Edge && (is_told || now.0 == 0) {
                 registration.arm(kernel);
             }
         }
-        if self.watching > self.by_fd.len() {
+        if self.is_any_shared() {
             order::by_creation(&mut ready[first..], |token| {
                 self.slots[slot(token)].as_ref().map(|registration| (registration.fd, registration.created))
             });
         }
         asked
+    }
+
+    /// Whether any fd has several registrations.
+    fn is_any_shared(&self) -> bool {
+        self.watching > self.by_fd.len()
     }
 }
 
@@ -342,20 +367,16 @@ impl Poller for Mio {
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let waiting = &mut *waiting;
-        if self.emulates_edges {
-            self.renew_edges(&mut waiting.probe)?;
-        }
+        self.lock().renew(&self.kernel, waiting)?;
+        let timeout = if waiting.hinted.is_empty() { timeout } else { Some(0) };
         match system::wait(&mut waiting.poll, &mut waiting.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => waiting.events.clear(),
             waited => waited?,
-        }
-        if waiting.events.is_empty() {
-            return Ok(());
         }
         let mut registrations = self.lock();
         registrations.take_hints(&waiting.events, &mut waiting.hinted);
         if !waiting.hinted.is_empty() {
-            registrations.look(&self.kernel, waiting, self.emulates_edges, ready)?;
+            registrations.look(&self.kernel, waiting, ready)?;
         }
         // A full batch leaves the rest to the next poll; a larger one then saves system calls.
         if waiting.events.iter().count() >= waiting.batch && waiting.batch < LARGEST_BATCH {
