@@ -12,19 +12,17 @@
 //!   Sources also notice that a number was closed and reused: its former registrations are then orphans, on whose
 //!   behalf nothing is done any more, and who are told nothing.
 
-use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ::mio::event::Event;
-use ::mio::{Events, Interest, Poll, Registry, Token};
+use ::mio::{Events, Poll, Registry, Token};
 
-use self::system::{Probe, Source};
-use self::told::Told;
-use super::{FileReady, OsFd, Poller, Raw, Ready, Trigger, WaitError, Waker, order};
+use self::registrations::Registrations;
+use super::{OsFd, Poller, Ready, Trigger, WaitError, Waker};
 use crate::dispatcher::Nanos;
 
+mod registrations;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -54,60 +52,8 @@ pub(super) struct Mio {
 struct Waiting {
     poll: Poll,
     events: Events,
+    /// How many of them there is room for.
     batch: usize,
-    /// The slots that the kernel hinted at.
-    hinted: Vec<usize>,
-    probe: Probe,
-}
-
-struct Registrations {
-    /// Whether the kernel reports each edge, or readiness once.
-    has_edges: bool,
-    slots: Vec<Option<Registration>>,
-    /// By fd: the slots of those that have a source.
-    by_fd: HashMap<OsFd, Vec<usize>>,
-    /// How many have a source.
-    watching: usize,
-    created: u64,
-}
-
-struct Registration {
-    fd: OsFd,
-    token: u64,
-    trigger: Trigger,
-    /// What is watched; 0: nothing.
-    interest: u32,
-    /// What the kernel has of it: nothing if nothing is watched, or if it is an orphan.
-    source: Option<Source>,
-    /// What the kernel says, until it is looked into.
-    hint: Option<Raw>,
-    told: Told,
-    created: u64,
-}
-
-fn slot(token: u64) -> usize {
-    (token & u64::from(u32::MAX)) as usize
-}
-
-/// Where a pointer has 32 bits it is the slot alone; a stale one is then a hint at the wrong registration, which does
-/// no harm.
-fn kernel_token(token: u64) -> Token {
-    Token(token as usize)
-}
-
-/// A peer that closes, and errors, show on what is watched for reading.
-fn kernel_interest(interest: u32) -> Interest {
-    let reads = FileReady::READ | FileReady::CLOSED | FileReady::ERROR;
-    match (interest & reads.bits() != 0, interest & FileReady::WRITE.bits() != 0) {
-        (true, true) => Interest::READABLE | Interest::WRITABLE,
-        (false, true) => Interest::WRITABLE,
-        (_, false) => Interest::READABLE,
-    }
-}
-
-fn hint(event: &Event) -> Raw {
-    let bit = |is: bool, bit: u8| if is { bit } else { 0 };
-    Raw(bit(event.is_readable(), Raw::IN) | bit(event.is_writable(), Raw::OUT) | system::faults(event).0)
 }
 
 impl Mio {
@@ -121,199 +67,13 @@ impl Mio {
         Ok(Mio {
             kernel: poll.registry().try_clone()?,
             waker: Arc::new(system::waker(poll.registry())?),
-            registrations: Mutex::new(Registrations {
-                has_edges: system::HAS_EDGES,
-                slots: Vec::new(),
-                by_fd: HashMap::new(),
-                watching: 0,
-                created: 0,
-            }),
-            waiting: Mutex::new(Waiting {
-                poll,
-                events: Events::with_capacity(BATCH),
-                batch: BATCH,
-                hinted: Vec::new(),
-                probe: Probe::default(),
-            }),
+            registrations: Mutex::new(Registrations::new(system::HAS_EDGES)),
+            waiting: Mutex::new(Waiting { poll, events: Events::with_capacity(BATCH), batch: BATCH }),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Registrations> {
         self.registrations.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-impl Registration {
-    /// Has the kernel look at it anew.
-    fn try_arm(&mut self, kernel: &Registry) -> io::Result<()> {
-        let (Some(source), to_come @ 1..) = (&mut self.source, self.told.to_come(self.interest)) else {
-            return Ok(());
-        };
-        source.rearm(kernel, self.fd, kernel_token(self.token), kernel_interest(to_come))
-    }
-
-    /// As [`try_arm`](Self::try_arm); an fd that is closed has nothing more to report.
-    fn arm(&mut self, kernel: &Registry) {
-        let _ = self.try_arm(kernel);
-    }
-
-    /// Notes that the registration in this slot is to be looked into.
-    fn take_hint(&mut self, hint: Raw, slot: usize, hinted: &mut Vec<usize>) {
-        if self.hint.is_none() {
-            hinted.push(slot);
-        }
-        self.hint = Some(Raw(self.hint.unwrap_or(Raw(0)).0 | hint.0));
-    }
-}
-
-impl Registrations {
-    fn get(&mut self, token: u64) -> Option<&mut Registration> {
-        self.slots.get_mut(slot(token))?.as_mut().filter(|registration| registration.token == token)
-    }
-
-    fn sources(&self, fd: OsFd) -> impl Iterator<Item = &Source> {
-        let slots = self.by_fd.get(&fd).into_iter().flatten();
-        slots.filter_map(|slot| self.slots[*slot].as_ref()?.source.as_ref())
-    }
-
-    /// Starts to watch.
-    fn add(&mut self, kernel: &Registry, token: u64, interest: u32) -> io::Result<()> {
-        let Some(registration) = self.get(token) else { return Ok(()) };
-        let fd = registration.fd;
-        let known = self.sources(fd).any(Source::holds_number);
-        let source = Source::new(kernel, fd, kernel_token(token), kernel_interest(interest), known)?;
-        if known && source.holds_number() {
-            self.orphan(fd);
-        }
-        if let Some(number) = source.own_fd() {
-            // It, too, may have got the number of an fd that was closed before its event.
-            self.orphan(number);
-        }
-        if let Some(registration) = self.get(token) {
-            registration.interest = interest;
-            registration.source = Some(source);
-            registration.told = Told::default();
-        }
-        self.by_fd.entry(fd).or_default().push(slot(token));
-        self.watching += 1;
-        Ok(())
-    }
-
-    /// The number was closed and has become another file's.
-    fn orphan(&mut self, fd: OsFd) {
-        for slot in self.by_fd.remove(&fd).unwrap_or_default() {
-            self.watching -= 1;
-            if let Some(registration) = &mut self.slots[slot] {
-                registration.source = None;
-            }
-        }
-    }
-
-    /// Stops to watch. Whatever the kernel says, we are done with it.
-    fn remove(&mut self, kernel: &Registry, token: u64) {
-        let Some(registration) = self.get(token) else { return };
-        registration.interest = 0;
-        registration.told = Told::default();
-        let fd = registration.fd;
-        let Some(source) = registration.source.take() else { return };
-        source.remove(kernel, fd);
-        self.watching -= 1;
-        if let Some(slots) = self.by_fd.get_mut(&fd) {
-            slots.retain(|other| *other != slot(token));
-            if slots.is_empty() {
-                self.by_fd.remove(&fd);
-            }
-        }
-    }
-
-    /// Before a wait, where the kernel has no edges: hints at what was told and is so again, and arms the rest for what
-    /// is to come.
-    fn renew(&mut self, kernel: &Registry, waiting: &mut Waiting) -> io::Result<()> {
-        if self.has_edges {
-            return Ok(());
-        }
-        let Waiting { hinted, probe, .. } = waiting;
-        let told: Vec<_> = (0..self.slots.len())
-            .filter(|slot| self.slots[*slot].as_ref().is_some_and(|registration| registration.told.is_some()))
-            .collect();
-        probe.ask(told.iter().filter_map(|slot| self.slots[*slot].as_ref()))?;
-        for (slot, now) in told.into_iter().zip(probe.answers()) {
-            let Some(registration) = &mut self.slots[slot] else { continue };
-            if registration.told.renew(registration.trigger, registration.interest, now) {
-                match registration.told.news(now).delivered(registration.interest) {
-                    0 => registration.arm(kernel),
-                    _ => registration.take_hint(Raw(0), slot, hinted),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes what the kernel hints at.
-    fn take_hints(&mut self, events: &Events, hinted: &mut Vec<usize>) {
-        for event in events.iter().filter(|event| event.token() != WAKE) {
-            let slot = slot(event.token().0 as u64);
-            let Some(Some(registration)) = self.slots.get_mut(slot) else { continue };
-            let Some(source) = &mut registration.source else { continue };
-            if kernel_token(registration.token) == event.token() {
-                let hint = source.hint(event);
-                registration.take_hint(hint, slot, hinted);
-            }
-        }
-        if !self.has_edges && self.is_any_shared() {
-            self.hint_at_siblings(hinted);
-        }
-    }
-
-    /// The kernel may report the registrations of one fd in different waits; they are told in one (F13).
-    fn hint_at_siblings(&mut self, hinted: &mut Vec<usize>) {
-        for position in 0..hinted.len() {
-            let Some(fd) = self.slots[hinted[position]].as_ref().map(|registration| registration.fd) else {
-                continue;
-            };
-            for sibling in self.by_fd.get(&fd).into_iter().flatten() {
-                if let Some(registration) = &mut self.slots[*sibling] {
-                    registration.take_hint(Raw(0), *sibling, hinted);
-                }
-            }
-        }
-    }
-
-    /// Looks into the hints, and appends what is ready.
-    fn look(&mut self, kernel: &Registry, waiting: &mut Waiting, ready: &mut Vec<Ready>) -> io::Result<()> {
-        let Waiting { hinted, probe, .. } = waiting;
-        let first = ready.len();
-        let asked = probe.ask(hinted.iter().filter_map(|slot| self.slots[*slot].as_ref()));
-        for (slot, now) in hinted.drain(..).zip(probe.answers()) {
-            let Some(registration) = &mut self.slots[slot] else { continue };
-            let hint = registration.hint.take().unwrap_or(Raw(0));
-            if asked.is_err() {
-                // Not lost: the kernel hints again.
-                registration.arm(kernel);
-                continue;
-            }
-            let now = Raw(now.0 | hint.0 & !(Raw::IN | Raw::OUT));
-            let news = if self.has_edges { now } else { registration.told.add(hint, now) };
-            let is_told = news.delivered(registration.interest) != 0;
-            if is_told {
-                ready.push(Ready { token: registration.token, raw: now });
-            }
-            // What is ready in a way that nobody asked for would be reported for ever.
-            if self.has_edges && registration.trigger != Trigger::Edge && (is_told || now.0 == 0) {
-                registration.arm(kernel);
-            }
-        }
-        if self.is_any_shared() {
-            order::by_creation(&mut ready[first..], |token| {
-                self.slots[slot(token)].as_ref().map(|registration| (registration.fd, registration.created))
-            });
-        }
-        asked
-    }
-
-    /// Whether any fd has several registrations.
-    fn is_any_shared(&self) -> bool {
-        self.watching > self.by_fd.len()
     }
 }
 
@@ -324,64 +84,34 @@ impl Poller for Mio {
 
     fn register(&self, fd: OsFd, token: u64, trigger: Trigger) -> io::Result<()> {
         system::check(fd)?;
-        let mut registrations = self.lock();
-        let slot = slot(token);
-        if registrations.slots.len() <= slot {
-            registrations.slots.resize_with(slot + 1, || None);
-        }
-        registrations.created += 1;
-        let created = registrations.created;
-        let (interest, source, hint, told) = (0, None, None, Told::default());
-        registrations.slots[slot] =
-            Some(Registration { fd, token, trigger, interest, source, hint, told, created });
+        self.lock().insert(fd, token, trigger);
         Ok(())
     }
 
     fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
         let mut registrations = self.lock();
-        let Some(registration) = registrations.get(token) else { return Ok(()) };
-        let before = registration.interest;
-        match interest() {
-            0 => {
-                registrations.remove(&self.kernel, token);
-                Ok(())
-            }
-            after if before == 0 => registrations.add(&self.kernel, token, after),
-            after if before != after || rearm => {
-                registration.interest = after;
-                registration.told = Told::default();
-                registration.try_arm(&self.kernel).inspect_err(|_| registration.interest = before)
-            }
-            _ => Ok(()),
-        }
+        registrations.update(&self.kernel, token, interest(), rearm)
     }
 
     fn deregister(&self, token: u64) {
-        let mut registrations = self.lock();
-        if registrations.get(token).is_some() {
-            registrations.remove(&self.kernel, token);
-            registrations.slots[slot(token)] = None;
-        }
+        self.lock().delete(&self.kernel, token);
     }
 
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let waiting = &mut *waiting;
-        self.lock().renew(&self.kernel, waiting)?;
-        let timeout = if waiting.hinted.is_empty() { timeout } else { Some(0) };
-        match system::wait(&mut waiting.poll, &mut waiting.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => waiting.events.clear(),
+        let Waiting { poll, events, batch } = &mut *waiting;
+        let is_any_ready = self.lock().renew(&self.kernel)?;
+        match system::wait(poll, events, if is_any_ready { Some(0) } else { timeout }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
             waited => waited?,
         }
         let mut registrations = self.lock();
-        registrations.take_hints(&waiting.events, &mut waiting.hinted);
-        if !waiting.hinted.is_empty() {
-            registrations.look(&self.kernel, waiting, ready)?;
-        }
+        registrations.take_hints(events);
+        registrations.look(&self.kernel, ready)?;
         // A full batch leaves the rest to the next poll; a larger one then saves system calls.
-        if waiting.events.iter().count() >= waiting.batch && waiting.batch < LARGEST_BATCH {
-            waiting.batch *= 2;
-            waiting.events = Events::with_capacity(waiting.batch);
+        if events.iter().count() >= *batch && *batch < LARGEST_BATCH {
+            *batch *= 2;
+            *events = Events::with_capacity(*batch);
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 use super::super::{Raw, Waker};
-use super::{Registration, WAKE};
+use super::WAKE;
+use super::registrations::{Registration, hint, kernel_interest};
 use crate::dispatcher::Nanos;
 
 pub(super) const NAME: &CStr = c"iocp";
@@ -66,7 +67,7 @@ impl Source {
     }
 
     pub(super) fn hint(&mut self, event: &Event) -> Raw {
-        super::hint(event)
+        hint(event)
     }
 }
 
@@ -94,7 +95,7 @@ impl Probe {
         self.places.clear();
         self.asked.clear();
         for registration in of {
-            let interest = super::kernel_interest(registration.interest);
+            let interest = kernel_interest(registration.interest);
             let reads = if interest.is_readable() { POLLRDNORM } else { 0 };
             let writes = if interest.is_writable() { POLLWRNORM } else { 0 };
             let place = *self.places.entry(registration.fd).or_insert_with(|| {
