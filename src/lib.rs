@@ -10,9 +10,10 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! Features: `libevent`, dispatchers that wait in an `event_base`, `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
 //! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
-//! [`metrics`], and `metrics`, which hands them to the crate of that name.
+//! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
+//! `asio::io_context`, which needs asio's headers and a C++ compiler.
 
 pub mod actor;
 mod chance;
@@ -39,7 +40,7 @@ pub use dispatcher::{
     ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
-pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, backends};
+pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, Turn, backends};
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
     WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,
@@ -56,6 +57,7 @@ mod documentation {
         Actors = "../docs/actors.md",
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
+        Asio = "../docs/asio.md",
         Backends = "../docs/backends.md",
         BusyPolling = "../docs/busy-polling.md",
         CrashDumps = "../docs/crash-dumps.md",
@@ -81,6 +83,10 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(target_os = "linux", feature = "libevent"))]
+    pages! {
+        Libevent = "../docs/libevent.md",
     }
     #[cfg(all(feature = "metrics", feature = "prometheus"))]
     pages! {

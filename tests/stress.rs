@@ -151,9 +151,11 @@ impl World {
 
     fn hammer(&self, seed: u64, rounds: usize) {
         let (mut random, mut kept) = (Random(seed), Vec::new());
-        let (reader, _writer) = pipe_with(b"x");
-        let shared = Shared::new(&self.dispatcher, &reader, &self.alive);
+        // Several: a poller that nests in a foreign loop can watch one only some fifty times at once.
+        let pipes = [(); 4].map(|()| pipe_with(b"x"));
+        let shared = Shared::new(&self.dispatcher, &pipes[0].0, &self.alive);
         for _ in 0..rounds {
+            let reader = &pipes[random.below(4) as usize].0;
             match random.below(12) {
                 0..3 => self.post(),
                 3 => self.dispatcher.deferred_delete(Box::new(Share::new(&self.alive))),
@@ -164,12 +166,12 @@ impl World {
                     self.dispatcher.register_watchdog(Arc::new(dog), MS * random.below(2) as u32);
                 }
                 7 => {
-                    let handle = create_one(&self.dispatcher, &reader, &mut random, &self.alive);
+                    let handle = create_one(&self.dispatcher, reader, &mut random, &self.alive);
                     kept.push(handle);
                 }
                 8 => {
                     // Dies on the loop.
-                    let handle = create_one(&self.dispatcher, &reader, &mut random, &self.alive);
+                    let handle = create_one(&self.dispatcher, reader, &mut random, &self.alive);
                     let _ = self.dispatcher.post(move || drop(handle));
                 }
                 9 if !kept.is_empty() => drop(kept.swap_remove(random.below(kept.len() as u64) as usize)),

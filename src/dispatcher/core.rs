@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Listen(signal::Ref),
     Defer(Deferred),
     Watchdog(Option<Registration>),
+    /// Nothing: that it is received shows that the loop gets on.
+    Nudge,
     /// A destroyed handle's cell, whose callback does not begin any more.
     Reap(Garbage),
 }
@@ -447,6 +449,16 @@ impl Core {
         }
     }
 
+    /// Has a loop that waits in a foreign one show that it does: a handler there may be stuck, of which the activity tells
+    /// nothing. Waits for nobody; what a loop that leaves meanwhile does not receive, the next owner does.
+    pub(crate) fn nudge(&self) {
+        let waits = self.doing().activity == Activity::Waiting;
+        if waits && self.poller.is_nested() && !self.is_forked() {
+            self.commands.push(Command::Nudge);
+            self.wake();
+        }
+    }
+
     /// What the loop is doing, as its thread last said.
     pub(crate) fn doing(&self) -> Doing {
         self.activity.get()
@@ -642,9 +654,10 @@ impl Core {
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).
     pub(crate) fn exit(&self) {
         self.exit_at.fetch_max(self.posts.end() + 1, Ordering::SeqCst);
-        match self.running_here() {
-            Some(on_loop) => on_loop.note_exit(),
-            None => self.wake(),
+        if let Some(on_loop) = self.running_here() {
+            on_loop.note_exit();
         }
+        // Also on the loop's own thread: it may be a handler of a foreign loop in which ours waits.
+        self.wake();
     }
 }
