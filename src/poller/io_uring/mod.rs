@@ -327,6 +327,7 @@ mod tests {
     use super::*;
     use crate::poller::{FileReady, Raw};
 
+    const NOTHING: [u64; 0] = [];
     const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
     const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
 
@@ -350,7 +351,7 @@ mod tests {
             assert_eq!(poller.ring().service(), service);
             let (mut socket, mut peer) = UnixStream::pair().unwrap();
             watch(&poller, socket.as_raw_fd(), 7, trigger);
-            assert_eq!(wait(&poller, Some(0)), []);
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
             // While it sleeps, and while it does not.
             std::thread::scope(|scope| {
                 scope.spawn(|| (&peer).write_all(b"x").unwrap());
@@ -363,9 +364,9 @@ mod tests {
             // What is read before it looks is no news.
             peer.write_all(b"x").unwrap();
             socket.read_exact(&mut [0; 3]).unwrap();
-            assert_eq!(wait(&poller, Some(0)), []);
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
             poller.wake();
-            assert_eq!(wait(&poller, None), []);
+            assert_eq!(wait(&poller, None), NOTHING);
         }
     }
 
@@ -381,7 +382,7 @@ mod tests {
                 watch(&poller, fds[token as usize % fds.len()].as_raw_fd(), token, Trigger::Edge);
             }
             for _ in 0..2 {
-                assert_eq!(wait(&poller, Some(0)), []);
+                assert_eq!(wait(&poller, Some(0)), NOTHING);
                 peer.write_all(b"x").unwrap();
                 let mut told = vec![0; EVENTS as usize];
                 while told.contains(&0) {
@@ -406,16 +407,16 @@ mod tests {
             unsafe { poller.submit(id, entry).unwrap() };
         };
         receive();
-        assert_eq!(wait(&poller, Some(0)), []);
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
         (&socket).write_all(b"data").unwrap();
-        assert_eq!(wait(&poller, None), []);
+        assert_eq!(wait(&poller, None), NOTHING);
         let mut completions = Vec::new();
         poller.take_completions(&mut completions);
         assert_eq!(completions.iter().map(|it| (it.id, it.result)).collect::<Vec<_>>(), [(id, 4)]);
         receive();
         wait(&poller, Some(0));
         poller.cancel(id).unwrap();
-        assert_eq!(wait(&poller, None), []);
+        assert_eq!(wait(&poller, None), NOTHING);
         poller.take_completions(&mut completions);
         assert_eq!(completions.last().map(|it| it.result), Some(-libc::ECANCELED));
         assert_eq!(&*buffer, b"data");
