@@ -195,6 +195,38 @@ class Readiness {
   std::int64_t spent_ns_ = 0;
 };
 
+// So many fds stay ready, and their level events are called in every iteration.
+template <class Loop>
+class Lasting {
+ public:
+  Lasting(std::size_t fds, std::size_t iterations) : fds_(fds), calls_(fds * iterations) {
+    fds_.make_readable();
+    for (const int fd : fds_.all()) {
+      events_.push_back(loop_.dispatcher().createFileEvent(
+          fd, [this](std::uint32_t) { count(); }, mcp::event::FileTriggerType::Level,
+          static_cast<std::uint32_t>(FileReadyType::Read)));
+    }
+  }
+
+  // Nanoseconds a call.
+  double run_ns() {
+    return bench::ns_per_op(calls_, [this] { loop_.run(); });
+  }
+
+ private:
+  void count() {
+    if (++called_ == calls_) {
+      loop_.stop();
+    }
+  }
+
+  const EventFds fds_;
+  const std::size_t calls_;
+  std::size_t called_ = 0;
+  Loop loop_;
+  std::vector<mcp::event::FileEventPtr> events_;
+};
+
 constexpr const char* kBare = "floor (epoll_ctl)";
 
 }  // namespace
@@ -244,5 +276,15 @@ int main(int argc, char** argv) {
          return costs;
        }),
        3});
+  program.run({"an fd that stays ready, on level",
+               3 * kReadies,
+               {{"10 fds", "ns"}, {"100 fds", "ns"}, {"1000 fds", "ns"}},
+               ours_and<StockLoop>([](auto loop) {
+                 std::vector<double> costs;
+                 for (const std::size_t fds : {10, 100, 1000}) {
+                   costs.push_back(Lasting<typename decltype(loop)::type>(fds, kReadies / fds).run_ns());
+                 }
+                 return costs;
+               })});
   return program.finish();
 }
