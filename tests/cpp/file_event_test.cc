@@ -1,8 +1,9 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#ifndef _WIN32
 #include <poll.h>
+#endif
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <system_error>
 
@@ -14,7 +15,7 @@ namespace {
 class FileEventTest : public testing::Test {
  protected:
   // Records each delivery of `fd` as "<name><events>".
-  FileEventPtr recorded(int fd, FileTriggerType trigger, uint32_t events, const std::string& name = "") {
+  FileEventPtr recorded(os_fd_t fd, FileTriggerType trigger, uint32_t events, const std::string& name = "") {
     return dispatcher_.createFileEvent(
         fd, [this, name](uint32_t ready) { journal_.push_back(name + std::to_string(ready)); }, trigger,
         events);
@@ -280,35 +281,20 @@ TEST_F(FileEventTest, F10_AnErrorWakesAWriter) {
 }
 
 TEST_F(FileEventTest, F10_TheResetOfAConnection) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  ASSERT_EQ(0, bind(listener, reinterpret_cast<sockaddr*>(&address), length));
-  ASSERT_EQ(0, listen(listener, 1));
-  ASSERT_EQ(0, getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length));
-  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(0, connect(client, reinterpret_cast<sockaddr*>(&address), length));
-  const int peer = accept(listener, nullptr, nullptr);
-  ASSERT_GE(peer, 0);
-
+  FdPair pair = FdPair::connection();
   uint32_t reported = 0;
   const FileEventPtr event = dispatcher_.createFileEvent(
-      client, [&](uint32_t ready) { reported |= ready; }, FileTriggerType::Level, kRead | kClosed | kError);
-  const linger reset_at_close = {1, 0};
-  ASSERT_EQ(0, setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset_at_close, sizeof(reset_at_close)));
-  close(peer);
+      pair.far(), [&](uint32_t ready) { reported |= ready; }, FileTriggerType::Level,
+      kRead | kClosed | kError);
+  pair.resetNear();
   pumpUntil(dispatcher_, [&] { return reported != 0; });
   EXPECT_EQ(kRead | kClosed | kError, reported);
-  close(client);
-  close(listener);
 }
 
 TEST_F(FileEventTest, F11_ClosedComesTogetherWithWhatIsLeftToRead) {
   FdPair pair = FdPair::sockets();
   pair.write("last words");
-  ASSERT_EQ(0, shutdown(pair.near(), SHUT_WR));
+  pair.endNear();
   const FileEventPtr event = recorded(pair.far(), FileTriggerType::Edge, kRead | kClosed);
   EXPECT_EQ((Journal{"5"}), pass());
   EXPECT_EQ("last words", pair.readAll());
