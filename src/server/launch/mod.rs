@@ -20,10 +20,11 @@ mod remains;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
+
+use crate::poller::{BorrowedOsFd, OwnedOsFd};
 
 pub use error::LaunchError;
 pub use identity::{ProcessId, ProcessIdentity};
@@ -121,11 +122,11 @@ pub trait Launcher: Send + Sync + 'static {
 /// process.
 pub struct Launched {
     /// Where it reads from. Closing it tells the server to end.
-    pub stdin: OwnedFd,
+    pub stdin: OwnedOsFd,
     /// Where it writes its messages to.
-    pub stdout: OwnedFd,
+    pub stdout: OwnedOsFd,
     /// Where it writes what is meant for people.
-    pub stderr: OwnedFd,
+    pub stderr: OwnedOsFd,
     /// The process.
     pub process: Box<dyn Process>,
 }
@@ -136,7 +137,7 @@ pub struct Launched {
 /// when this program ends, in whatever way. In a child that this program forked it is inert.
 pub trait Process: Send {
     /// Readable when [`Process::next_event`] has something. Not to be watched after [`ProcessEvent::Gone`].
-    fn event_fd(&self) -> BorrowedFd<'_>;
+    fn event_fd(&self) -> BorrowedOsFd<'_>;
 
     /// What happened next; `None` if nothing has yet, and after [`ProcessEvent::Gone`]. Does not wait.
     ///

@@ -1,46 +1,27 @@
-//! Signals, delivered on the loop's thread.
+//! Signals of Unix.
 //!
-//! One handler of ours serves all dispatchers of the process. It notes the signal in the inbox of each that
-//! listens, wakes it, and calls the handler it found installed. It reads a published snapshot of the
-//! listeners; a snapshot is freed once no handler runs that could still see it. The old disposition comes
-//! back with the last listener, if ours is still installed then.
+//! The handler reads a published snapshot of the listeners; a snapshot is freed once no handler runs that could still
+//! see it. It calls the handler it found installed. The old disposition comes back with the last listener, if ours is
+//! still installed then.
 
 use std::cell::Cell as LocalCell;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::{io, mem, ptr};
 
-use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
-use super::core::{Access, Core, OnLoop};
-use super::label::Label;
-use super::list::{Links, List};
+use super::Inbox;
+use crate::errno;
 use crate::error::Error;
-use crate::fork;
 use crate::guard_dog::interrupt;
-use crate::poller::Waker;
 
-pub(crate) const LAST_SIGNAL: usize = 64;
-
-/// Where the handler leaves a dispatcher's signals.
-pub(crate) struct Inbox {
-    /// Bit `n - 1` for signal `n`.
-    pending: AtomicU64,
-    waker: Arc<Waker>,
-    /// Of the process it was made in; a forked child's signals are not the parent's.
-    generation: u32,
-}
-
-impl Inbox {
-    pub(crate) fn new(waker: Arc<Waker>) -> Arc<Inbox> {
-        Arc::new(Inbox { pending: AtomicU64::new(0), waker, generation: fork::generation() })
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pending.load(Ordering::SeqCst) == 0
-    }
-}
+/// The highest number that can be listened for.
+pub(crate) const LAST_SIGNAL: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
+    64
+} else if cfg!(target_os = "netbsd") {
+    63
+} else {
+    31
+};
 
 /// What the handler needs for one signal.
 struct Snapshot {
@@ -88,14 +69,11 @@ fn registry() -> MutexGuard<'static, [Option<Listeners>; LAST_SIGNAL + 1]> {
 }
 
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: errno is the interrupted code's, which must not see it change.
-    let errno = unsafe { *libc::__errno_location() };
+    let _errno = errno::Kept::new();
     // SAFETY: what the kernel gave. A guard dog's question is for nobody who listens.
     if !unsafe { interrupt::answer(info, context) } {
         note(signal, info, context);
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 fn note(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
@@ -104,10 +82,8 @@ fn note(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
     let depth = DEPTHS.with(|depths| depths[signal as usize].get());
     // SAFETY: not freed while `READERS` counts us.
     let former = unsafe { snapshot.as_ref() }.and_then(|snapshot| {
-        let mine = snapshot.inboxes.iter().filter(|inbox| inbox.generation == fork::generation());
-        for inbox in mine.take_while(|_| depth == 0) {
-            inbox.pending.fetch_or(1 << (signal - 1), Ordering::SeqCst);
-            inbox.waker.wake();
+        if depth == 0 {
+            snapshot.inboxes.iter().for_each(|inbox| inbox.put(signal as usize));
         }
         snapshot.formers.iter().rev().nth(depth.into()).copied()
     });
@@ -195,7 +171,7 @@ pub(crate) fn install(signal: usize, handler: Handler, flags: libc::c_int) -> io
     }
 }
 
-fn listen(signal: usize, inbox: &Arc<Inbox>) -> io::Result<()> {
+pub(super) fn listen(signal: usize, inbox: &Arc<Inbox>) -> io::Result<()> {
     let mut registry = registry();
     let listeners =
         registry[signal].get_or_insert_with(|| Listeners { inboxes: Vec::new(), formers: Vec::new() });
@@ -213,15 +189,14 @@ fn listen(signal: usize, inbox: &Arc<Inbox>) -> io::Result<()> {
     Ok(())
 }
 
-fn unlisten(signal: usize, inbox: &Arc<Inbox>) {
+pub(super) fn unlisten(signal: usize, inbox: &Arc<Inbox>) {
     let mut registry = registry();
     let Some(listeners) = &mut registry[signal] else { return };
     if let Some(place) = listeners.inboxes.iter().position(|known| Arc::ptr_eq(known, inbox)) {
         listeners.inboxes.swap_remove(place);
     }
     if !listeners.inboxes.iter().any(|known| Arc::ptr_eq(known, inbox)) {
-        // What came for the last listener is not for the next one.
-        inbox.pending.fetch_and(!(1 << (signal - 1)), Ordering::SeqCst);
+        inbox.forget(signal);
     }
     if listeners.inboxes.is_empty()
         && installed(signal).is_ok_and(|found| is_ours(&found))
@@ -238,33 +213,6 @@ fn unlisten(signal: usize, inbox: &Arc<Inbox>) {
     }
 }
 
-#[repr(C)]
-pub(crate) struct SignalKind {
-    /// First: the list of due listeners points here, and so to the cell.
-    due: Links,
-    listening: Links,
-    signal: usize,
-}
-
-pub(crate) type SignalCell = Cell<SignalKind>;
-
-impl Kind for SignalKind {
-    fn activity(&self) -> Activity {
-        Activity::Signal { signal: self.signal as i32 }
-    }
-
-    fn silence(cell: &SignalCell) {
-        unlisten(cell.kind.signal, &cell.core.signals);
-    }
-
-    fn detach(cell: &SignalCell, _: OnLoop<'_>) {
-        cell.kind.due.unlink();
-        cell.kind.listening.unlink();
-    }
-}
-
-const LISTENING: u64 = 1;
-
 /// The number of a signal that can be handled.
 pub(crate) fn valid(signal: i32) -> Result<usize, Error> {
     let refuse = |why: &str| Err(Error::InvalidArgument(format!("signal {signal} {why}")));
@@ -274,115 +222,9 @@ pub(crate) fn valid(signal: i32) -> Result<usize, Error> {
             refuse("is a fault: a handler that returned would meet it again for ever")
         }
         // Between the classic and the real-time signals.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         32.. if signal < libc::SIGRTMIN() => refuse("is the C library's own"),
-        1..=64 => Ok(signal as usize),
-        _ => refuse("does not exist; signals are 1 to 64"),
-    }
-}
-
-/// Makes a listener; `init` sees the cell before any callback can begin.
-pub(crate) fn new<F: Closure>(
-    core: &Arc<Core>,
-    signal: i32,
-    closure: F,
-    init: impl FnOnce(&Owner<SignalKind>),
-) -> Result<Owner<SignalKind>, Error> {
-    core.check_fork()?;
-    let signal = valid(signal)?;
-    listen(signal, &core.signals)
-        .map_err(|source| Error::os(format!("listening for signal {signal}"), source))?;
-    let owner =
-        Owner::new(core.clone(), SignalKind { due: Links::new(), listening: Links::new(), signal }, closure);
-    init(&owner);
-    let cell = owner.cell();
-    cell.truth.store(LISTENING, Ordering::Release);
-    match core.access() {
-        Access::Running(on_loop) => cell.join(on_loop),
-        Access::Direct(direct) => cell.join(direct.on_loop()),
-        Access::Remote => {
-            cell.queued.store(true, Ordering::Release);
-            core.send(super::core::Command::Listen(Ref(ptr::NonNull::from(cell))));
-        }
-    }
-    Ok(owner)
-}
-
-impl Cell<SignalKind> {
-    fn join(&self, on_loop: OnLoop<'_>) {
-        // SAFETY: joins once; the cell stays in place and leaves before it is freed.
-        unsafe { on_loop.signal_listeners.push_back(&self.kind.listening) };
-    }
-}
-
-/// A signal event's cell in a command.
-pub(crate) struct Ref(ptr::NonNull<SignalCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
-
-/// The cells of a list of `listening` links.
-fn listeners(list: &List) -> impl Iterator<Item = *const SignalCell> + '_ {
-    list.iter().map(|links| links.wrapping_byte_sub(mem::offset_of!(SignalKind, listening)).cast())
-}
-
-impl OnLoop<'_> {
-    pub(crate) fn receive_listener(self, event: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { event.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else {
-            cell.join(self);
-        }
-    }
-
-    /// Runs the listeners of the signals that have come, in the order of their creation.
-    pub(crate) fn dispatch_signals(self) -> Outcome {
-        if !self.core.signals.is_empty() {
-            let pending = self.core.signals.pending.swap(0, Ordering::SeqCst);
-            // A listener that another thread made before the signal came may still be on its way.
-            self.receive_all_commands();
-            for cell in listeners(&self.signal_listeners) {
-                // SAFETY: linked cells are alive; no user code runs in this loop.
-                let kind = unsafe { &(*cell).kind };
-                if pending & 1 << (kind.signal - 1) != 0 && !kind.due.is_linked() {
-                    // SAFETY: not linked; otherwise as in `join`.
-                    unsafe { self.signals_due.push_back(&kind.due) };
-                }
-            }
-        }
-        while let Some(links) = self.signals_due.pop_front() {
-            // SAFETY: the links are the cell's first field, and a linked cell is alive.
-            let cell = unsafe { &*links.cast::<SignalCell>() };
-            self.invoke(cell, &self.core.stats.signals, || {
-                let claim =
-                    cell.truth.compare_exchange(LISTENING, LISTENING, Ordering::SeqCst, Ordering::Relaxed);
-                claim.is_ok().then_some(0)
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// Listens for a signal. Dropping it ends that, and with the last listener of the process the signal's former
-/// disposition comes back.
-///
-/// The callback runs on the loop's thread, at least once after the last delivery.
-pub struct SignalEvent {
-    owner: Owner<SignalKind>,
-}
-
-impl SignalEvent {
-    pub(crate) fn new(
-        core: &Arc<Core>,
-        signal: i32,
-        mut callback: impl FnMut() + Send + 'static,
-    ) -> Result<SignalEvent, Error> {
-        new(core, signal, RustClosure(move |_| callback()), |_| ()).map(|owner| SignalEvent { owner })
-    }
-
-    /// Names its callback in reports.
-    pub fn set_label(&self, label: Label) {
-        self.owner.cell().label.set(label);
+        _ if (1..=LAST_SIGNAL as i32).contains(&signal) => Ok(signal as usize),
+        _ => refuse(&format!("does not exist; signals are 1 to {LAST_SIGNAL}")),
     }
 }

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::{FD, thread};
 use crate::dispatcher::core::{Core, loops_of_this_thread};
+use crate::thread_id;
 
 /// How many crashes in descriptions a dump goes on after. Each keeps a part of the handlers' stack for ever.
 const CRASHES: usize = 8;
@@ -51,15 +52,25 @@ fn output() -> Output {
 /// Writes the dump.
 pub(super) fn begin(fault: Fault) {
     PROGRESS.reset();
-    let mut name = [0_u8; 16];
-    // SAFETY: it writes at most so many bytes, zero-terminated; the other only asks.
-    let tid = unsafe {
-        libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr());
-        libc::gettid()
-    };
-    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_str().unwrap_or("(not UTF-8)");
+    let mut name = [0; 64];
+    let name = thread_name(&mut name).to_str().unwrap_or("(not UTF-8)");
+    let tid = thread_id::ask();
     output().line(format_args!("mcp_event crash: {fault} on thread {name} (tid {tid})"));
     describe_loops();
+}
+
+/// This thread's name, as the system knows it.
+fn thread_name(buffer: &mut [u8; 64]) -> &CStr {
+    // SAFETY: they write at most as much as the buffer is long, Linux 16 bytes; zero-terminated.
+    unsafe {
+        #[cfg(target_os = "linux")]
+        libc::prctl(libc::PR_GET_NAME, buffer.as_mut_ptr());
+        #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
+        libc::pthread_getname_np(libc::pthread_self(), buffer.as_mut_ptr().cast(), buffer.len());
+        #[cfg(any(target_os = "freebsd", target_os = "openbsd"))]
+        libc::pthread_get_name_np(libc::pthread_self(), buffer.as_mut_ptr().cast(), buffer.len());
+    }
+    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }
 
 /// Goes on with a dump in which an object's description has crashed.

@@ -1,11 +1,7 @@
-//! How much memory a server's processes use.
-
 use std::collections::HashMap;
 use std::fs;
 
-/// The resident bytes of a process and all its descendants; `None` if the process is gone, or the system does
-/// not say.
-pub(crate) fn of_tree(root: u32) -> Option<u64> {
+pub(in crate::server) fn of_tree(root: u32) -> Option<u64> {
     let page = page_size()?;
     let mut resident = HashMap::new();
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();

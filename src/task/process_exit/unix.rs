@@ -1,78 +1,24 @@
-//! Waiting for a process to exit: by a pidfd, and where there is none, by a thread that waits for the child.
-
 use std::future::Future;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::process::{Child, ExitStatus};
-use std::task::{Context, Poll, ready};
-use std::{fmt, thread};
+use std::task::{Context, Poll};
+use std::{io, thread};
 
-use super::AsyncFd;
-use super::oneshot::{self, Receiver};
+use super::failed;
 use crate::dispatcher::Handle;
 use crate::error::Error;
+use crate::task::AsyncFd;
+use crate::task::oneshot::{self, Receiver};
 
-/// A future that is done when a process has exited; made by [`Handle::process_exit`]. It does not reap it, and may
-/// be awaited on any thread.
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct ProcessExit(Source);
-
-enum Source {
+pub(super) enum Source {
     /// Readable once the process has exited.
     Pidfd(AsyncFd<OwnedFd>),
     /// Cancelled once it was awaited to its end.
     Thread(Receiver<()>),
 }
 
-impl Future for ProcessExit {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            Source::Pidfd(pidfd) => pidfd.poll_read_ready(cx),
-            Source::Thread(exited) => Pin::new(exited).poll(cx).map(|_exited| Ok(())),
-        }
-    }
-}
-
-impl fmt::Debug for ProcessExit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessExit").finish_non_exhaustive()
-    }
-}
-
-/// A future of a child's status; made by [`Handle::child_exit`]. It reaps the child.
-#[derive(Debug)]
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct ChildExit<'a> {
-    child: &'a mut Child,
-    /// `None` when it was reaped before.
-    exit: Option<ProcessExit>,
-}
-
-impl Future for ChildExit<'_> {
-    type Output = io::Result<ExitStatus>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        if let Some(exit) = &mut self.exit {
-            ready!(Pin::new(exit).poll(cx))?;
-            self.exit = None;
-        }
-        // It has exited: this does not block.
-        Poll::Ready(self.child.wait())
-    }
-}
-
-impl Handle {
-    /// Waits for the process `pid` to exit; one that has exited and is not reaped counts. Without pidfds (Linux
-    /// before 5.3), only for children of this process.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] for a number that is no pid; [`Error::Os`] when there is no such process, or too
-    /// many fds.
-    pub fn process_exit(&self, pid: u32) -> Result<ProcessExit, Error> {
-        self.core().check_fork()?;
+impl Source {
+    pub(super) fn of(dispatcher: &Handle, pid: u32) -> Result<Source, Error> {
         let number = match libc::pid_t::try_from(pid) {
             Ok(number) if number > 0 => number,
             _ => {
@@ -81,7 +27,7 @@ impl Handle {
             }
         };
         match pidfd_open(number) {
-            Ok(pidfd) => Ok(ProcessExit(Source::Pidfd(self.watch(pidfd)?))),
+            Ok(pidfd) => Ok(Source::Pidfd(dispatcher.watch(pidfd)?)),
             // An older system, or a sandbox that knows only that.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
                 wait_on_thread(number).map_err(|source| failed(pid, source))
@@ -90,20 +36,12 @@ impl Handle {
         }
     }
 
-    /// Waits for `child` to exit, and gives its status; at once, if it was reaped by its own functions before.
-    ///
-    /// # Errors
-    /// As for [`process_exit`](Handle::process_exit).
-    pub fn child_exit<'a>(&self, child: &'a mut Child) -> Result<ChildExit<'a>, Error> {
-        // Its pid may be another's, if it was reaped.
-        let reaped = child.try_wait().map_err(|source| failed(child.id(), source))?.is_some();
-        let exit = if reaped { None } else { Some(self.process_exit(child.id())?) };
-        Ok(ChildExit { child, exit })
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Source::Pidfd(pidfd) => pidfd.poll_read_ready(cx),
+            Source::Thread(exited) => Pin::new(exited).poll(cx).map(|_exited| Ok(())),
+        }
     }
-}
-
-fn failed(pid: u32, source: io::Error) -> Error {
-    Error::os(format!("watching process {pid}"), source)
 }
 
 #[cfg(target_os = "linux")]
@@ -125,7 +63,7 @@ fn pidfd_open(_: libc::pid_t) -> io::Result<OwnedFd> {
 }
 
 /// Waits for a child in a thread of its own, which lives as long as the child.
-fn wait_on_thread(pid: libc::pid_t) -> io::Result<ProcessExit> {
+fn wait_on_thread(pid: libc::pid_t) -> io::Result<Source> {
     // Who is no child is told at once.
     wait_for_exit(pid, libc::WNOHANG)?;
     let (sender, exited) = oneshot::channel();
@@ -136,7 +74,7 @@ fn wait_on_thread(pid: libc::pid_t) -> io::Result<ProcessExit> {
         let _ = sender.send(());
     };
     thread::Builder::new().name(format!("exit of {pid}")).spawn(work)?;
-    Ok(ProcessExit(Source::Thread(exited)))
+    Ok(Source::Thread(exited))
 }
 
 /// Waits until the child has exited, and leaves it to be reaped.
@@ -160,13 +98,14 @@ fn wait_for_exit(pid: libc::pid_t, options: libc::c_int) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::dispatcher::{Dispatcher, RunType};
+    use crate::task::ProcessExit;
     use std::process::{Command, Stdio};
 
     #[test]
     fn without_pidfds_a_thread_waits() {
         let dispatcher = Dispatcher::new("test").unwrap();
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let exit = wait_on_thread(child.id() as libc::pid_t).unwrap();
+        let exit = ProcessExit(wait_on_thread(child.id() as libc::pid_t).unwrap());
         let handle = dispatcher.handle();
         let mut task = dispatcher
             .spawn(async move {

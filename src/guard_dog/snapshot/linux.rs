@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::dispatcher::tracked::{Frozen, TrackedStack};
 use crate::error::Error;
+use crate::guard_dog::signals_blocked::SignalsBlocked;
 
 /// How long the descriptions may take, all together.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ const ROOM: usize = 64 * 1024;
 
 /// Describes all objects on the stack, innermost first; empty, if there are none. If the child does not come to an
 /// end, what it said until then, and why it said no more.
-pub(super) fn describe(stack: &TrackedStack) -> Result<String, Error> {
+pub(in crate::guard_dog) fn describe(stack: &TrackedStack) -> Result<String, Error> {
     let frozen = stack.freeze();
     if frozen.is_empty() {
         return Ok(String::new());
@@ -168,28 +169,5 @@ impl Child {
         let (code, status) = unsafe { (info.assume_init_ref().si_code, info.assume_init_ref().si_status()) };
         let by_signal = code == libc::CLD_KILLED || code == libc::CLD_DUMPED;
         (by_signal && is_over).then(|| format!("the description ended by signal {status}"))
-    }
-}
-
-/// Blocks all signals of this thread while it exists.
-pub(super) struct SignalsBlocked(libc::sigset_t);
-
-impl SignalsBlocked {
-    pub(super) fn new() -> SignalsBlocked {
-        let mut all = MaybeUninit::uninit();
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: both sets are valid for writing, and written by the calls.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            SignalsBlocked(before.assume_init())
-        }
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: the set of before.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
     }
 }

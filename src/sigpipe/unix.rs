@@ -1,6 +1,3 @@
-//! SIGPIPE, which a write to a pipe that nobody reads any more would raise. Rust programs ignore it, but it ends a
-//! program in C or C++ that does not. All here may be called in a signal handler.
-
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;

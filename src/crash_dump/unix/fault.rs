@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
+/// Where the codes of signals begin that somebody sent, on macOS and FreeBSD; elsewhere these are not positive.
+const SENT: i32 = 0x10001;
+
 #[derive(Clone, Copy)]
 pub(super) struct Fault {
     pub(super) signal: i32,
@@ -14,7 +17,8 @@ impl Fault {
     /// Whether the thread itself met it, at an instruction that it would meet again; else somebody sent it.
     pub(super) fn is_synchronous(self) -> bool {
         // SAFETY: valid while the handler runs.
-        self.signal != libc::SIGABRT && unsafe { self.info.as_ref() }.is_some_and(|info| info.si_code > 0)
+        self.signal != libc::SIGABRT
+            && unsafe { self.info.as_ref() }.is_some_and(|info| (1..SENT).contains(&info.si_code))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::fault::{Fault, Noted};
 use super::turn::{self, Turn};
 use super::{chain, is_wanted, report};
+use crate::errno;
 
 type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
 
@@ -13,8 +14,8 @@ pub(super) const ADDRESS: Handler = handle;
 static FIRST: Noted = Noted::none();
 
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: errno is the interrupted code's, which must not see it change if the former handler returns to it.
-    let errno = unsafe { *libc::__errno_location() };
+    // For the case that the former handler returns to the interrupted code.
+    let _errno = errno::Kept::new();
     let fault = Fault { signal, info, context };
     match if is_wanted(signal) { turn::take() } else { Turn::None } {
         Turn::Mine => {
@@ -33,6 +34,4 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         Turn::None => {}
     }
     chain::go_on(fault);
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }

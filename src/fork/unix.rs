@@ -1,6 +1,3 @@
-//! Notices `fork()`: a child shares the parent's kernel objects and must leave them alone.
-
-use std::cell::Cell;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,32 +13,6 @@ extern "C" fn in_child() {
 /// How many forks lie between the first process that used the library and this one.
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
-}
-
-/// The system's number for this thread; 0 where there is none.
-pub(crate) fn thread_id() -> i32 {
-    thread_local! {
-        /// With the generation in which it was asked: a forked thread gets another.
-        static KNOWN: Cell<(u32, i32)> = const { Cell::new((0, 0)) };
-    }
-    let (asked_in, id) = KNOWN.get();
-    if id != 0 && asked_in == generation() {
-        return id;
-    }
-    let id = ask_thread_id();
-    KNOWN.set((generation(), id));
-    id
-}
-
-#[cfg(target_os = "linux")]
-fn ask_thread_id() -> i32 {
-    // SAFETY: it only asks.
-    unsafe { libc::gettid() }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ask_thread_id() -> i32 {
-    0
 }
 
 /// Starts counting; before the first dispatcher.

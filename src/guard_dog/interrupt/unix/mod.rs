@@ -10,18 +10,27 @@
 //! small for it.
 
 use std::ffi::c_void;
-use std::io;
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
-use std::{fs, ptr};
+use std::time::Duration;
 
-use super::slot::{HasBegun, Request, Slot, Writer};
+use self::slot::{HasBegun, Slot, Writer};
 use crate::dispatcher::signal::{self, LAST_SIGNAL};
+use crate::errno;
 use crate::error::Error;
 
+mod program_counter;
+mod slot;
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "bsd.rs")]
+mod system;
+
+use program_counter::interrupted_at;
+use system::{Status, asked, send, wait, wake};
+
 /// The signal by default. Its own default is to be ignored, so a late one harms nobody.
-pub(super) const SIGNAL: i32 = libc::SIGURG;
+pub(in crate::guard_dog) const SIGNAL: i32 = libc::SIGURG;
 
 /// How long a thread has to answer. It does so at once, unless it does not get a CPU, or the kernel holds it.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -34,28 +43,8 @@ static SLOTS: OnceLock<Box<Slots>> = OnceLock::new();
 static FORMERS: [AtomicPtr<libc::sigaction>; LAST_SIGNAL + 1] =
     [const { AtomicPtr::new(ptr::null_mut()) }; LAST_SIGNAL + 1];
 
-/// What comes with our signal, as the kernel hands it on.
-#[repr(C)]
-struct Info {
-    signal: i32,
-    errno: i32,
-    code: i32,
-    sender: Sender,
-    rest: [u64; 12],
-}
-
-#[repr(C)]
-#[cfg_attr(target_pointer_width = "64", repr(align(8)))]
-struct Sender {
-    process: i32,
-    user: u32,
-    value: *const c_void,
-}
-
-const _: () = assert!(size_of::<Info>() == size_of::<libc::siginfo_t>());
-
 /// Makes `signal` ready to be sent. Once more does no harm, and brings back a handler that somebody removed.
-pub(super) fn prepare(signal_number: i32) -> Result<(), Error> {
+pub(in crate::guard_dog) fn prepare(signal_number: i32) -> Result<(), Error> {
     static INSTALLING: Mutex<()> = Mutex::new(());
     let refused = |source| Error::os(format!("handling signal {signal_number}"), source);
     let number = signal::valid(signal_number)?;
@@ -77,8 +66,7 @@ pub(super) fn prepare(signal_number: i32) -> Result<(), Error> {
 }
 
 extern "C" fn handler(signal_number: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: errno is the interrupted code's, which must not see it change.
-    let errno = unsafe { *libc::__errno_location() };
+    let _errno = errno::Kept::new();
     // SAFETY: what the kernel gave.
     if !unsafe { answer(info, context) } {
         let former = FORMERS[signal_number as usize].load(Ordering::Acquire);
@@ -87,8 +75,6 @@ extern "C" fn handler(signal_number: libc::c_int, info: *mut libc::siginfo_t, co
             signal::chain(former, signal_number, info, context);
         }
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 /// In a handler: whether the signal is a guard dog's question; then it has been answered.
@@ -97,18 +83,9 @@ extern "C" fn handler(signal_number: libc::c_int, info: *mut libc::siginfo_t, co
 /// The arguments are those of the handler.
 pub(crate) unsafe fn answer(info: *mut libc::siginfo_t, context: *mut c_void) -> bool {
     let Some(slots) = SLOTS.get() else { return false };
-    // SAFETY: the caller's promise; the fields are there whatever the signal, and only compared.
-    let (code, sender, value) = unsafe { ((*info).si_code, (*info).si_pid(), (*info).si_value().sival_ptr) };
-    // SAFETY: it only asks.
-    if code != libc::SI_QUEUE || sender != unsafe { libc::getpid() } {
-        return false;
-    }
-    let Some(slot) = slots.iter().find(|slot| ptr::eq(ptr::from_ref(*slot).cast(), value)) else {
-        return false;
-    };
-    // SAFETY: it only asks; the thread's own copy may not be ready in a handler.
-    let thread = unsafe { libc::gettid() };
-    if let Some(mut writer) = slot.begin(thread) {
+    // SAFETY: the caller's promise.
+    let Some(answer) = asked(&**slots, unsafe { &*info }) else { return false };
+    if let Some(mut writer) = answer {
         // SAFETY: the caller's promise.
         write_stack(&mut writer, unsafe { interrupted_at(context) });
         wake(writer.finish());
@@ -129,21 +106,6 @@ fn write_stack(writer: &mut Writer<'_>, interrupted_at: Option<usize>) {
         begun = Some(address) == interrupted_at;
         true
     });
-}
-
-/// Where the code stood that a signal interrupted.
-///
-/// # Safety
-/// The context is that of a handler.
-unsafe fn interrupted_at(context: *mut c_void) -> Option<usize> {
-    // SAFETY: the caller's promise.
-    let _machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
-    #[cfg(target_arch = "x86_64")]
-    return Some(_machine.gregs[libc::REG_RIP as usize] as usize);
-    #[cfg(target_arch = "aarch64")]
-    return Some(_machine.pc as usize);
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    None
 }
 
 unsafe extern "C" {
@@ -183,7 +145,7 @@ fn walk<F: FnMut(usize) -> bool>(exact: Option<usize>, each: F) {
 }
 
 /// The addresses on the stack of `thread`, each inside the instruction that is being executed, innermost first.
-pub(super) fn stack_of(thread: i32, signal_number: i32) -> Result<Vec<usize>, Error> {
+pub(in crate::guard_dog) fn stack_of(thread: i32, signal_number: i32) -> Result<Vec<usize>, Error> {
     prepare(signal_number)?;
     let unavailable = |why: String| Err(Error::Unavailable(why));
     let status = Status::of(thread);
@@ -203,84 +165,4 @@ pub(super) fn stack_of(thread: i32, signal_number: i32) -> Result<Vec<usize>, Er
         let how = if begun { "has not finished to walk its stack" } else { "did not answer" };
         unavailable(format!("within {LIMIT:?} the thread {how}{}", Status::of(thread)))
     })
-}
-
-fn send(thread: i32, signal_number: i32, slot: &Slot) -> io::Result<()> {
-    // SAFETY: they only ask.
-    let (process, user) = unsafe { (libc::getpid(), libc::getuid()) };
-    let sender = Sender { process, user, value: ptr::from_ref(slot).cast() };
-    let info = Info { signal: signal_number, errno: 0, code: libc::SI_QUEUE, sender, rest: [0; 12] };
-    // SAFETY: `info` is as large as the kernel's, and lives through the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal_number, &raw const info)
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Until the frames are there, or the time is over.
-fn wait(request: &Request<'_>) {
-    let deadline = Instant::now() + LIMIT;
-    while let Some((word, seen)) = request.pending() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        let left = libc::timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ };
-        // SAFETY: both live through the call. It returns early for many reasons, all of which are looked at above.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                word,
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                seen,
-                &raw const left,
-            )
-        };
-    }
-}
-
-fn wake(word: *const u32) {
-    // SAFETY: the word of a slot, which is never freed.
-    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX) };
-}
-
-/// What the kernel tells of a thread, as far as it does.
-#[derive(Default)]
-struct Status {
-    /// "S (sleeping)".
-    state: Option<String>,
-    /// Bit `n - 1` for signal `n`.
-    blocked: u64,
-    /// The function of the kernel that it waits in.
-    waits_in: Option<String>,
-}
-
-impl Status {
-    fn of(thread: i32) -> Status {
-        let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).ok();
-        let status = read("status").unwrap_or_default();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            Some(line.trim().to_owned())
-        };
-        Status {
-            state: field("State"),
-            blocked: field("SigBlk").and_then(|set| u64::from_str_radix(&set, 16).ok()).unwrap_or(0),
-            waits_in: read("wchan").filter(|function| function.starts_with(|c: char| !c.is_ascii_digit())),
-        }
-    }
-
-    fn blocks(&self, signal_number: i32) -> bool {
-        self.blocked & 1 << (signal_number - 1) != 0
-    }
-}
-
-/// ", state S (sleeping), in futex_wait".
-impl std::fmt::Display for Status {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(state) = &self.state {
-            write!(f, ", state {state}")?;
-        }
-        self.waits_in.as_ref().map_or(Ok(()), |function| write!(f, ", in {function}"))
-    }
 }

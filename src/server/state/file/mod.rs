@@ -1,12 +1,15 @@
 //! The state file: always a whole state, the former one or the new one, whenever the writer or the system dies.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod system;
+
+use self::system::{Lock, private, synchronize_directory};
 use super::encoding::{self, Decoded};
 use super::{State, StateError};
 
@@ -86,9 +89,7 @@ impl StateFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(StateError::io("synchronizing", directory))
+        synchronize_directory(directory).map_err(StateError::io("synchronizing", directory))
     }
 
     /// Moves a file that cannot be used to `<path>.bad-<n>`, with the first `n` from 1 on that is free, and
@@ -111,37 +112,10 @@ impl StateFile {
     }
 }
 
-/// A file that is locked for as long as this value and the process live.
-#[derive(Debug)]
-struct Lock(File);
-
-impl Lock {
-    fn take(file: File) -> io::Result<Lock> {
-        // SAFETY: only takes numbers; the descriptor is open.
-        match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
-            0 => Ok(Lock(file)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-}
-
-impl Drop for Lock {
-    /// To close it is not enough: a child that is between its fork and its exec has the lock too.
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
-    }
-}
-
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(path);
     path.push(suffix);
     path.into()
-}
-
-/// To be written, by nobody else to be read, and not to be reached through a link that somebody has put there.
-fn private(options: &mut OpenOptions) -> &OpenOptions {
-    options.write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW)
 }
 
 /// Makes a file anew, and brings it to the disk.

@@ -10,6 +10,12 @@ const SIZE: usize = 256 << 10;
 /// A stack of somebody else's that is left in place.
 const ADEQUATE: usize = 64 << 10;
 
+/// OpenBSD wants it, Linux and NetBSD know it. FreeBSD means another thing by it, a stack that grows.
+#[cfg(not(any(target_vendor = "apple", target_os = "freebsd")))]
+const FOR_STACKS: libc::c_int = libc::MAP_STACK;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+const FOR_STACKS: libc::c_int = 0;
+
 /// The stack of one thread.
 pub(super) struct SignalStack {
     /// None: the thread had an adequate one, or the system refused.
@@ -62,7 +68,7 @@ impl Mapped {
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
         let length = page + SIZE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | FOR_STACKS;
         // SAFETY: a new mapping, wherever there is room.
         let mapping = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
         if mapping == libc::MAP_FAILED {

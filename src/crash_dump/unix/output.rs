@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::errno;
 use crate::sigpipe::SigpipeBlocked;
 
 /// How long a reader that does not read is waited for, in milliseconds.
@@ -107,8 +108,7 @@ fn write_all(fd: i32, mut bytes: &[u8]) {
             bytes = &bytes[written as usize..];
             continue;
         }
-        // SAFETY: it is this thread's.
-        match unsafe { *libc::__errno_location() } {
+        match errno::get() {
             libc::EINTR => {}
             libc::EAGAIN if can_be_written(fd) => {}
             libc::EPIPE => return sigpipe.take_back(),

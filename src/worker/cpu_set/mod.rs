@@ -1,5 +1,14 @@
 //! Sets of CPUs, and threads that are bound to them.
 
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "linux.rs")]
+#[cfg_attr(target_os = "freebsd", path = "freebsd.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android", target_os = "freebsd", windows)),
+    path = "unsupported.rs"
+)]
+mod system;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -91,68 +100,6 @@ impl fmt::Display for CpuSet {
             if first == last { write!(f, "{comma}{first}")? } else { write!(f, "{comma}{first}-{last}")? }
         }
         Ok(())
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod system {
-    use std::io;
-
-    use super::CpuSet;
-    use crate::error::Error;
-
-    /// The kernel's masks are rows of these.
-    type Word = libc::c_ulong;
-    const BITS: usize = Word::BITS as usize;
-    /// Words of the first mask that is tried, for 1024 CPUs, and of the largest.
-    const USUAL: usize = 1024 / BITS;
-    const LARGEST: usize = USUAL << 10;
-
-    pub(super) fn available() -> Result<CpuSet, Error> {
-        let mut mask: Vec<Word> = vec![0; USUAL];
-        loop {
-            // SAFETY: the mask is as long as said; 0 is the calling thread.
-            let result = unsafe { libc::sched_getaffinity(0, size_of_val(&*mask), mask.as_mut_ptr().cast()) };
-            if result == 0 {
-                break;
-            }
-            let error = io::Error::last_os_error();
-            // The kernel knows of more CPUs than the mask has room for.
-            if error.raw_os_error() != Some(libc::EINVAL) || mask.len() >= LARGEST {
-                return Err(Error::os("asking which CPUs are ours", error));
-            }
-            mask = vec![0; mask.len() * 2];
-        }
-        Ok((0..mask.len() * BITS).filter(|cpu| mask[cpu / BITS] & (1 << (cpu % BITS)) != 0).collect())
-    }
-
-    pub(super) fn bind_thread(cpus: &CpuSet) -> Result<(), Error> {
-        let words = cpus.iter().last().map_or(0, |last| last / BITS + 1);
-        let mut mask: Vec<Word> = vec![0; words];
-        cpus.iter().for_each(|cpu| mask[cpu / BITS] |= 1 << (cpu % BITS));
-        // SAFETY: the mask is as long as said; 0 is the calling thread.
-        match unsafe { libc::sched_setaffinity(0, size_of_val(&*mask), mask.as_ptr().cast()) } {
-            0 => Ok(()),
-            _ => Err(Error::os(format!("binding a thread to CPU {cpus}"), io::Error::last_os_error())),
-        }
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod system {
-    use super::CpuSet;
-    use crate::error::Error;
-
-    fn unavailable() -> Error {
-        Error::Unavailable("on this system threads cannot be bound to CPUs".into())
-    }
-
-    pub(super) fn available() -> Result<CpuSet, Error> {
-        Err(unavailable())
-    }
-
-    pub(super) fn bind_thread(_: &CpuSet) -> Result<(), Error> {
-        Err(unavailable())
     }
 }
 
