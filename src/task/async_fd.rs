@@ -191,10 +191,21 @@ impl Handle {
         let fd = os_fd::raw(&io);
         os_fd::set_nonblocking(&io)
             .map_err(|source| Error::os(format!("making fd {fd} non-blocking"), source))?;
-        let waiters = Arc::new(Waiters::default());
         let all = FileReady::READ | FileReady::WRITE | FileReady::CLOSED | FileReady::ERROR;
+        self.watch_for(io, all)
+    }
+
+    /// Watches what can only become readable, and is never read: a kqueue cannot be made non-blocking.
+    #[cfg(unix)]
+    pub(super) fn watch_readiness<T: AsOsFd>(&self, io: T) -> Result<AsyncFd<T>, Error> {
+        self.watch_for(io, FileReady::READ)
+    }
+
+    fn watch_for<T: AsOsFd>(&self, io: T, events: FileReady) -> Result<AsyncFd<T>, Error> {
+        let waiters = Arc::new(Waiters::default());
         let told = waiters.clone();
-        let event = self.create_file_event(fd, Trigger::Edge, all, move |ready| told.tell(ready))?;
+        let tell = move |ready| told.tell(ready);
+        let event = self.create_file_event(os_fd::raw(&io), Trigger::Edge, events, tell)?;
         Ok(AsyncFd { _event: event, waiters, io })
     }
 }

@@ -3,15 +3,27 @@
 //! A [`Launcher`] makes a [`Process`] out of a [`Launch`]; [`LocalLauncher`] makes one on this machine, under a
 //! guardian. docs/no-orphans.md tells how it holds what it promises.
 
+mod check;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod connection;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod ending;
 mod error;
+#[cfg(all(unix, any(test, not(mcp_event_guardian))))]
+mod group;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod guarded;
 #[cfg(mcp_event_guardian)]
 mod guardian;
 mod identity;
 #[cfg(mcp_event_guardian)]
 mod image;
-#[cfg_attr(not(mcp_event_guardian), path = "unsupported.rs")]
-mod local;
+#[cfg(windows)]
+mod job;
 #[cfg(mcp_event_guardian)]
+mod local;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod name;
 #[path = "../../../guardian/protocol.rs"]
 mod protocol;
 #[cfg(mcp_event_guardian)]
@@ -27,7 +39,12 @@ use std::time::Duration;
 use crate::poller::{BorrowedOsFd, OwnedOsFd};
 
 pub use error::LaunchError;
+#[cfg(all(unix, not(mcp_event_guardian)))]
+pub use group::LocalLauncher;
 pub use identity::{ProcessId, ProcessIdentity};
+#[cfg(windows)]
+pub use job::LocalLauncher;
+#[cfg(mcp_event_guardian)]
 pub use local::LocalLauncher;
 
 /// What to start.

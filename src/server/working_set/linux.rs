@@ -1,26 +1,20 @@
-use std::collections::HashMap;
 use std::fs;
 
-pub(in crate::server) fn of_tree(root: u32) -> Option<u64> {
-    let page = page_size()?;
-    let mut resident = HashMap::new();
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that has just ended has no `stat` any more.
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        if let Some((parent, pages)) = read_stat(&stat) {
-            resident.insert(pid, pages * page);
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let mut total = *resident.get(&root)?;
-    let mut left = children.remove(&root).unwrap_or_default();
-    while let Some(pid) = left.pop() {
-        total += resident.get(&pid).copied().unwrap_or(0);
-        left.extend(children.remove(&pid).unwrap_or_default());
-    }
-    Some(total)
+/// All processes, each with its parent.
+pub(super) fn parents() -> Option<Vec<(u32, u32)>> {
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // One that has just ended has no `stat` any more.
+    Some(pids.filter_map(|pid| Some((pid, stat(pid)?.0))).collect())
+}
+
+/// The bytes of a process that are in memory.
+pub(super) fn resident(pid: u32) -> Option<u64> {
+    Some(stat(pid)?.1 * page_size()?)
+}
+
+fn stat(pid: u32) -> Option<(u32, u64)> {
+    read_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// Fields 4 and 24 of `/proc/<pid>/stat`: the parent, and the resident pages. The second field, in parentheses,
@@ -48,11 +42,5 @@ mod tests {
         let stat = format!("7 (a) b ( c) S 3 {} 99 1", fields.join(" "));
         assert_eq!(read_stat(&stat), Some((3, 99)));
         assert_eq!(read_stat("nonsense"), None);
-    }
-
-    #[test]
-    fn our_own_processes_use_memory() {
-        assert!(of_tree(std::process::id()).is_some_and(|bytes| bytes > 100_000));
-        assert_eq!(of_tree(u32::MAX), None);
     }
 }

@@ -1,5 +1,10 @@
-//! Waiting for a process to exit: by a pidfd, and where there is none, by a thread that waits for the child.
+//! Waiting for a process to exit: by a descriptor that says so (a pidfd, a kqueue), by a thread of the system's on
+//! Windows, and where there is neither, by a thread that waits for the child.
 
+#[cfg(unix)]
+mod exit_fd;
+#[cfg(windows)]
+mod exit_watch;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
@@ -11,6 +16,10 @@ use std::pin::Pin;
 use std::process::{Child, ExitStatus};
 use std::task::{Context, Poll, ready};
 
+#[cfg(unix)]
+pub(crate) use self::exit_fd::exit_fd;
+#[cfg(windows)]
+pub(crate) use self::exit_watch::ExitWatch;
 use self::system::Source;
 use crate::dispatcher::Handle;
 use crate::error::Error;
@@ -58,7 +67,8 @@ impl Future for ChildExit<'_> {
 
 impl Handle {
     /// Waits for the process `pid` to exit; one that has exited and is not reaped counts. Without pidfds (Linux
-    /// before 5.3), only for children of this process.
+    /// before 5.3), only for children of this process; and elsewhere but on Windows, one that has exited counts
+    /// only if it is a child.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a number that is no pid; [`Error::Os`] when there is no such process, or too

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::{io, thread};
 
-use super::failed;
+use super::{exit_fd, failed};
 use crate::dispatcher::Handle;
 use crate::error::Error;
 use crate::task::AsyncFd;
@@ -12,7 +12,7 @@ use crate::task::oneshot::{self, Receiver};
 
 pub(super) enum Source {
     /// Readable once the process has exited.
-    Pidfd(AsyncFd<OwnedFd>),
+    Fd(AsyncFd<OwnedFd>),
     /// Cancelled once it was awaited to its end.
     Thread(Receiver<()>),
 }
@@ -26,10 +26,9 @@ impl Source {
                 return Err(Error::InvalidArgument(text));
             }
         };
-        match pidfd_open(number) {
-            Ok(pidfd) => Ok(Source::Pidfd(dispatcher.watch(pidfd)?)),
-            // An older system, or a sandbox that knows only that.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+        match exit_fd(number) {
+            Ok(fd) => Ok(Source::Fd(dispatcher.watch_readiness(fd)?)),
+            Err(error) if is_for_the_parent(&error) => {
                 wait_on_thread(number).map_err(|source| failed(pid, source))
             }
             Err(source) => Err(failed(pid, source)),
@@ -38,28 +37,20 @@ impl Source {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Source::Pidfd(pidfd) => pidfd.poll_read_ready(cx),
+            Source::Fd(fd) => fd.poll_read_ready(cx),
             Source::Thread(exited) => Pin::new(exited).poll(cx).map(|_exited| Ok(())),
         }
     }
 }
 
-#[cfg(target_os = "linux")]
-fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
-    use std::os::fd::FromRawFd;
-
-    // SAFETY: plain system call.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    match libc::c_int::try_from(fd) {
-        // SAFETY: a new fd, which nobody else owns.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
+/// Whether `waitid` may know more: an older system, a sandbox that knows only that, or a zombie where those are hidden
+/// from kqueue.
+fn is_for_the_parent(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EPERM) => true,
+        Some(libc::ESRCH) => cfg!(not(target_os = "linux")),
+        _ => false,
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn pidfd_open(_: libc::pid_t) -> io::Result<OwnedFd> {
-    Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
 /// Waits for a child in a thread of its own, which lives as long as the child.

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
-use self::system::{Lock, private, synchronize_directory};
+use self::system::{Lock, private, replace, synchronize_directory};
 use super::encoding::{self, Decoded};
 use super::{State, StateError};
 
 /// A state file that is ours for as long as this value lives. Beside it lie a `.lock`, which keeps a second
 /// manager from taking our servers for left over ones, and while it is written a `.tmp`. All three are readable
-/// for their owner alone.
+/// for their owner alone; on Windows, for whom their directory says.
 ///
 /// All functions block, `save` for as long as the disk takes to be sure: call them on a worker.
 #[derive(Debug)]
@@ -77,9 +77,7 @@ impl StateFile {
         let temporary = with_suffix(&self.path, ".tmp");
         let replaced = write(&temporary, encoding::encode(state).as_bytes())
             .map_err(StateError::io("writing", &temporary))
-            .and_then(|()| {
-                fs::rename(&temporary, &self.path).map_err(StateError::io("replacing", &self.path))
-            });
+            .and_then(|()| replace(&temporary, &self.path).map_err(StateError::io("replacing", &self.path)));
         if let Err(error) = replaced {
             // The first error is the one to report.
             let _ = fs::remove_file(&temporary);

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -34,4 +34,9 @@ pub(super) fn private(options: &mut OpenOptions) -> &OpenOptions {
 /// Makes sure that a name which was changed in it survives a power cut.
 pub(super) fn synchronize_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Puts the file `from` in the place of `to`.
+pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
 }
