@@ -10,12 +10,15 @@ use crate::dispatcher::closure::Failure;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(any(feature = "mio", not(target_os = "linux")))]
+mod mio;
 #[expect(dead_code, reason = "the backends libevent and asio are still to come")]
 mod nested;
+mod order;
 pub(crate) mod os_fd;
 mod processors;
 mod timer_slack;
-#[cfg_attr(not(target_os = "linux"), path = "wake_none.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
