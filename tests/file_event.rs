@@ -692,13 +692,12 @@ fn f16_no_descriptor_left() {
         // SAFETY: the limit is valid for the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
         taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
-        // A second registration of one fd needs a descriptor.
-        assert_eq!(os_code(second.set_enabled(READ)), libc::EMFILE);
-        assert_eq!(
-            os_code(dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ())),
-            libc::EMFILE
-        );
-        assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        // On some backends a second registration of one fd needs a descriptor, and so does the poll fd.
+        let done_or_refused = |result: Result<(), Error>| result.is_ok() || os_code(result) == libc::EMFILE;
+        assert!(done_or_refused(second.set_enabled(READ)));
+        let third = dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ());
+        assert!(done_or_refused(third.map(drop)));
+        assert!(done_or_refused(dispatcher.poll_fd().map(drop)));
         assert_eq!(os_code(Dispatcher::new("no descriptor left")), libc::EMFILE);
         drop(taken);
         second.set_enabled(READ).unwrap();

@@ -89,27 +89,6 @@ impl Watched {
     }
 }
 
-/// What the kernel says of `fd`, as an event with this mask is told it.
-fn told(fd: RawFd, mask: FileReady) -> FileReady {
-    let asked = libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP;
-    let mut entry = libc::pollfd { fd, events: asked, revents: 0 };
-    // SAFETY: one entry, valid for the call.
-    unsafe { libc::poll(&mut entry, 1, 0) };
-    let has = |bits| entry.revents & bits != 0;
-    let broken = has(libc::POLLERR | libc::POLLHUP);
-    let ready = [
-        (has(libc::POLLIN) || broken, FileReady::READ),
-        (has(libc::POLLOUT) || broken, FileReady::WRITE),
-        (has(libc::POLLRDHUP | libc::POLLHUP), FileReady::CLOSED),
-        (has(libc::POLLERR), FileReady::ERROR),
-    ];
-    let ready = ready.into_iter().filter(|(is, _)| *is).fold(FileReady::NONE, |all, (_, bit)| all | bit);
-    match ready & mask {
-        FileReady::NONE if broken => mask & (FileReady::CLOSED | FileReady::ERROR),
-        told => told,
-    }
-}
-
 struct Event {
     handle: Arc<FileEvent>,
     log: Log<FileReady>,

@@ -28,7 +28,7 @@ pub enum BackendState {
 const NAMES: [&str; 7] = ["epoll", "io_uring", "kqueue", "iocp", "mio", "libevent", "asio"];
 
 /// What a dispatcher runs on when nobody names a backend: the first of these that works.
-const BEST: &[&str] = &["epoll"];
+const BEST: &[&str] = if cfg!(target_os = "linux") { &["epoll"] } else { &["mio"] };
 
 /// Every backend that this version knows, with the reason why one cannot be used. Each that is built in is tried.
 pub fn backends() -> Vec<Backend> {
@@ -62,6 +62,11 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
         "epoll" => {
             let epoll = super::epoll::Epoll::new();
             Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
+        }
+        #[cfg(any(feature = "mio", not(target_os = "linux")))]
+        name if super::mio::Mio::is_named(name) => {
+            let mio = super::mio::Mio::new();
+            Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
         }
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }

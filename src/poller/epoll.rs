@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{FileReady, Poller, Raw, Ready, Trigger, WaitError, Waker};
+use super::{FileReady, Poller, Raw, Ready, Trigger, WaitError, Waker, order};
 use crate::dispatcher::Nanos;
 
 /// Tokens of ours in the kernel: the waker's and the timeout's.
@@ -230,7 +230,11 @@ impl Epoll {
         }
         let rebuilt = if haunted { self.rebuild(&mut registry) } else { Ok(()) };
         ready.retain(|item| item.token != WAKE);
-        registry.order(&mut ready[first..]);
+        if !registry.nested.is_empty() {
+            order::by_creation(&mut ready[first..], |token| {
+                registry.get(token).map(|registration| (registration.fd, registration.created))
+            });
+        }
         self.note_unusual(&registry);
         drop(registry);
         match rebuilt {
@@ -326,24 +330,6 @@ impl Registry {
 
     fn get(&self, token: u64) -> Option<&Registration> {
         self.registrations.get(index(token))?.as_ref().filter(|registration| registration.token == token)
-    }
-
-    /// Among the places that one fd's registrations have in the batch, the oldest gets the first.
-    fn order(&self, batch: &mut [Ready]) {
-        if self.nested.is_empty() || batch.len() < 2 {
-            return;
-        }
-        let fd = |item: &Ready| self.get(item.token).map(|registration| registration.fd);
-        let created = |item: &Ready| self.get(item.token).map_or(0, |registration| registration.created);
-        let mut first_of = HashMap::new();
-        let places: Vec<usize> = batch
-            .iter()
-            .enumerate()
-            .map(|(place, item)| fd(item).map_or(place, |fd| *first_of.entry(fd).or_insert(place)))
-            .collect();
-        let mut ordered: Vec<_> = batch.iter().zip(places).map(|(item, place)| (place, *item)).collect();
-        ordered.sort_by_key(|(place, item)| (*place, created(item)));
-        batch.iter_mut().zip(ordered).for_each(|(slot, (_, item))| *slot = item);
     }
 }
 

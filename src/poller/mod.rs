@@ -10,16 +10,20 @@ use crate::dispatcher::closure::Failure;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(any(feature = "mio", not(target_os = "linux")))]
+mod mio;
 #[expect(dead_code, reason = "the backends libevent and asio are still to come")]
 mod nested;
-mod os_fd;
+mod order;
+pub(crate) mod os_fd;
 mod processors;
 mod timer_slack;
+#[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
 pub(crate) use backend::{create, create_default};
-pub use os_fd::OsFd;
+pub use os_fd::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
 pub(crate) use wake::Waker;

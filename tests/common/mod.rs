@@ -276,6 +276,26 @@ pub fn is_readable(fd: RawFd, timeout: Option<Duration>) -> bool {
     unsafe { libc::poll(&mut entry, 1, milliseconds) == 1 }
 }
 
+/// What the kernel says of `fd`, as an event with this mask is told it.
+pub fn told(fd: RawFd, mask: FileReady) -> FileReady {
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one entry, valid for the call.
+    unsafe { libc::poll(&mut entry, 1, 0) };
+    let has = |bits| entry.revents & bits != 0;
+    let broken = has(libc::POLLERR | libc::POLLHUP);
+    let ready = [
+        (has(libc::POLLIN) || broken, FileReady::READ),
+        (has(libc::POLLOUT) || broken, FileReady::WRITE),
+        (has(libc::POLLRDHUP | libc::POLLHUP), FileReady::CLOSED),
+        (has(libc::POLLERR), FileReady::ERROR),
+    ];
+    let ready = ready.into_iter().filter(|(is, _)| *is).fold(FileReady::NONE, |all, (_, bit)| all | bit);
+    match ready & mask {
+        FileReady::NONE if broken => mask & (FileReady::CLOSED | FileReady::ERROR),
+        told => told,
+    }
+}
+
 /// Sends `signal` to this thread.
 pub fn raise(signal: i32) {
     // SAFETY: plain system call.
