@@ -22,7 +22,7 @@ mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{create, create_default};
+pub(crate) use backend::{NAMES, create, create_default};
 pub use os_fd::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;

@@ -91,11 +91,13 @@ TEST(Factories, TheEnvironmentNamesThePoller) {
   const std::string former = before == nullptr ? "" : before;
   const std::string backend = createPlatformDefaultDispatcherFactory()->backendName();
 
+  setEnvironment(variable, nullptr);
+  const std::string best = createPlatformDefaultDispatcherFactory()->backendName();
   setEnvironment(variable, backend.c_str());
   EXPECT_EQ(backend, backendName(LibeventDispatcher("named by the environment")));
   setEnvironment(variable, "no such poller");
-  EXPECT_EQ(backend, backendName(LibeventDispatcher("the name is ignored, with a warning in the log")));
-  EXPECT_EQ(backend, createPlatformDefaultDispatcherFactory()->backendName());
+  EXPECT_EQ(best, backendName(LibeventDispatcher("the name is ignored, with a warning in the log")));
+  EXPECT_EQ(best, createPlatformDefaultDispatcherFactory()->backendName());
 
   setEnvironment(variable, before == nullptr ? nullptr : former.c_str());
 }
