@@ -19,6 +19,8 @@ pub mod actor;
 mod chance;
 pub mod crash_dump;
 mod dispatcher;
+#[cfg(unix)]
+mod errno;
 mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
@@ -30,8 +32,10 @@ pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sigpipe;
+mod stderr;
 mod sync;
 pub mod task;
+mod thread_id;
 mod worker;
 
 pub use dispatcher::{
@@ -40,7 +44,9 @@ pub use dispatcher::{
     ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
-pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, Turn, backends};
+pub use poller::{
+    AsOsFd, Backend, BackendState, BorrowedOsFd, FileReady, OsFd, OwnedOsFd, Trigger, Turn, backends,
+};
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
     WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
-use super::closure::{Failure, guarded};
+use super::closure::guarded;
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
@@ -38,6 +38,7 @@ use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
 use crate::poller::Poller;
+use crate::thread_id::thread_id;
 
 /// What a foreign thread asks of the running loop.
 pub(crate) enum Command {
@@ -174,6 +175,7 @@ pub(crate) fn label_current(label: Label) {
 ///
 /// # Safety
 /// They are looked at before this thread leaves them.
+#[cfg(unix)]
 pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
     let mut next = INNERMOST.get();
     std::iter::from_fn(move || {
@@ -185,10 +187,11 @@ pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
+#[cfg(unix)]
 pub(crate) fn stop_forked_loops() {
     // SAFETY: it is inside them.
     for core in unsafe { loops_of_this_thread() } {
-        core.local.failure.set(Some(Box::new(Failure::Forked)));
+        core.local.failure.set(Some(Box::new(super::closure::Failure::Forked)));
     }
 }
 
@@ -416,7 +419,7 @@ impl Core {
                 crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
-                self.runner.store(fork::thread_id(), Ordering::Relaxed);
+                self.runner.store(thread_id(), Ordering::Relaxed);
                 self.sleep.end();
                 if !self.is_forked() {
                     self.poller.enter();
