@@ -101,12 +101,6 @@ impl Ring {
         submission.taskrun() || submission.cq_overflow()
     }
 
-    /// Has the kernel deliver them, all for which there is room.
-    pub(super) fn work(&mut self) -> io::Result<()> {
-        // It stops after a few, unless more are wanted.
-        self.enter(Some(0), COMPLETIONS)
-    }
-
     /// Whether nothing at all has happened since completions were last taken out; if that can be told by other threads
     /// than the ring's.
     pub(super) fn is_quiet(&mut self) -> bool {
