@@ -435,6 +435,16 @@ impl FileEvent {
                 callback(events);
             }
         });
+        FileEvent::with_closure(core, fd, trigger, events, closure)
+    }
+
+    pub(crate) fn with_closure<F: Closure>(
+        core: &Arc<Core>,
+        fd: OsFd,
+        trigger: Trigger,
+        events: FileReady,
+        closure: F,
+    ) -> Result<FileEvent, Error> {
         new(core, fd, trigger, events.bits(), closure, |_| ()).map(|owner| FileEvent { owner })
     }
 
