@@ -1383,6 +1383,18 @@ enum mcp_event_status mcp_event_actor_tree_text(const struct mcp_event_actor_tre
 // Frees it.
 enum mcp_event_status mcp_event_actor_tree_destroy(struct mcp_event_actor_tree *tree);
 
+// The name of the poller that a dispatcher made now, with none named, would run on. Static.
+enum mcp_event_status mcp_event_default_backend(const char **out);
+
+// The name of one of the backends that this version knows, whether it can be used here or not; counted from 0, and
+// `MCP_EVENT_OUT_OF_RANGE` after the last. Static.
+enum mcp_event_status mcp_event_backend_name(size_t index,
+                                             const char **out);
+
+// `MCP_EVENT_OK` if a dispatcher can run on the poller of that name; `MCP_EVENT_UNAVAILABLE` if it is not built in or
+// does not work here, and `mcp_event_last_error()` says why; `MCP_EVENT_INVALID_ARGUMENT` if nobody knows it.
+enum mcp_event_status mcp_event_backend_check(const char *name);
+
 // Makes a clock; give it to a dispatcher in its options.
 enum mcp_event_status mcp_event_clock_create(struct mcp_event_clock **out);
 
@@ -1474,13 +1486,6 @@ enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispat
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,
                                                    const char **out);
-
-// The name of the poller that a dispatcher made now, with none named, would run on. Static.
-enum mcp_event_status mcp_event_default_backend(const char **out);
-
-// `MCP_EVENT_OK` if a dispatcher can run on the poller of that name, `MCP_EVENT_UNAVAILABLE` if it is not
-// built in or does not work here, `MCP_EVENT_INVALID_ARGUMENT` if nobody knows it.
-enum mcp_event_status mcp_event_backend_check(const char *name);
 
 // A file descriptor that is readable when a non-blocking run would find work, for a foreign loop to watch. It
 // stays the dispatcher's.

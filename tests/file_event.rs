@@ -692,12 +692,15 @@ fn f16_no_descriptor_left() {
         // SAFETY: the limit is valid for the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
         taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
-        // A second registration of one fd needs a descriptor.
-        assert_eq!(os_code(second.set_enabled(READ)), libc::EMFILE);
-        assert_eq!(
-            os_code(dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ())),
-            libc::EMFILE
-        );
+        let create = || dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, READ, |_| ());
+        // On epoll, a second registration of one fd needs a descriptor.
+        if dispatcher.backend() == "epoll" {
+            assert_eq!(os_code(second.set_enabled(READ)), libc::EMFILE);
+            assert_eq!(os_code(create()), libc::EMFILE);
+        } else {
+            second.set_enabled(READ).unwrap();
+            drop(create().unwrap());
+        }
         assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
         assert_eq!(os_code(Dispatcher::new("no descriptor left")), libc::EMFILE);
         drop(taken);

@@ -398,23 +398,26 @@ fn r8_interrupted_system_calls_are_transparent() {
 
 #[test]
 fn r8_a_poll_that_fails_is_reported() {
-    fn epoll_instance() -> RawFd {
+    /// The descriptor that the poller waits on.
+    fn instance(kind: &str) -> RawFd {
         let descriptors = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
-        let is_epoll = |link: &fs::DirEntry| {
-            fs::read_link(link.path()).is_ok_and(|to| to.ends_with("anon_inode:[eventpoll]"))
-        };
-        let mut found = descriptors.filter(is_epoll);
+        let is_it = |link: &fs::DirEntry| fs::read_link(link.path()).is_ok_and(|to| to.ends_with(kind));
+        let mut found = descriptors.filter(is_it);
         let number = found.next().unwrap().file_name().into_string().unwrap().parse().unwrap();
         assert!(found.next().is_none());
         number
     }
     alone(|| {
         let dispatcher = dispatcher();
+        let (kind, code) = match dispatcher.backend() {
+            "io_uring" => ("anon_inode:[io_uring]", libc::EOPNOTSUPP),
+            _ => ("anon_inode:[eventpoll]", libc::EINVAL),
+        };
         let null = File::open("/dev/null").unwrap();
         // SAFETY: breaks the dispatcher's poller, as this test wants to.
-        unsafe { libc::dup2(null.as_raw_fd(), epoll_instance()) };
+        unsafe { libc::dup2(null.as_raw_fd(), instance(kind)) };
         for how in [RunType::Block, RunType::NonBlock, RunType::RunUntilExit] {
-            assert_eq!(os_code(dispatcher.run(how)), libc::EINVAL, "{how:?}");
+            assert_eq!(os_code(dispatcher.run(how)), code, "{how:?}");
         }
         assert!(!dispatcher.is_running());
     });

@@ -13,7 +13,6 @@ use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::Core;
 use crate::dispatcher::deferred::Deferred;
 use crate::dispatcher::{BusyPoll, Dispatcher, Handle, RunError, RunType, run};
-use crate::poller;
 
 /// An event loop. Its functions may be called from any thread, before, while and after the loop runs;
 /// callbacks run on the thread inside `mcp_event_dispatcher_run()`. Handles may outlive it and are inert then.
@@ -391,27 +390,6 @@ pub unsafe extern "C" fn mcp_event_dispatcher_backend(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.poller.name().as_ptr()) }
-    })
-}
-
-/// The name of the poller that a dispatcher made now, with none named, would run on. Static.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mcp_event_default_backend(out: *mut *const c_char) -> mcp_event_status {
-    guard(|| {
-        let poller = poller::create_default()?;
-        // SAFETY: C's promise: null or valid.
-        unsafe { handle::put(out, poller.name().as_ptr()) }
-    })
-}
-
-/// `MCP_EVENT_OK` if a dispatcher can run on the poller of that name, `MCP_EVENT_UNAVAILABLE` if it is not
-/// built in or does not work here, `MCP_EVENT_INVALID_ARGUMENT` if nobody knows it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mcp_event_backend_check(name: *const c_char) -> mcp_event_status {
-    guard(|| {
-        // SAFETY: C's promise.
-        poller::create(unsafe { text(name, "the name") }?)?;
-        Ok(())
     })
 }
 

@@ -15,6 +15,7 @@ mod actor_reason;
 mod actor_reply;
 mod actor_system;
 mod actor_tree;
+mod backend;
 /// cbindgen:ignore
 mod bridge;
 mod clock;

@@ -1,5 +1,7 @@
 //! The backends that can be asked for by name: which are built in, and which of these work here.
 
+use std::ffi::CStr;
+
 use super::Poller;
 use crate::error::Error;
 
@@ -25,14 +27,30 @@ pub enum BackendState {
 }
 
 /// All that this version knows by name, whatever the system.
-const NAMES: [&str; 7] = ["epoll", "io_uring", "kqueue", "iocp", "mio", "libevent", "asio"];
+pub(crate) const NAMES: [&CStr; 7] =
+    [c"epoll", c"io_uring", c"kqueue", c"iocp", c"mio", c"libevent", c"asio"];
 
 /// What a dispatcher runs on when nobody names a backend: the first of these that works.
 const BEST: &[&str] = &["epoll"];
 
 /// Every backend that this version knows, with the reason why one cannot be used. Each that is built in is tried.
+///
+/// ```
+/// use mcp_event::{BackendState, Dispatcher, backends};
+///
+/// for backend in backends() {
+///     if backend.state == BackendState::Works {
+///         Dispatcher::builder("any").backend(backend.name).build()?;
+///     }
+/// }
+/// # Ok::<(), mcp_event::Error>(())
+/// ```
 pub fn backends() -> Vec<Backend> {
-    NAMES.iter().map(|&name| Backend { name, state: state(name) }).collect()
+    names().map(|name| Backend { name, state: state(name) }).collect()
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().filter_map(|name| name.to_str().ok())
 }
 
 fn state(name: &str) -> BackendState {
@@ -63,6 +81,8 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let epoll = super::epoll::Epoll::new();
             Ok(Box::new(epoll.map_err(|source| Error::os("creating an epoll instance", source))?))
         }
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        "io_uring" => Ok(Box::new(super::io_uring::IoUring::new()?)),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
 }
@@ -82,8 +102,9 @@ pub(crate) fn create(name: &str) -> Result<Box<dyn Poller>, Error> {
     if name == "auto" {
         return create_best();
     }
-    if !NAMES.contains(&name) {
-        let known = NAMES.join("\", \"");
+    if !names().any(|known| known == name) {
+        let known: Vec<_> = names().collect();
+        let known = known.join("\", \"");
         return Err(Error::InvalidArgument(format!(
             "there is no backend named \"{name}\"; there are \"auto\", \"{known}\""
         )));

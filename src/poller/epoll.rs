@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{FileReady, Poller, Raw, Ready, Trigger, WaitError, Waker};
+use super::{FileReady, Poller, Raw, Ready, Trigger, WaitError, Waker, order};
 use crate::dispatcher::Nanos;
 
 /// Tokens of ours in the kernel: the waker's and the timeout's.
@@ -80,7 +80,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-fn new_instance() -> io::Result<OwnedFd> {
+pub(super) fn new_instance() -> io::Result<OwnedFd> {
     // SAFETY: plain system call; the fd is new and ours.
     unsafe { Ok(OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?)) }
 }
@@ -89,6 +89,18 @@ fn control(instance: &OwnedFd, operation: libc::c_int, fd: i32, events: u32, dat
     let mut event = libc::epoll_event { events, u64: data };
     // SAFETY: `event` lives through the call.
     check(unsafe { libc::epoll_ctl(instance.as_raw_fd(), operation, fd, &mut event) }).map(drop)
+}
+
+/// Has `instance` hold `fd`, to be readable when that is.
+pub(super) fn hold(instance: &OwnedFd, fd: i32) -> io::Result<()> {
+    control(instance, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN as u32, 0)
+}
+
+/// Has it hold `fd` no more.
+#[cfg(feature = "io_uring")]
+pub(super) fn let_go(instance: &OwnedFd, fd: i32) {
+    // It holds it: nothing can fail.
+    let _ = control(instance, libc::EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 /// HUP and ERR come unasked.
@@ -279,7 +291,7 @@ impl Epoll {
             registry.registrations[index].iter_mut().for_each(|registration| registration.orphaned = true);
         }
         if let Some(outer) = &registry.outer {
-            control(outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+            hold(outer, self.main.as_raw_fd())?;
         }
         Ok(())
     }
@@ -330,20 +342,11 @@ impl Registry {
 
     /// Among the places that one fd's registrations have in the batch, the oldest gets the first.
     fn order(&self, batch: &mut [Ready]) {
-        if self.nested.is_empty() || batch.len() < 2 {
-            return;
+        if !self.nested.is_empty() {
+            order::by_creation(batch, |token| {
+                self.get(token).map(|registration| (registration.fd, registration.created))
+            });
         }
-        let fd = |item: &Ready| self.get(item.token).map(|registration| registration.fd);
-        let created = |item: &Ready| self.get(item.token).map_or(0, |registration| registration.created);
-        let mut first_of = HashMap::new();
-        let places: Vec<usize> = batch
-            .iter()
-            .enumerate()
-            .map(|(place, item)| fd(item).map_or(place, |fd| *first_of.entry(fd).or_insert(place)))
-            .collect();
-        let mut ordered: Vec<_> = batch.iter().zip(places).map(|(item, place)| (place, *item)).collect();
-        ordered.sort_by_key(|(place, item)| (*place, created(item)));
-        batch.iter_mut().zip(ordered).for_each(|(slot, (_, item))| *slot = item);
     }
 }
 
@@ -432,7 +435,7 @@ impl Poller for Epoll {
             return Ok(outer.as_raw_fd());
         }
         let outer = new_instance()?;
-        control(&outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+        hold(&outer, self.main.as_raw_fd())?;
         Ok(registry.outer.insert(outer).as_raw_fd())
     }
 }

@@ -10,15 +10,19 @@ use crate::dispatcher::closure::Failure;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+pub(crate) mod io_uring;
 #[expect(dead_code, reason = "the backends libevent and asio are still to come")]
 mod nested;
+#[cfg(target_os = "linux")]
+mod order;
 mod os_fd;
 mod processors;
 mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{create, create_default};
+pub(crate) use backend::{NAMES, create, create_default};
 pub use os_fd::OsFd;
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
@@ -193,6 +197,12 @@ pub(crate) trait Poller: Send + Sync {
 
     fn deregister(&self, token: u64);
 
+    /// The calling thread begins to run the loop: until it leaves, it alone waits.
+    fn enter(&self) {}
+
+    /// It stops to run the loop: from now on the poll fd counts.
+    fn leave(&self) {}
+
     /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
     ///
     /// The one thread that runs the loop calls it; not always the same one.
@@ -206,6 +216,13 @@ pub(crate) trait Poller: Send + Sync {
 
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
+
+    /// The ring that it waits on, to have it do more than poll.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    #[expect(dead_code, reason = "for the I/O that the ring is to own")]
+    fn ring(&self) -> Option<&io_uring::IoUring> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,14 @@ impl<L: ForeignLoop> Poller for Nested<L> {
         self.native.deregister(token);
     }
 
+    fn enter(&self) {
+        self.native.enter();
+    }
+
+    fn leave(&self) {
+        self.native.leave();
+    }
+
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let turn = self.foreign.turn(self.fd, timeout);
         // Also after a handler that failed: what is ready is not lost, the loop delivers it in its next run.

@@ -114,6 +114,7 @@ static void null_handles(void) {
   CHECK_NULL(mcp_event_pool_next(NULL, &dispatcher));
   CHECK_NULL(mcp_event_pool_destroy(NULL));
   CHECK_NULL(mcp_event_backend_check(NULL));
+  CHECK_NULL(mcp_event_backend_name(0, NULL));
   CHECK(flag && size == 7 && dispatcher == NULL);
 }
 

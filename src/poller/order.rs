@@ -1,0 +1,24 @@
+//! The order of callbacks among the registrations of one fd.
+
+use std::collections::HashMap;
+
+use super::{OsFd, Ready};
+
+/// Among the places that one fd's registrations have in the batch, the oldest gets the first. `look_up` tells the fd of
+/// a token, and when it was registered.
+pub(super) fn by_creation(batch: &mut [Ready], look_up: impl Fn(u64) -> Option<(OsFd, u64)>) {
+    if batch.len() < 2 {
+        return;
+    }
+    let mut first_of = HashMap::new();
+    let mut ordered: Vec<_> = batch
+        .iter()
+        .enumerate()
+        .map(|(place, item)| match look_up(item.token) {
+            Some((fd, created)) => (*first_of.entry(fd).or_insert(place), created, *item),
+            None => (place, 0, *item),
+        })
+        .collect();
+    ordered.sort_by_key(|(place, created, _)| (*place, *created));
+    batch.iter_mut().zip(ordered).for_each(|(slot, (_, _, item))| *slot = item);
+}
