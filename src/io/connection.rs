@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use socket2::Socket;
 use super::buffer;
 use super::error::{Completion, Received, Receiver, SendError, SendRefusal};
 use super::outbox::Outbox;
+use super::ring::{Lease, OperationId, RingIo};
 use super::socket;
 use crate::dispatcher::closure::{Closure, Outcome};
 use crate::dispatcher::core::Core;
@@ -35,8 +37,9 @@ const INBOUND: FileReady = match FileReady::from_bits(FileReady::READ.bits() | F
 
 pub(super) struct Connection {
     core: Arc<Core>,
-    pub(super) socket: Socket,
-    event: OnceLock<Weak<FileEvent>>,
+    /// Shared with the requests of the ring.
+    pub(super) socket: Arc<Socket>,
+    event: OnceLock<(Weak<FileEvent>, u64)>,
     state: Mutex<State>,
 }
 
@@ -54,6 +57,20 @@ struct State {
     receive_limit: TimeLimit,
     send_limit: TimeLimit,
     outbox: Outbox,
+    requests: Requests,
+}
+
+/// What the ring is doing for the stream, where it does.
+#[derive(Default)]
+struct Requests {
+    receive: Option<OperationId>,
+    /// That one was told to end.
+    is_ending: bool,
+    send: Option<OperationId>,
+    /// The piece that it was sending, and how much of that is sent.
+    unsent: Option<(Vec<u8>, usize)>,
+    /// The event is about to be told.
+    is_announced: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,8 +82,11 @@ enum Receiving {
     Ended,
 }
 
-enum Arrived {
+/// What has come in.
+pub(super) enum Arrived {
+    Lent(Lease),
     Data(Vec<u8>),
+    End,
     Failed(Error),
 }
 
@@ -97,7 +117,7 @@ impl Connection {
     pub(super) fn new(core: Arc<Core>, socket: Socket) -> Connection {
         Connection {
             core,
-            socket,
+            socket: Arc::new(socket),
             event: OnceLock::new(),
             state: Mutex::new(State {
                 closed: false,
@@ -109,6 +129,7 @@ impl Connection {
                 receive_limit: TimeLimit::default(),
                 send_limit: TimeLimit::default(),
                 outbox: Outbox::new(),
+                requests: Requests::default(),
             }),
         }
     }
@@ -116,7 +137,12 @@ impl Connection {
     /// The file event that it lives by.
     pub(super) fn attach(&self, event: &Arc<FileEvent>) {
         // Set once, by who made both.
-        let _ = self.event.set(Arc::downgrade(event));
+        let _ = self.event.set((Arc::downgrade(event), event.token()));
+    }
+
+    /// The ring, if that does the I/O.
+    fn ring(&self) -> Option<RingIo<'_>> {
+        RingIo::of(&self.core)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -124,12 +150,28 @@ impl Connection {
     }
 
     fn event(&self) -> Option<Arc<FileEvent>> {
-        self.event.get()?.upgrade()
+        self.event.get()?.0.upgrade()
     }
 
     /// No callback begins any more.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        let requests = {
+            let mut state = self.lock();
+            state.closed = true;
+            [state.requests.receive, state.requests.send]
+        };
+        if let Some(ring) = self.ring()
+            && requests.iter().any(Option::is_some)
+            && !self.core.is_forked()
+        {
+            ring.abandon(requests.into_iter().flatten());
+            if self.core.is_running() {
+                self.core.wake();
+            } else {
+                // Nobody ends them now, and until then they keep the socket open: the peer is to hear of it.
+                let _ = self.socket.shutdown(Shutdown::Both);
+            }
+        }
     }
 
     /// Has the event look at `sides` in its next callback.
@@ -180,11 +222,16 @@ impl Connection {
         }
     }
 
-    pub(super) fn send<B>(&self, bytes: B, completion: Option<Completion>) -> Result<(), SendError<B>>
+    pub(super) fn send<B>(
+        self: &Arc<Self>,
+        bytes: B,
+        completion: Option<Completion>,
+    ) -> Result<(), SendError<B>>
     where
         B: AsRef<[u8]> + Into<Vec<u8>>,
     {
         let is_here = self.core.is_running_here();
+        let ring = self.ring();
         let mut state = self.lock();
         if let Err(refusal) = self.check_open(&state).and_then(|()| state.outbox.check()) {
             return Err(SendError { refusal, bytes });
@@ -193,7 +240,7 @@ impl Connection {
         let wants_call = completion.is_some();
         let length = bytes.as_ref().len();
         // What other threads send, the loop's thread writes: one writer keeps the order.
-        let taken = if is_here && is_first && length > 0 {
+        let taken = if is_here && is_first && length > 0 && ring.is_none() {
             match socket::unless_blocked(socket::send(&self.socket, bytes.as_ref())) {
                 Ok(taken) => taken.unwrap_or(0),
                 Err(error) => {
@@ -214,8 +261,15 @@ impl Connection {
             state.send_limit.moved |= is_first;
         }
         let is_waiting = !state.outbox.is_empty();
+        let is_under_way = match ring {
+            Some(ring) if is_here => {
+                self.request_send(ring, &mut state);
+                true
+            }
+            _ => false,
+        };
         drop(state);
-        if is_waiting && is_first || wants_call {
+        if is_waiting && is_first && !is_under_way || wants_call && taken == length {
             self.kick(FileReady::WRITE);
         }
         Ok(())
@@ -296,23 +350,30 @@ impl Connection {
                 return;
             }
             state.outbox.fail(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+            if let (Some(ring), Some(id)) = (self.ring(), state.requests.send) {
+                ring.abandon([id]);
+            }
         }
         self.kick(FileReady::WRITE);
     }
 
     /// One callback of the file event.
-    fn turn(&self, mut events: FileReady) -> Outcome {
+    fn turn(self: &Arc<Self>, mut events: FileReady) -> Outcome {
+        let ring = self.ring();
         {
             let mut state = self.lock();
             events = events | std::mem::take(&mut state.kicked);
+            state.requests.is_announced = false;
         }
         if events.intersects(INBOUND | FileReady::ERROR) {
             self.deliver_arrived()?;
-            buffer::with(|buffer| self.receive_into(buffer, events))?;
+            if ring.is_none() {
+                buffer::with(|buffer| self.receive_into(buffer, events))?;
+            }
         }
-        self.flush();
+        self.flush(ring);
         self.complete()?;
-        self.settle();
+        self.settle(ring);
         Ok(())
     }
 
@@ -320,12 +381,11 @@ impl Connection {
     fn deliver_arrived(&self) -> Outcome {
         loop {
             let Some(arrived) = self.take_arrived() else { return Ok(()) };
-            match &arrived {
-                Arrived::Data(bytes) => self.tell(Received::Data(bytes))?,
-                Arrived::Failed(_) => {}
-            }
-            if let Arrived::Failed(error) = arrived {
-                self.tell(Received::Failed(error))?;
+            match arrived {
+                Arrived::Lent(lease) => self.tell(Received::Data(lease.bytes()))?,
+                Arrived::Data(bytes) => self.tell(Received::Data(&bytes))?,
+                Arrived::End => self.tell(Received::End)?,
+                Arrived::Failed(error) => self.tell(Received::Failed(error))?,
             }
         }
     }
@@ -386,10 +446,13 @@ impl Connection {
     }
 
     /// Sends what there is room for, and ends the sending side when that is due.
-    fn flush(&self) {
+    fn flush(self: &Arc<Self>, ring: Option<RingIo<'_>>) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        while !state.outbox.is_empty() {
+        if let Some(ring) = ring {
+            self.request_send(ring, state);
+        }
+        while ring.is_none() && !state.outbox.is_empty() {
             match socket::unless_blocked(socket::send_pieces(&self.socket, state.outbox.pieces())) {
                 Ok(Some(length)) => {
                     state.outbox.advance(length);
@@ -401,7 +464,96 @@ impl Connection {
         }
         if state.outbox.take_end() {
             // That fails when the peer is gone, of which receiving tells.
-            let _ = self.socket.shutdown(std::net::Shutdown::Write);
+            let _ = self.socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Has the ring send what is next, if it is not sending.
+    fn request_send(self: &Arc<Self>, ring: RingIo<'_>, state: &mut State) {
+        if state.requests.send.is_some() {
+            return;
+        }
+        let next = state.requests.unsent.take().or_else(|| state.outbox.take_piece().map(|piece| (piece, 0)));
+        let Some((bytes, from)) = next else { return };
+        match ring.send(self, bytes, from) {
+            Ok(id) => state.requests.send = Some(id),
+            Err((error, _)) => state.outbox.fail(error),
+        }
+    }
+
+    /// The ring has sent this many of `bytes` more, or failed to. The token of the event, if that is to be told.
+    pub(super) fn sent(
+        self: &Arc<Self>,
+        bytes: Vec<u8>,
+        from: usize,
+        result: io::Result<usize>,
+    ) -> Option<u64> {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        state.requests.send = None;
+        if state.closed {
+            return None;
+        }
+        match result {
+            Ok(length) => {
+                let sent = from + length;
+                state.outbox.confirm(length);
+                state.send_limit.moved |= length > 0;
+                state.requests.unsent = (sent < bytes.len()).then_some((bytes, sent));
+            }
+            Err(error) => state.outbox.fail(error),
+        }
+        if let Some(ring) = self.ring() {
+            self.request_send(ring, state);
+        }
+        if state.outbox.has_news() || state.send_limit.limit.is_some() { self.announce(state) } else { None }
+    }
+
+    /// The ring has received something, or a request to receive has ended. The token of the event, if that is to be
+    /// told.
+    pub(super) fn received(&self, arrived: Option<Arrived>, is_last: bool) -> Option<u64> {
+        let mut state = self.lock();
+        if is_last {
+            (state.requests.receive, state.requests.is_ending) = (None, false);
+        }
+        if state.closed {
+            drop(state);
+            drop(arrived);
+            return None;
+        }
+        state.arrived.extend(arrived);
+        self.announce(&mut state)
+    }
+
+    fn announce(&self, state: &mut State) -> Option<u64> {
+        let is_new = !std::mem::replace(&mut state.requests.is_announced, true);
+        self.event.get().filter(|_| is_new).map(|(_, token)| *token)
+    }
+
+    /// Has the ring receive if that is wanted, and end that if it is not.
+    fn request_receive(self: &Arc<Self>, ring: RingIo<'_>) {
+        let failed = {
+            let mut guard = self.lock();
+            let state = &mut *guard;
+            let is_wanted = state.receiving == Receiving::Active && !state.closed && !state.has_end();
+            match (state.requests.receive, is_wanted) {
+                (None, true) => match ring.receive(self) {
+                    Ok(id) => {
+                        state.requests.receive = Some(id);
+                        None
+                    }
+                    Err(error) => Some(error),
+                },
+                (Some(id), false) if !state.requests.is_ending => {
+                    state.requests.is_ending = true;
+                    ring.abandon([id]);
+                    None
+                }
+                _ => None,
+            }
+        };
+        if let Some(error) = failed {
+            self.fail(Error::os("receiving", error));
         }
     }
 
@@ -421,7 +573,10 @@ impl Connection {
     }
 
     /// Has the event watch what is waited for, and the timers run for it.
-    fn settle(&self) {
+    fn settle(self: &Arc<Self>, ring: Option<RingIo<'_>>) {
+        if let Some(ring) = ring {
+            self.request_receive(ring);
+        }
         let (change, limits) = {
             let mut guard = self.lock();
             let state = &mut *guard;
@@ -439,6 +594,7 @@ impl Connection {
             }
         }
         if let Some(mask) = change
+            && ring.is_none()
             && let Some(event) = self.event()
         {
             if let Err(error) = event.set_enabled(mask) {
@@ -451,7 +607,7 @@ impl Connection {
         }
     }
 
-    /// The socket cannot be watched.
+    /// Neither direction can go on.
     fn fail(&self, error: Error) {
         {
             let mut state = self.lock();
@@ -469,12 +625,17 @@ impl State {
     }
 
     fn keep(&mut self, received: Received<'_>) {
-        // An end is found again.
-        self.arrived.extend(match received {
-            Received::Data(bytes) => Some(Arrived::Data(bytes.to_vec())),
-            Received::Failed(error) => Some(Arrived::Failed(error)),
-            Received::End => None,
+        // It came before what else has arrived.
+        self.arrived.push_front(match received {
+            Received::Data(bytes) => Arrived::Data(bytes.to_vec()),
+            Received::End => Arrived::End,
+            Received::Failed(error) => Arrived::Failed(error),
         });
+    }
+
+    /// Nothing more will arrive.
+    fn has_end(&self) -> bool {
+        matches!(self.arrived.back(), Some(Arrived::End | Arrived::Failed(_)))
     }
 
     fn wanted(&self) -> FileReady {

@@ -36,6 +36,11 @@ mod connection;
 mod error;
 mod listener;
 mod outbox;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+pub(crate) mod ring;
+#[cfg(not(all(target_os = "linux", feature = "io_uring")))]
+#[path = "no_ring.rs"]
+mod ring;
 mod socket;
 mod stream;
 

@@ -121,6 +121,27 @@ impl Outbox {
         }
     }
 
+    /// Takes the next piece out, for a request of its own.
+    pub(super) fn take_piece(&mut self) -> Option<Vec<u8>> {
+        self.pieces.pop_front()
+    }
+
+    /// The system has taken this many bytes more of pieces that were taken out.
+    pub(super) fn confirm(&mut self, length: usize) {
+        if !matches!(self.end, End::Broken(_)) {
+            self.taken += length as u64;
+        }
+    }
+
+    /// Whether somebody is to be told, or the sending side to be ended.
+    pub(super) fn has_news(&self) -> bool {
+        match self.end {
+            End::Broken(_) => !self.waiting.is_empty(),
+            End::Requested if self.is_empty() => true,
+            _ => self.waiting.front().is_some_and(|(position, _)| *position <= self.taken),
+        }
+    }
+
     /// A completion whose bytes are gone, or never will be; and how it ended.
     pub(super) fn next_done(&mut self) -> Option<(Completion, Result<(), Error>)> {
         let position = self.waiting.front()?.0;

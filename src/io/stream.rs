@@ -10,6 +10,7 @@ use socket2::Socket;
 
 use super::connection::{Connection, OnReady};
 use super::error::{Received, SendError, SendRefusal};
+use super::ring::RingIo;
 use super::socket;
 use crate::dispatcher::closure::{Outcome, guarded};
 use crate::dispatcher::core::Core;
@@ -34,8 +35,10 @@ impl Stream {
         let fd = socket::os_fd(&socket);
         let connection = Arc::new(Connection::new(core.clone(), socket));
         let closure = OnReady(connection.clone());
-        let event = FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?;
-        let event = Arc::new(event);
+        let event = Arc::new(match RingIo::of(core) {
+            Some(_) => FileEvent::unwatched(core, fd, closure)?,
+            None => FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?,
+        });
         connection.attach(&event);
         Ok(Stream { event, connection })
     }

@@ -14,7 +14,6 @@
 //! serves without being asked, for only such a one tells epoll.
 
 mod identity;
-#[expect(dead_code, reason = "for the I/O that the ring is to own")]
 mod operation;
 mod registry;
 mod ring;
@@ -25,9 +24,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use io_uring::{opcode, types};
+use io_uring::{cqueue, opcode, types};
 
-#[expect(unused_imports, reason = "for the I/O that the ring is to own")]
 pub(crate) use self::operation::{Completion, OperationId};
 use self::registry::{News, Registry};
 use self::ring::{Ring, Service};
@@ -42,6 +40,7 @@ const ROUNDS: usize = 8;
 
 pub(crate) struct IoUring {
     waker: Arc<Waker>,
+    has_operations: bool,
     /// Never held while the kernel waits.
     state: Mutex<State>,
     /// Taken after `state`; while the loop runs, by its thread alone, so never contended.
@@ -67,6 +66,14 @@ impl State {
     fn is_mine(&self) -> bool {
         self.runner == 0 || self.runner == thread_number()
     }
+
+    /// Keeps what has completed of an operation for its owner.
+    fn note_operation(&mut self, completion: &cqueue::Entry) {
+        if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
+            let (result, flags) = (completion.result(), completion.flags());
+            self.completions.push(Completion { id, result, flags });
+        }
+    }
 }
 
 impl IoUring {
@@ -82,7 +89,13 @@ impl IoUring {
             outer: None,
             completions: Vec::new(),
         };
-        Ok(IoUring { waker: Arc::new(waker), state: Mutex::new(state), ring: Mutex::new(ring) })
+        let has_operations = ring.is_asked();
+        Ok(IoUring {
+            waker: Arc::new(waker),
+            has_operations,
+            state: Mutex::new(state),
+            ring: Mutex::new(ring),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -112,13 +125,18 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         let mut former = std::mem::replace(ring, fresh);
+        let was_quiet = former.is_quiet();
+        former.stop();
+        for completion in former.completions() {
+            state.note_operation(&completion);
+        }
         state.owner = thread_number();
         state.ring_number += 1;
         state.registry.forget_requests();
         state.registry.submit(ring)?;
         ring.enter(Some(0), 0)?;
         // By now both rings watch. If the former has seen nothing, what the new one finds is known.
-        let is_known = former.is_quiet();
+        let is_known = was_quiet && former.is_quiet();
         let is_woken = self.harvest(state, ring, if is_known { News::Known } else { News::Doubtful })?;
         if is_woken && !is_known {
             self.waker.wake();
@@ -144,10 +162,9 @@ impl IoUring {
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
                     }
-                    UserData::Operation(id) => {
+                    UserData::Operation(_) => {
                         is_woken = true;
-                        let (result, flags) = (completion.result(), completion.flags());
-                        state.completions.push(Completion { id, result, flags });
+                        state.note_operation(&completion);
                     }
                 }
             }
@@ -183,6 +200,19 @@ impl IoUring {
             return Ok(());
         }
         if state.runner == 0 { self.surface(state) } else { Ok(()) }
+    }
+
+    /// Before the thread leaves: takes the completions that wait in the kernel for room, where another thread would not
+    /// find them.
+    fn stand_still(&self, state: &mut State) -> io::Result<()> {
+        let mut ring = self.ring();
+        if state.owner == thread_number()
+            && ring.has_overflow()
+            && self.harvest(state, &mut ring, News::Doubtful)?
+        {
+            self.waker.wake();
+        }
+        Ok(())
     }
 
     /// Outside `run()`: makes the poll fd, if somebody has it, tell the truth.
@@ -238,7 +268,7 @@ impl Poller for IoUring {
     fn leave(&self) {
         let mut state = self.lock();
         state.runner = 0;
-        if let Err(error) = self.surface(&mut state) {
+        if let Err(error) = self.stand_still(&mut state).and_then(|()| self.surface(&mut state)) {
             tracing::warn!(%error, "the poll fd may not show what is ready");
             self.waker.wake();
         }
@@ -262,7 +292,8 @@ impl Poller for IoUring {
             state.registry.resolve(Some(ready))?;
         }
         state.registry.submit(&mut ring)?;
-        let timeout = if is_woken || ready.len() > first { Some(0) } else { timeout };
+        let has_news = is_woken || ready.len() > first || !state.completions.is_empty();
+        let timeout = if has_news { Some(0) } else { timeout };
         if timeout != Some(0) || ring.has_unsubmitted() {
             drop(state);
             ring.enter(timeout, u32::from(timeout != Some(0)))?;

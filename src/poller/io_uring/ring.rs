@@ -7,7 +7,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
-use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, squeue};
 
 use crate::dispatcher::Nanos;
@@ -69,6 +69,25 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
+    /// Whether it does its work only when its thread asks for it.
+    pub(super) fn is_asked(&self) -> bool {
+        self.ring.params().is_setup_single_issuer()
+    }
+
+    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
+    /// any more; one that works unasked is told.
+    pub(super) fn stop(&self) {
+        if !self.is_asked() {
+            // It fails when there is nothing to cancel.
+            let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any());
+        }
+    }
+
+    /// Whether completions wait in the kernel for room.
+    pub(super) fn has_overflow(&mut self) -> bool {
+        self.ring.submission().cq_overflow()
+    }
+
     /// For what is registered with a ring, as buffers are.
     pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
         self.ring.submitter()
@@ -108,7 +127,7 @@ impl Ring {
     /// Whether nothing at all has happened since completions were last taken out; if that can be told by other threads
     /// than the ring's.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.ring.params().is_setup_single_issuer() && !self.has_work() && !self.has_completions()
+        self.is_asked() && !self.has_work() && !self.has_completions()
     }
 
     pub(super) fn has_completions(&mut self) -> bool {
