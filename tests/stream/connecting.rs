@@ -146,5 +146,5 @@ fn an_address_that_makes_no_sense_is_refused_at_once() {
     let long = "x".repeat(200);
     assert!(dispatcher.connect(Path::new(&long), None, |_| ()).is_err());
     assert!(dispatcher.listen(Path::new(&long), |_| ()).is_err());
-    assert_eq!(Address::from(Path::new("a")).to_string(), "a");
+    assert_eq!(Address::from(Path::new("a")).to_string(), "unix:a");
 }
