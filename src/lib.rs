@@ -26,6 +26,8 @@ mod error;
 mod ffi;
 mod fork;
 pub mod guard_dog;
+#[cfg(unix)]
+pub mod io;
 pub mod metrics;
 mod poller;
 pub mod pressure;

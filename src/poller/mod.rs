@@ -252,7 +252,6 @@ pub(crate) trait Poller: Send + Sync {
 
     /// The ring that it waits on, to have it do more than poll.
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
-    #[expect(dead_code, reason = "for the I/O that the ring is to own")]
     fn ring(&self) -> Option<&io_uring::IoUring> {
         None
     }
