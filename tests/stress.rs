@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use mcp_event::{
-    Dispatcher, Error, FileEvent, FileReady, Handle, PeriodicTimer, RunType, SchedulableCallback,
+    AsOsFd, Dispatcher, Error, FileEvent, FileReady, Handle, PeriodicTimer, RunType, SchedulableCallback,
     SignalEvent, SimulatedClock, Timer, Trigger,
 };
 
@@ -56,7 +56,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(on: &Handle, fd: &impl Watchable, alive: &Arc<AtomicUsize>) -> Shared {
+    fn new(on: &Handle, fd: &impl AsOsFd, alive: &Arc<AtomicUsize>) -> Shared {
         let shares = [(); 4].map(|()| Share::new(alive));
         let [first, second, third, fourth] = shares;
         let told = move |_| fourth.touch();
@@ -90,12 +90,7 @@ impl Shared {
 }
 
 /// Creates something that is due at once, and destroys it at once or soon.
-fn create_one(
-    on: &Handle,
-    fd: &impl Watchable,
-    random: &mut Random,
-    alive: &Arc<AtomicUsize>,
-) -> Box<dyn Send> {
+fn create_one(on: &Handle, fd: &impl AsOsFd, random: &mut Random, alive: &Arc<AtomicUsize>) -> Box<dyn Send> {
     let share = Share::new(alive);
     match random.below(6) {
         0 => {
