@@ -73,6 +73,7 @@ mod documentation {
         Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
+        Portability = "../docs/portability.md",
         Post = "../docs/post.md",
         ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",

@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
@@ -19,11 +18,11 @@ fn every_kind_of_handle_counts_while_it_lives() {
     let timer = dispatcher.create_timer(|| ());
     let periodic = dispatcher.create_periodic_timer(|| ());
     assert_eq!(count(), 2);
-    let (reader, _writer) = io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let event =
-        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
     let callback = dispatcher.create_schedulable_callback(|| ());
-    let signal = dispatcher.listen_for_signal(libc::SIGWINCH, || ()).unwrap();
+    let signal = dispatcher.listen_for_signal(SIGNAL, || ()).unwrap();
     assert_eq!(count(), 5);
     drop((timer, periodic));
     assert_eq!(count(), 3);

@@ -375,15 +375,10 @@ fn o9_an_endless_chain_of_tasks_starves_nothing() {
         let timer = handle.create_timer(tell("timer"));
         timer.enable(MS);
         assert_eq!(soon(&coming), "timer");
-        let (reader, mut writer) = std::io::pipe().unwrap();
+        let (reader, mut writer) = pipe();
         let readable = tell("fd");
         let event = handle
-            .create_file_event(
-                std::os::fd::AsRawFd::as_raw_fd(&reader),
-                Trigger::Edge,
-                FileReady::READ,
-                move |_| readable(),
-            )
+            .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| readable())
             .unwrap();
         writer.write_all(b"x").unwrap();
         assert_eq!(soon(&coming), "fd");
