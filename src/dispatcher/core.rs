@@ -276,6 +276,9 @@ impl Drop for Running<'_> {
         core.runner.store(0, Ordering::Relaxed);
         core.load.fall_asleep(None);
         core.sleep.announce();
+        if !core.is_forked() {
+            core.poller.leave();
+        }
         core.release();
         core.receive_stragglers();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
@@ -415,6 +418,9 @@ impl Core {
                 self.activity.begin(Activity::Dispatching);
                 self.runner.store(fork::thread_id(), Ordering::Relaxed);
                 self.sleep.end();
+                if !self.is_forked() {
+                    self.poller.enter();
+                }
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }
         }

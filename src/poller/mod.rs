@@ -13,6 +13,8 @@ mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod foreign;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+pub(crate) mod io_uring;
 #[cfg(all(unix, feature = "libevent"))]
 mod libevent;
 #[cfg(any(feature = "mio", not(target_os = "linux")))]
@@ -206,6 +208,12 @@ pub(crate) trait Poller: Send + Sync {
 
     fn deregister(&self, token: u64);
 
+    /// The calling thread begins to run the loop: until it leaves, it alone waits.
+    fn enter(&self) {}
+
+    /// It stops to run the loop: from now on the poll fd counts.
+    fn leave(&self) {}
+
     /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
     ///
     /// The one thread that runs the loop calls it; not always the same one.
@@ -240,6 +248,13 @@ pub(crate) trait Poller: Send + Sync {
     #[cfg(feature = "ffi")]
     fn cpp_object(&self) -> *mut c_void {
         ptr::null_mut()
+    }
+
+    /// The ring that it waits on, to have it do more than poll.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    #[expect(dead_code, reason = "for the I/O that the ring is to own")]
+    fn ring(&self) -> Option<&io_uring::IoUring> {
+        None
     }
 }
 
