@@ -42,6 +42,8 @@ fn build_asio() {
     }
     let mut compiler = cxx_build::bridge("src/poller/asio.rs");
     compiler.file("src/poller/asio/builtin.cc").include(".").include("include").std("c++14");
+    // Symbols that are unique in the process cannot be made local to the library.
+    compiler.flag_if_supported("-fno-gnu-unique");
     if let Err(why) = compiler.try_compile("mcp-event-asio") {
         eprintln!("the backend asio (src/poller/asio/builtin.cc) cannot be built: {why}");
         exit(1);

@@ -730,6 +730,16 @@ typedef struct mcp_event_closure {
   void (*drop)(void *data);
 } mcp_event_closure;
 
+#if !defined(_WIN32)
+// The system's name for what can be watched: a file descriptor, on Windows a `SOCKET`.
+typedef int mcp_event_os_fd;
+#endif
+
+#if defined(_WIN32)
+// The system's name for what can be watched: a file descriptor, on Windows a `SOCKET`.
+typedef size_t mcp_event_os_fd;
+#endif
+
 // As `mcp_event_closure`, for file events; `events` is a set of `MCP_EVENT_READ` and so on.
 typedef struct mcp_event_file_closure {
   // Runs on the loop's thread. Not null.
@@ -1543,7 +1553,7 @@ enum mcp_event_status mcp_event_file_event_destroy(struct mcp_event_file_event *
 // Watches `fd` for `events`, a set of `MCP_EVENT_READ` and so on. `MCP_EVENT_OS_ERROR` when it cannot be
 // watched: it is closed (EBADF), a regular file (EPERM), ...
 enum mcp_event_status mcp_event_file_event_create(struct mcp_event_dispatcher *dispatcher,
-                                                  int fd,
+                                                  mcp_event_os_fd fd,
                                                   int trigger_type,
                                                   uint32_t events,
                                                   struct mcp_event_file_closure closure,

@@ -92,6 +92,8 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
         "libevent" => Ok(create_in(super::libevent::Libevent::new()?)?),
         #[cfg(feature = "asio")]
         "asio" => Ok(create_in(super::asio::Asio::new()?)?),
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        "io_uring" => Ok(Box::new(super::io_uring::IoUring::new()?)),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
     }
 }

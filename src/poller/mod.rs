@@ -13,13 +13,15 @@ mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod foreign;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+pub(crate) mod io_uring;
 #[cfg(all(unix, feature = "libevent"))]
 mod libevent;
 #[cfg(any(feature = "mio", not(target_os = "linux")))]
 mod mio;
 mod nested;
 mod order;
-mod os_fd;
+pub(crate) mod os_fd;
 mod processors;
 mod timer_slack;
 #[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
@@ -30,7 +32,7 @@ pub(crate) use backend::{NAMES, adopt_event_base, create, create_default, create
 pub(crate) use foreign::RustLoop;
 pub use foreign::Turn;
 pub(crate) use nested::ForeignLoop;
-pub use os_fd::OsFd;
+pub use os_fd::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
 pub(crate) use wake::Waker;
@@ -206,6 +208,12 @@ pub(crate) trait Poller: Send + Sync {
 
     fn deregister(&self, token: u64);
 
+    /// The calling thread begins to run the loop: until it leaves, it alone waits.
+    fn enter(&self) {}
+
+    /// It stops to run the loop: from now on the poll fd counts.
+    fn leave(&self) {}
+
     /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
     ///
     /// The one thread that runs the loop calls it; not always the same one.
@@ -240,6 +248,12 @@ pub(crate) trait Poller: Send + Sync {
     #[cfg(feature = "ffi")]
     fn cpp_object(&self) -> *mut c_void {
         ptr::null_mut()
+    }
+
+    /// The ring that it waits on, to have it do more than poll.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    fn ring(&self) -> Option<&io_uring::IoUring> {
+        None
     }
 }
 

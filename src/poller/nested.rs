@@ -123,6 +123,14 @@ impl<L: ForeignLoop> Poller for Nested<L> {
         self.native.deregister(token);
     }
 
+    fn enter(&self) {
+        self.native.enter();
+    }
+
+    fn leave(&self) {
+        self.native.leave();
+    }
+
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let generation = fork::generation();
         // SAFETY: it is not released while somebody waits.

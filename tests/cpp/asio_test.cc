@@ -145,6 +145,30 @@ TEST_P(Asio, SocketsOfBothSidesTalk) {
   EXPECT_EQ('x', answer);
 }
 
+TEST_P(Asio, ErrorsAreThoseThatTheProgramKnows) {
+  asio::steady_timer cancelled(context_, std::chrono::hours(1));
+  asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+  asio::ip::tcp::socket served(context_);
+  asio::ip::tcp::socket client(context_);
+  client.connect(acceptor.local_endpoint());
+  acceptor.accept(served);
+  char nothing = 0;
+  asio::error_code at_the_end;
+  client.async_read_some(asio::buffer(&nothing, 1), [&](const asio::error_code& error, size_t) {
+    at_the_end = error;
+    cancelled.cancel();
+  });
+  asio::error_code of_the_timer;
+  cancelled.async_wait([&](const asio::error_code& error) {
+    of_the_timer = error;
+    dispatcher_.exit();
+  });
+  dispatcher_.post([&] { served.close(); });
+  runUntilExit(dispatcher_);
+  EXPECT_EQ(asio::error::eof, at_the_end);
+  EXPECT_EQ(asio::error::operation_aborted, of_the_timer);
+}
+
 TEST_P(Asio, T6_TimersOfBothAreNeverEarly) {
   using std::chrono::steady_clock;
   int rounds = 0;
