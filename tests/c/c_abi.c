@@ -23,15 +23,11 @@ static const suite suites[] = {
     {"actor_system", actor_system_suite},
     {"busy_poll", busy_poll_suite},
     {"clock", clock_suite},
-    {"crash_dump", crash_dump_suite},
     {"deferred_delete", deferred_delete_suite},
     {"dispatcher", dispatcher_suite},
     {"file_event", file_event_suite},
-    {"foreign_loop", foreign_loop_suite},
-    {"fork", fork_suite},
     {"guard_dog", guard_dog_suite},
     {"label", label_suite},
-    {"log", log_suite},
     {"metrics", metrics_suite},
     {"misuse", misuse_suite},
     {"ownership", ownership_suite},
@@ -42,10 +38,6 @@ static const suite suites[] = {
     {"run_and_exit", run_and_exit_suite},
     {"scaled_timer", scaled_timer_suite},
     {"schedulable", schedulable_suite},
-    {"server_call", server_call_suite},
-    {"server_manager", server_manager_suite},
-    {"server_misuse", server_misuse_suite},
-    {"server_trouble", server_trouble_suite},
     {"signal_event", signal_event_suite},
     {"stats", stats_suite},
     {"status", status_suite},
@@ -53,6 +45,16 @@ static const suite suites[] = {
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},
     {"worker_pool", worker_pool_suite},
+#ifndef _WIN32
+    {"crash_dump", crash_dump_suite},
+    {"foreign_loop", foreign_loop_suite},
+    {"fork", fork_suite},
+    {"log", log_suite},
+    {"server_call", server_call_suite},
+    {"server_manager", server_manager_suite},
+    {"server_misuse", server_misuse_suite},
+    {"server_trouble", server_trouble_suite},
+#endif
 };
 
 static void run_suite(const suite* chosen) {
