@@ -6,7 +6,11 @@ TARGET := $(CURDIR)/target
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 # Cargo's features that are off by default.
-OPTIONAL := http,metrics,prometheus
+OPTIONAL := asio,http,metrics,prometheus
+# The suites that a backend could make fail. They run on every one that works here.
+CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll deferred file_event foreign_loop fork \
+	iteration lifetimes load post readiness run_exit scaled_timer schedulable signal slow_callbacks stats stress task \
+	timer tracked watchdog worker worker_stop
 
 CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
 	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
@@ -47,10 +51,14 @@ test-rust: test-tools
 	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
 	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
-	cargo test --quiet --locked
-	cargo test --quiet --locked --features $(OPTIONAL) --test http_servers --test metrics_endpoint --test metrics_publisher
-	cargo test --quiet --locked --features $(OPTIONAL) --lib -- server::http metrics::
-	cargo test --quiet --locked --features $(OPTIONAL) --doc -- metrics Metrics
+	cargo clippy --quiet --locked --lib --test asio --features asio -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features --features asio -- --deny warnings
+	cargo test --quiet --locked --features $(OPTIONAL)
+	@for backend in $$(cargo run --quiet --locked --features $(OPTIONAL) --example backends -- --names); do \
+		echo "the contract on $$backend" && \
+		MCP_EVENT_BACKEND=$$backend cargo test --quiet --locked --features $(OPTIONAL) $(addprefix --test ,$(CONTRACT)) \
+		|| exit 1; \
+	done
 
 test-cpp: test-tools
 	cmake -S . -B $(BUILD)/test -G Ninja -DMCP_EVENT_CARGO_TARGET_DIR=$(TARGET) \

@@ -11,6 +11,7 @@
 #include "file_limit.h"
 #include "harness.h"
 #include "loop_thread.h"
+#include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/epoll_floor.h"
 #include "peers/libev_loop.h"
@@ -211,18 +212,18 @@ int main(int argc, char** argv) {
   const std::vector<Contender> bare{{kBare, [repeats] { return bare_registration_ns(repeats); }}};
 
   program.run({"in a callback", kRegistered * repeats, registration,
-               contenders<OurLoop, StockLoop, LibeventLoop>([repeats](auto loop) {
+               ours_and<StockLoop, LibeventLoop>([repeats](auto loop) {
                  return registration_inside_ns<typename decltype(loop)::type>(repeats);
                }) + bare});
   program.run({"while the loop does not run", kRegistered * repeats, registration,
-               contenders<OurLoop, StockLoop, LibeventLoop>([repeats](auto loop) {
+               ours_and<StockLoop, LibeventLoop>([repeats](auto loop) {
                  return registration_outside_ns<typename decltype(loop)::type>(repeats);
                }) + bare});
   program.run({"setEnabled",
                2 * kToggles,
                {{"2 an event an iteration", "ns"},
                 {"100 an event an iteration", "ns", {{1.0 / 20, StockLoop::kName}}}},
-               contenders<OurLoop, StockLoop>([](auto loop) {
+               ours_and<StockLoop>([](auto loop) {
                  std::vector<double> costs;
                  for (const std::size_t each : {2, 100}) {
                    costs.push_back(
@@ -235,7 +236,7 @@ int main(int argc, char** argv) {
       {"from a ready fd to the end of its callback",
        3 * kReadies,
        {{"100 fds", "ns", near_floor}, {"1000 fds", "ns", near_floor}, {"5000 fds", "ns", near_floor}},
-       contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, EpollFloor>([](auto loop) {
+       ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, EpollFloor>([](auto loop) {
          std::vector<double> costs;
          for (const std::size_t fds : {100, 1000, 5000}) {
            costs.push_back(Readiness<typename decltype(loop)::type>(fds, kReadies / fds).run_ns());

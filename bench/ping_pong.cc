@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "loop_thread.h"
 #include "peers/asio_loop.h"
+#include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/epoll_floor.h"
 #include "peers/libev_loop.h"
@@ -92,7 +93,7 @@ int main(int argc, char** argv) {
   program.run({"from loop to loop and back",
                hops,
                {{"hop", "us", {{1, EpollFloor::kName}, {0.1, EpollFloor::kName, 0, "", BusyLoop::kName}}}},
-               contenders<OurLoop, BusyLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               ours_and<BusyLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [hops](auto loop) -> std::vector<double> {
                      return {hop_us<typename decltype(loop)::type>(hops)};
                    }) +

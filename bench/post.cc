@@ -11,6 +11,7 @@
 #include "harness.h"
 #include "loop_thread.h"
 #include "peers/asio_loop.h"
+#include "peers/backend_loops.h"
 #include "peers/crossbeam_loop.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/libev_loop.h"
@@ -95,28 +96,28 @@ int main(int argc, char** argv) {
   program.run({"one producer thread",
                posts,
                {{"post", "ns", {{1.0 / 4, StockLoop::kName}, {0.8, CrossbeamLoop::kName}}}},
-               contenders<OurLoop, StockLoop, CrossbeamLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               ours_and<StockLoop, CrossbeamLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [posts](auto loop) -> std::vector<double> {
                      return {foreign_post_ns<typename decltype(loop)::type, kFewWords>(1, posts)};
                    })});
   program.run({"four producer threads",
                posts,
                {{"post", "ns", {{1.0 / 5, StockLoop::kName}}}},
-               contenders<OurLoop, StockLoop, CrossbeamLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               ours_and<StockLoop, CrossbeamLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [posts](auto loop) -> std::vector<double> {
                      return {foreign_post_ns<typename decltype(loop)::type, kFewWords>(4, posts)};
                    })});
   program.run({"one producer thread, closures of 48 bytes",
                posts,
                {{"post", "ns"}},
-               contenders<OurLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               ours_and<StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [posts](auto loop) -> std::vector<double> {
                      return {foreign_post_ns<typename decltype(loop)::type, kManyWords>(1, posts)};
                    })});
   program.run({"to itself, chained",
                chained,
                {{"post", "ns", {{1.0 / 40, StockLoop::kName}, {0.5, AsioLoop::kName}}}},
-               contenders<OurLoop, StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
+               ours_and<StockLoop, AsioLoop, LibeventLoop, LibuvLoop, LibevLoop>(
                    [chained](auto loop) -> std::vector<double> {
                      return {chained_post_ns<typename decltype(loop)::type>(chained)};
                    })});

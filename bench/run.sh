@@ -3,7 +3,7 @@
 #
 #   bench/run.sh [--area NAME]... [what the programs take: --quick, --rounds N, --only EXPERIMENT, ...]
 #
-# The figures of a full run are kept as JSON in target/bench/results, one file an area.
+# The figures are kept as JSON in target/bench/results, and drawn in target/bench/charts: one file an area each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,7 +40,9 @@ mkdir -p "$build/results"
 for area in "${areas[@]}"; do
   build_area "$area" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
 done
+cargo build --quiet --release --locked --manifest-path bench/chart/Cargo.toml --target-dir "$build/chart"
 printf 'processors: %s, load before: %s, kernel: %s\n\n' "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)" "$(uname -r)"
 for area in "${areas[@]}"; do
   "$build/bench_$area" --json "$build/results/$area.json" ${options[@]+"${options[@]}"}
 done
+"$build/chart/release/bench_chart" "$build/results" "$build/charts"

@@ -47,7 +47,7 @@ fn every_kind_of_callback_is_told() {
         Activity::DeferredDelete,
         Activity::Post,
         Activity::Signal { signal: OTHER_SIGNAL },
-        Activity::FileEvent { fd },
+        Activity::FileEvent { fd: fd as i32 },
         Activity::Timer,
         Activity::Scheduled,
     ];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Dispatcher, Error, FileReady, PostError, Refusal, Trigger, Worker};
+use mcp_event::{Dispatcher, Error, FileReady, OsFd, PostError, Refusal, Trigger, Worker};
 
 #[test]
 fn an_unknown_backend_is_an_invalid_argument() {

@@ -4,16 +4,14 @@ mod common;
 
 #[cfg(unix)]
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use common::*;
-#[cfg(unix)]
-use mcp_event::Error;
-use mcp_event::{Dispatcher, FileEvent, FileReady, Handle, OsFd, RunType, Trigger};
+use mcp_event::{AsOsFd, Dispatcher, Error, FileEvent, FileReady, Handle, OsFd, RunType, Trigger};
 
 const NONE: FileReady = FileReady::NONE;
 const READ: FileReady = FileReady::READ;
@@ -26,7 +24,7 @@ const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::Emulated
 /// Watches `fd`; the callback is given the event.
 fn watch_with(
     handle: &Handle,
-    fd: &impl Watchable,
+    fd: &impl AsOsFd,
     trigger: Trigger,
     events: FileReady,
     mut callback: impl FnMut(&FileEvent, FileReady) + Send + 'static,
@@ -54,9 +52,9 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-/// Closes whatever has the number `over`, and makes the number name the file behind `fd`.
+/// Closes whatever has the number `over`, which Windows cannot choose, and makes the number name the file behind `fd`.
 #[cfg(unix)]
-fn reuse_number(fd: &impl Watchable, over: OsFd) {
+fn reuse_number(fd: &impl AsOsFd, over: OsFd) {
     // SAFETY: both numbers are open and the test's own.
     assert_eq!(unsafe { libc::dup2(fd.os_fd(), over) }, over);
 }
@@ -273,7 +271,7 @@ fn f7_an_activation_of_nothing_is_refused() {
 /// What events with each of these masks are told at once, whatever their trigger, and whether or not another
 /// event has the fd.
 #[track_caller]
-fn assert_told(fd: &impl Watchable, cases: &[(FileReady, FileReady)]) {
+fn assert_told(fd: &impl AsOsFd, cases: &[(FileReady, FileReady)]) {
     for (trigger, others) in TRIGGERS.into_iter().flat_map(|trigger| [(trigger, 0), (trigger, 1)]) {
         for (events, expected) in cases {
             let (dispatcher, log, other_log) = (dispatcher(), Log::new(), Log::new());
@@ -557,6 +555,7 @@ fn f14_an_fd_closed_but_open_under_another_number_haunts_nobody() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn f15_the_number_of_a_closed_fd_belongs_to_its_new_event_alone() {
     for trigger in TRIGGERS {
@@ -614,6 +613,7 @@ fn f14_disabled_and_then_closed_it_leaves_no_ghost() {
     slot.destroy();
 }
 
+#[cfg(unix)]
 #[test]
 fn f15_all_events_of_the_closed_fd_are_silent() {
     let (dispatcher, old_log, new_log) = (dispatcher(), Log::new(), Log::new());

@@ -7,7 +7,7 @@
 
 mod common;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 mod common;
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use common::*;
 use mcp_event::actor::{Actor, ActorResult, Context, System};
@@ -62,7 +62,7 @@ fn a_handle_destroyed_in_its_own_callback_does_not_count() {
 #[test]
 fn a_handle_that_is_refused_does_not_count() {
     let dispatcher = dispatcher();
-    let refused = dispatcher.create_file_event(-1, Trigger::Level, FileReady::READ, |_| ());
+    let refused = dispatcher.create_file_event(!0, Trigger::Level, FileReady::READ, |_| ());
     assert!(refused.is_err() && dispatcher.listen_for_signal(-1, || ()).is_err());
     assert_eq!(dispatcher.handle_count(), 0);
 }

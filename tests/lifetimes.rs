@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;

@@ -223,12 +223,14 @@ fn o9_an_empty_or_idle_pool_gives_the_closure_back() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn o9_a_forked_child_gives_the_closure_back() {
     let pool = started(1);
     in_forked_child(|| assert_refused(&pool, |error| matches!(error, Error::Forked)));
 }
 
+#[cfg(unix)]
 #[test]
 fn o9_a_task_that_forks_leaves_the_parent_alone() {
     let pool = started(2);

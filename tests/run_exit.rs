@@ -2,11 +2,10 @@
 
 mod common;
 
-use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Weak, mpsc};
+use std::thread;
 use std::time::Duration;
-use std::{mem, ptr, thread};
 
 use common::*;
 use mcp_event::{Dispatcher, Error, FileReady, Handle, RunType, SchedulableCallback, Timer, Trigger};
@@ -374,9 +373,9 @@ fn r8_interrupted_system_calls_are_transparent() {
     }
     // SAFETY: all-zero is a valid sigaction (without SA_RESTART), and the handler is async-signal-safe.
     unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
+        let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = interrupt as *const () as usize;
-        assert_eq!(libc::sigaction(OTHER_SIGNAL, &action, ptr::null_mut()), 0);
+        assert_eq!(libc::sigaction(OTHER_SIGNAL, &action, std::ptr::null_mut()), 0);
     }
     let (background, log) = (Background::start(Dispatcher::new("interrupted").unwrap()), Log::new());
     // SAFETY: plain system call.
@@ -399,17 +398,17 @@ fn r8_interrupted_system_calls_are_transparent() {
 fn r8_a_poll_that_fails_is_reported() {
     /// What the kernel has for pollers.
     fn instances() -> Vec<i32> {
-        let descriptors = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
-        let is_poller = |link: &fs::DirEntry| {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
+        let is_poller = |link: &std::fs::DirEntry| {
             let names = ["anon_inode:[eventpoll]", "anon_inode:[io_uring]"];
-            fs::read_link(link.path()).is_ok_and(|to| names.iter().any(|name| to.ends_with(name)))
+            std::fs::read_link(link.path()).is_ok_and(|to| names.iter().any(|name| to.ends_with(name)))
         };
-        let number = |link: fs::DirEntry| link.file_name().into_string().unwrap().parse().unwrap();
+        let number = |link: std::fs::DirEntry| link.file_name().into_string().unwrap().parse().unwrap();
         descriptors.filter(is_poller).map(number).collect()
     }
     alone(|| {
         let dispatcher = dispatcher();
-        let null = File::open("/dev/null").unwrap();
+        let null = std::fs::File::open("/dev/null").unwrap();
         let instances = instances();
         assert!(!instances.is_empty());
         for instance in instances {

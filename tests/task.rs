@@ -9,6 +9,7 @@ use std::net::Shutdown;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
+#[cfg(unix)]
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +19,10 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
+#[cfg(unix)]
+use mcp_event::Error;
 use mcp_event::task::{Elapsed, TaskError, current};
-use mcp_event::{Dispatcher, Error, Refusal, RunType};
+use mcp_event::{Dispatcher, Refusal, RunType};
 
 /// Polls once, with a waker that does nothing.
 fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {

@@ -79,17 +79,22 @@ static void backends_are_known_by_name(void) {
     CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_backend_check(unknown[i]));
     CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, create_on(unknown[i], &dispatcher));
   }
-  // Which of these there are depends on the build and the system; what is told must then be so.
-  const char* const known[] = {"io_uring", "mio", "libevent", "asio"};
-  for (size_t i = 0; i < COUNT_OF(known); ++i) {
-    const mcp_event_status status = mcp_event_backend_check(known[i]);
+  // Which of them can be used depends on the build and the system; what is told must then be so.
+  const char* name = NULL;
+  size_t known = 0;
+  while (mcp_event_backend_name(known, &name) == MCP_EVENT_OK) {
+    ++known;
+    const mcp_event_status status = mcp_event_backend_check(name);
+    CHECK(status == MCP_EVENT_OK || strstr(mcp_event_last_error(), name) != NULL);
     CHECK(status == MCP_EVENT_OK || status == MCP_EVENT_UNAVAILABLE);
-    CHECK_STATUS(status, create_on(known[i], &dispatcher));
+    CHECK_STATUS(status, create_on(name, &dispatcher));
     if (dispatcher != NULL) {
       CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
       dispatcher = NULL;
     }
   }
+  CHECK(known > 0);
+  CHECK_STATUS(MCP_EVENT_OUT_OF_RANGE, mcp_event_backend_name(known, &name));
 }
 
 static void the_environment_names_the_default(void) {

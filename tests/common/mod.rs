@@ -132,6 +132,10 @@ impl<T> Slot<T> {
         work(self.0.lock().unwrap().as_ref().expect("the slot is empty"))
     }
 
+    pub fn take(&self) -> T {
+        self.0.lock().unwrap().take().expect("the slot is empty")
+    }
+
     /// Destroys what it holds, outside the lock.
     pub fn destroy(&self) {
         let value = self.0.lock().unwrap().take();

@@ -1,6 +1,8 @@
 pub use std::io::{PipeReader, PipeWriter};
 use std::os::fd::AsRawFd;
 pub use std::os::unix::net::UnixStream as Socket;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
@@ -42,6 +44,11 @@ impl<T: AsOsFd> Watchable for T {
     fn os_fd(&self) -> OsFd {
         self.as_fd().as_raw_fd()
     }
+}
+
+/// Whether it ended by `abort()`.
+pub fn has_aborted(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGABRT)
 }
 
 pub fn pipe() -> (PipeReader, PipeWriter) {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::windows::io::AsRawSocket;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -34,6 +35,12 @@ impl<T: AsOsFd> Watchable for T {
     fn os_fd(&self) -> OsFd {
         self.as_socket().as_raw_socket()
     }
+}
+
+/// Whether it ended by `abort()`, which fails fast.
+pub fn has_aborted(status: ExitStatus) -> bool {
+    const FAIL_FAST: u32 = 0xc000_0409;
+    status.code() == Some(FAIL_FAST as i32)
 }
 
 pub fn pipe() -> (PipeReader, PipeWriter) {
