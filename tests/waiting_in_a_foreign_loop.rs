@@ -58,7 +58,7 @@ fn what_happens_on_our_side_ends_the_turn() {
     let timer = Arc::new(dispatcher.create_timer(move || {
         inner.add("fired");
         // The end of the pipe, which the event is told.
-        writer = None;
+        drop(writer.take());
     }));
     let enabled = timer.clone();
     let (handle, inner) = (dispatcher.handle(), log.clone());

@@ -14,7 +14,6 @@
 //! serves without being asked, for only such a one tells epoll.
 
 mod identity;
-#[expect(dead_code, reason = "for the I/O that the ring is to own")]
 mod operation;
 mod registry;
 mod ring;
@@ -27,7 +26,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use io_uring::{cqueue, opcode, types};
 
-#[expect(unused_imports, reason = "for the I/O that the ring is to own")]
 pub(crate) use self::operation::{Completion, OperationId};
 use self::registry::{News, Registry};
 use self::ring::{Ring, Service};
@@ -62,6 +60,16 @@ struct State {
     /// The poll fd; it survives the ring.
     outer: Option<OwnedFd>,
     completions: Vec<Completion>,
+}
+
+impl State {
+    /// Keeps what has completed of an operation for its owner.
+    fn note_operation(&mut self, completion: &cqueue::Entry) {
+        if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
+            let (result, flags) = (completion.result(), completion.flags());
+            self.completions.push(Completion { id, ring: self.ring_number, result, flags });
+        }
+    }
 }
 
 impl IoUring {
@@ -117,13 +125,18 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         let mut former = std::mem::replace(ring, fresh);
+        let was_quiet = former.is_quiet();
+        former.stop();
+        for completion in former.completions() {
+            state.note_operation(&completion);
+        }
         state.owner = thread_number();
         state.ring_number += 1;
         state.registry.forget_requests();
         state.registry.submit(ring)?;
         ring.enter(Some(0), 0)?;
         // By now both rings watch. If the former has seen nothing, what the new one finds is known.
-        let is_known = former.is_quiet();
+        let is_known = was_quiet && former.is_quiet();
         let is_woken = self.harvest(state, ring, if is_known { News::Known } else { News::Doubtful })?;
         if is_woken && !is_known {
             self.waker.wake();
@@ -153,10 +166,9 @@ impl IoUring {
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
                     }
-                    UserData::Operation(id) => {
+                    UserData::Operation(_) => {
                         is_woken = true;
-                        let (result, flags) = (completion.result(), completion.flags());
-                        state.completions.push(Completion { id, result, flags });
+                        state.note_operation(&completion);
                     }
                 }
             }
@@ -204,6 +216,19 @@ impl IoUring {
             return Ok(());
         }
         if state.runner == 0 { self.surface(state) } else { Ok(()) }
+    }
+
+    /// Before the thread leaves: takes the completions that wait in the kernel for room, where another thread would not
+    /// find them.
+    fn stand_still(&self, state: &mut State) -> io::Result<()> {
+        let mut ring = self.ring();
+        if state.owner == thread_number()
+            && ring.has_overflow()
+            && self.harvest(state, &mut ring, News::Doubtful)?
+        {
+            self.waker.wake();
+        }
+        Ok(())
     }
 
     /// Outside `run()`: makes the poll fd, if somebody has it, tell the truth.
@@ -257,7 +282,7 @@ impl Poller for IoUring {
     fn leave(&self) {
         let mut state = self.lock();
         state.runner = 0;
-        if let Err(error) = self.surface(&mut state) {
+        if let Err(error) = self.stand_still(&mut state).and_then(|()| self.surface(&mut state)) {
             tracing::warn!(%error, "the poll fd may not show what is ready");
             self.waker.wake();
         }
@@ -281,7 +306,8 @@ impl Poller for IoUring {
             state.registry.resolve(Some(ready))?;
         }
         state.registry.submit(&mut ring)?;
-        let timeout = if is_woken || ready.len() > first { Some(0) } else { timeout };
+        let has_news = is_woken || ready.len() > first || !state.completions.is_empty();
+        let timeout = if has_news { Some(0) } else { timeout };
         if timeout != Some(0) || ring.has_unsubmitted() {
             drop(state);
             ring.enter(timeout, u32::from(timeout != Some(0)))?;
@@ -330,6 +356,8 @@ mod tests {
     const NOTHING: [u64; 0] = [];
     const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
     const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
+
+    const NOTHING: [u64; 0] = [];
 
     fn watch(poller: &IoUring, fd: i32, token: u64, trigger: Trigger) {
         poller.register(fd, token, trigger).unwrap();
