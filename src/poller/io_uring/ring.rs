@@ -111,8 +111,12 @@ impl Ring {
 
     /// Whether the kernel has completions that it can deliver only inside a call.
     pub(super) fn has_work(&mut self) -> bool {
-        let submission = self.ring.submission();
-        submission.taskrun() || submission.cq_overflow()
+        self.has_tasks() || self.has_overflow()
+    }
+
+    /// Whether it has something to do that it does only inside a call.
+    pub(super) fn has_tasks(&mut self) -> bool {
+        self.ring.submission().taskrun()
     }
 
     /// Whether nothing at all has happened since completions were last taken out; if that can be told by other threads
