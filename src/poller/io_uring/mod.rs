@@ -153,8 +153,9 @@ impl IoUring {
 
     /// Takes the completions out. True if the loop is not to sleep.
     fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
-        let (mut is_woken, mut is_deaf, mut count) = (false, false, 0);
+        let (mut is_woken, mut is_deaf, mut is_asked, mut count) = (false, false, false, 0);
         loop {
+            let before = count;
             for completion in ring.completions() {
                 count += 1;
                 match UserData::decode(completion.user_data()) {
@@ -172,11 +173,13 @@ impl IoUring {
                     }
                 }
             }
-            if count >= LARGEST_BATCH || !ring.has_work() {
+            let is_dry = count == before && is_asked;
+            if is_dry || count >= LARGEST_BATCH || !ring.has_work() {
                 break;
             }
             // The kernel delivers a few at a time, unless it is told to wait for more.
             ring.enter(Some(0), 0)?;
+            is_asked = true;
         }
         if is_deaf {
             self.listen(ring)?;
@@ -205,11 +208,13 @@ impl IoUring {
             let mut ring = self.ring();
             self.own(state, &mut ring)?;
             state.registry.submit(&mut ring)?;
-            ring.enter(Some(0), 0)?;
-            // Also what ends it waits its turn, behind what others became ready by. Not for completions that find no
-            // room: nobody takes out any here.
-            while ring.has_tasks() {
+            // Also what ends it waits its turn, behind what others became ready by.
+            loop {
+                let before = ring.completion_count();
                 ring.enter(Some(0), 0)?;
+                if !ring.has_tasks() || ring.completion_count() == before {
+                    break;
+                }
             }
         } else if state.runner == 0 && state.owner != 0 && state.owner != me {
             // Not worth a new ring: whoever waits next has one made.

@@ -114,7 +114,8 @@ impl Ring {
         self.has_tasks() || self.has_overflow()
     }
 
-    /// Whether it has something to do that it does only inside a call.
+    /// Whether it has something to do that it does only inside a call. Now and then it says so when it has done all:
+    /// the mark may be set after the work was found.
     pub(super) fn has_tasks(&mut self) -> bool {
         self.ring.submission().taskrun()
     }
@@ -126,7 +127,12 @@ impl Ring {
     }
 
     pub(super) fn has_completions(&mut self) -> bool {
-        !self.ring.completion().is_empty()
+        self.completion_count() > 0
+    }
+
+    /// How many completions there are to take out.
+    pub(super) fn completion_count(&mut self) -> usize {
+        self.ring.completion().len()
     }
 
     /// Submits, and waits until there are `want` completions or `timeout` is over. Early returns are harmless.
