@@ -136,9 +136,12 @@ fn f3_also_from_inside_a_callback_and_from_another_thread() {
     assert_eq!(log.len(), 3);
 
     let background = Background::start(dispatcher);
+    background.settle();
+    // Another thread runs it: an edge may have been told once more (F20).
+    let before = log.len();
     event.set_enabled(READ).unwrap();
     background.settle();
-    assert_eq!(log.take(), [READ; 4]);
+    assert_eq!(log.take()[before..], [READ]);
 }
 
 #[test]
