@@ -88,8 +88,8 @@ mcp_event_status mcpev_scaled_timer_create(mcp_event_dispatcher* dispatcher, int
 mcp_event_status mcpev_scaled_timer_create_with_minimum(mcp_event_dispatcher* dispatcher, int64_t min_us,
                                                         int64_t max_us, const mcpev_ops* ops, void* from,
                                                         mcp_event_scaled_timer** out, void** storage);
-mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, int fd, int32_t trigger,
-                                         uint32_t events, const mcpev_ops* ops, void* from,
+mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, mcp_event_os_fd fd,
+                                         int32_t trigger, uint32_t events, const mcpev_ops* ops, void* from,
                                          mcp_event_file_event** out, void** storage);
 mcp_event_status mcpev_schedulable_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
                                           mcp_event_schedulable** out, void** storage);

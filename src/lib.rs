@@ -19,19 +19,25 @@ pub mod actor;
 mod chance;
 pub mod crash_dump;
 mod dispatcher;
+#[cfg(unix)]
+mod errno;
 mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
 mod fork;
 pub mod guard_dog;
+#[cfg(unix)]
+pub mod io;
 pub mod metrics;
 mod poller;
 pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sigpipe;
+mod stderr;
 mod sync;
 pub mod task;
+mod thread_id;
 mod worker;
 
 pub use dispatcher::{
@@ -40,7 +46,9 @@ pub use dispatcher::{
     ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
-pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, Turn, backends};
+pub use poller::{
+    AsOsFd, Backend, BackendState, BorrowedOsFd, FileReady, OsFd, OwnedOsFd, Trigger, Turn, backends,
+};
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
     WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,
@@ -69,6 +77,7 @@ mod documentation {
         Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
+        Portability = "../docs/portability.md",
         Post = "../docs/post.md",
         ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
@@ -78,6 +87,7 @@ mod documentation {
         ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        Streams = "../docs/streams.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{Dispatcher, FileEvent, FileReady, Handle, Trigger};
+use mcp_event::{AsOsFd, Dispatcher, FileEvent, FileReady, Handle, Trigger};
 
 const READ: FileReady = FileReady::READ;
 const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
@@ -19,7 +19,7 @@ const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::Emulated
 const ENDINGS: [fn(&mut Option<FileEvent>); 2] =
     [|event| event.as_ref().unwrap().set_enabled(FileReady::NONE).unwrap(), |event| *event = None];
 
-fn ignoring(handle: &Handle, fd: &impl AsRawFd, trigger: Trigger) -> Option<FileEvent> {
+fn ignoring(handle: &Handle, fd: &impl AsOsFd, trigger: Trigger) -> Option<FileEvent> {
     Some(watch(handle, fd, trigger, READ | FileReady::CLOSED, &Log::new()))
 }
 

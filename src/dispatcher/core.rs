@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
-use super::closure::{Failure, guarded};
+use super::closure::guarded;
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
@@ -37,7 +37,10 @@ use super::{file_event, scaled, schedulable, signal, timer};
 use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
-use crate::poller::Poller;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+use crate::io::ring::{Operations, RingIo};
+use crate::poller::{Poller, Ready, WaitError};
+use crate::thread_id::thread_id;
 
 /// What a foreign thread asks of the running loop.
 pub(crate) enum Command {
@@ -105,6 +108,9 @@ pub(crate) struct Core {
     pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
+    /// What the ring does besides polling, where there is one.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    pub(crate) operations: Operations,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -174,6 +180,7 @@ pub(crate) fn label_current(label: Label) {
 ///
 /// # Safety
 /// They are looked at before this thread leaves them.
+#[cfg(unix)]
 pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
     let mut next = INNERMOST.get();
     std::iter::from_fn(move || {
@@ -185,10 +192,11 @@ pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
+#[cfg(unix)]
 pub(crate) fn stop_forked_loops() {
     // SAFETY: it is inside them.
     for core in unsafe { loops_of_this_thread() } {
-        core.local.failure.set(Some(Box::new(Failure::Forked)));
+        core.local.failure.set(Some(Box::new(super::closure::Failure::Forked)));
     }
 }
 
@@ -269,6 +277,10 @@ impl Drop for Running<'_> {
         self.on_loop.forget_callback_end();
         self.on_loop.mail_to_posts();
         self.on_loop.settle();
+        if !core.is_forked() && core.has_requests() {
+            // Another thread may be the next to run the loop, and it cannot tell the kernel.
+            self.on_loop.tell_ring();
+        }
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         INNERMOST.set(self.on_loop.outer.get());
@@ -344,6 +356,8 @@ impl Core {
             slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
+            #[cfg(all(target_os = "linux", feature = "io_uring"))]
+            operations: Operations::default(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -416,7 +430,7 @@ impl Core {
                 crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
-                self.runner.store(fork::thread_id(), Ordering::Relaxed);
+                self.runner.store(thread_id(), Ordering::Relaxed);
                 self.sleep.end();
                 if !self.is_forked() {
                     self.poller.enter();
@@ -528,6 +542,27 @@ impl Core {
     pub(crate) fn next_command(&self, _: OnLoop<'_>) -> Option<Command> {
         // SAFETY: the owner alone pops.
         unsafe { self.commands.pop() }
+    }
+
+    /// Asks the poller what is ready, and the ring what it has done.
+    #[inline]
+    pub(crate) fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        if let Some(ring) = RingIo::of(self) {
+            ring.prepare();
+            let result = self.poller.wait(ready, timeout);
+            ring.deliver(ready);
+            return result;
+        }
+        self.poller.wait(ready, timeout)
+    }
+
+    /// Whether the ring is still to be told of something by the next wait.
+    pub(crate) fn has_requests(&self) -> bool {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        return RingIo::of(self).is_some_and(RingIo::is_ahead);
+        #[cfg(not(all(target_os = "linux", feature = "io_uring")))]
+        false
     }
 
     /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).

@@ -209,7 +209,7 @@ impl OnLoop<'_> {
         for _ in 0..PASSES {
             self.iterate(false)?;
             let _ = self.tail(false)?;
-            if !self.has_injected_work() {
+            if !self.has_injected_work() && !self.core.has_requests() {
                 break;
             }
         }
@@ -323,9 +323,17 @@ impl OnLoop<'_> {
     fn gather_ready(self, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
-        let result = self.core.poller.wait(&mut ready, timeout);
+        let result = self.core.wait(&mut ready, timeout);
         self.ready.replace(ready);
         result
+    }
+
+    /// Submits what the ring is to do, and takes over what it has done.
+    #[cold]
+    pub(crate) fn tell_ring(self) {
+        if let Err(error) = self.gather_ready(Some(0)) {
+            tracing::error!(dispatcher = %self.core.name, ?error, "the ring takes no requests");
+        }
     }
 
     /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.

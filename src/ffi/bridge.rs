@@ -13,7 +13,7 @@ use super::clock::mcp_event_clock;
 use super::closure::{install_exception_ops, outcome};
 use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
 use super::duration::limit;
-use super::file_event::{mcp_event_file_event, trigger};
+use super::file_event::{mcp_event_file_event, mcp_event_os_fd, trigger};
 use super::foreign_loop::{build_in, mcp_event_foreign_loop};
 use super::handle;
 use super::scaled_timer::{self, mcp_event_scaled_timer, mcp_event_scaled_timer_minimum};
@@ -27,6 +27,7 @@ use crate::dispatcher::post::Job;
 use crate::dispatcher::{
     Builder, Dispatcher, ScaledTimerRange, file_event, scaled, schedulable, signal, timer,
 };
+use crate::poller::OsFd;
 
 /// The functions of a type of C++ closures.
 #[repr(C)]
@@ -336,7 +337,7 @@ unsafe extern "C" fn mcpev_scaled_timer_create_with_minimum(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_file_event_create(
     dispatcher: *mut mcp_event_dispatcher,
-    fd: c_int,
+    fd: mcp_event_os_fd,
     trigger_type: i32,
     events: u32,
     closure_ops: *const Ops,
@@ -349,9 +350,10 @@ unsafe extern "C" fn mcpev_file_event_create(
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
             let (ops, trigger) = (ops(closure_ops)?, trigger(trigger_type)?);
-            let owner = file_event::new(core, fd, trigger, events, HandleClosure::empty(), |owner| {
-                fill(owner, ops, from, storage);
-            })?;
+            let owner =
+                file_event::new(core, fd as OsFd, trigger, events, HandleClosure::empty(), |owner| {
+                    fill(owner, ops, from, storage);
+                })?;
             handle::put(out, mcp_event_file_event::give(owner))
         }
     })

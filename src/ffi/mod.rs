@@ -30,6 +30,8 @@ mod guard_dog_figures;
 mod guard_dog_report;
 mod handle;
 mod label;
+#[cfg(unix)]
+mod listener;
 mod log;
 mod metrics;
 mod metrics_endpoint;
@@ -44,6 +46,8 @@ mod server;
 mod signal;
 mod stats;
 mod status;
+#[cfg(unix)]
+mod stream;
 mod text;
 mod timer;
 mod tracked;

@@ -21,7 +21,7 @@ mod libevent;
 mod mio;
 mod nested;
 mod order;
-mod os_fd;
+pub(crate) mod os_fd;
 mod processors;
 mod timer_slack;
 #[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
@@ -32,7 +32,7 @@ pub(crate) use backend::{NAMES, adopt_event_base, create, create_default, create
 pub(crate) use foreign::RustLoop;
 pub use foreign::Turn;
 pub(crate) use nested::ForeignLoop;
-pub use os_fd::OsFd;
+pub use os_fd::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
 pub(crate) use wake::Waker;
@@ -252,7 +252,6 @@ pub(crate) trait Poller: Send + Sync {
 
     /// The ring that it waits on, to have it do more than poll.
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
-    #[expect(dead_code, reason = "for the I/O that the ring is to own")]
     fn ring(&self) -> Option<&io_uring::IoUring> {
         None
     }

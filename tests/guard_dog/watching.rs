@@ -245,7 +245,9 @@ fn w3_what_makes_no_sense_is_refused() {
             "the share of threads for a multikill is NaN; it must be above 0 and at most 1",
         ),
         (GuardDog::builder().interval(Duration::ZERO), "the interval between two scans is zero"),
+        #[cfg(target_os = "linux")]
         (GuardDog::builder().backtrace_signal(libc::SIGKILL), "signal 9 cannot be caught"),
+        #[cfg(target_os = "linux")]
         (GuardDog::builder().backtrace_signal(0), "signal 0 does not exist; signals are 1 to 64"),
     ];
     for (builder, why) in refused {
@@ -258,6 +260,7 @@ fn w3_what_makes_no_sense_is_refused() {
     GuardDog::builder().miss(MS).megamiss(MS).kill(MS).build().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_forked_child_has_no_guard_dog() {
     let (stage, background) = (Stage::new(), running("worker"));

@@ -14,7 +14,6 @@
 //! serves without being asked, for only such a one tells epoll.
 
 mod identity;
-#[expect(dead_code, reason = "for the I/O that the ring is to own")]
 mod operation;
 mod registry;
 mod ring;
@@ -27,7 +26,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use io_uring::{cqueue, opcode, types};
 
-#[expect(unused_imports, reason = "for the I/O that the ring is to own")]
 pub(crate) use self::operation::{Completion, OperationId};
 use self::registry::{News, Registry};
 use self::ring::{Ring, Service};
@@ -37,8 +35,8 @@ use crate::dispatcher::Nanos;
 use crate::dispatcher::core::thread_number;
 use crate::error::Error;
 
-/// How often a wait asks the kernel for more while it has more, lest a flood keeps the loop from its timers.
-const ROUNDS: usize = 8;
+/// How many completions a wait takes, lest a flood keeps the loop from its timers.
+const LARGEST_BATCH: usize = 16 * 1024;
 
 pub(crate) struct IoUring {
     waker: Arc<Waker>,
@@ -62,6 +60,16 @@ struct State {
     /// The poll fd; it survives the ring.
     outer: Option<OwnedFd>,
     completions: Vec<Completion>,
+}
+
+impl State {
+    /// Keeps what has completed of an operation for its owner.
+    fn note_operation(&mut self, completion: &cqueue::Entry) {
+        if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
+            let (result, flags) = (completion.result(), completion.flags());
+            self.completions.push(Completion { id, ring: self.ring_number, result, flags });
+        }
+    }
 }
 
 impl IoUring {
@@ -117,13 +125,18 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         let mut former = std::mem::replace(ring, fresh);
+        let was_quiet = former.is_quiet();
+        former.stop();
+        for completion in former.completions() {
+            state.note_operation(&completion);
+        }
         state.owner = thread_number();
         state.ring_number += 1;
         state.registry.forget_requests();
         state.registry.submit(ring)?;
         ring.enter(Some(0), 0)?;
         // By now both rings watch. If the former has seen nothing, what the new one finds is known.
-        let is_known = former.is_quiet();
+        let is_known = was_quiet && former.is_quiet();
         let is_woken = self.harvest(state, ring, if is_known { News::Known } else { News::Doubtful })?;
         if is_woken && !is_known {
             self.waker.wake();
@@ -140,9 +153,10 @@ impl IoUring {
 
     /// Takes the completions out. True if the loop is not to sleep.
     fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
-        let (mut is_woken, mut is_deaf) = (false, false);
-        for _ in 0..ROUNDS {
+        let (mut is_woken, mut is_deaf, mut count) = (false, false, 0);
+        loop {
             for completion in ring.completions() {
+                count += 1;
                 match UserData::decode(completion.user_data()) {
                     UserData::Nobody => {}
                     UserData::Wake => {
@@ -152,17 +166,17 @@ impl IoUring {
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
                     }
-                    UserData::Operation(id) => {
+                    UserData::Operation(_) => {
                         is_woken = true;
-                        let (result, flags) = (completion.result(), completion.flags());
-                        state.completions.push(Completion { id, result, flags });
+                        state.note_operation(&completion);
                     }
                 }
             }
-            if !ring.has_work() {
+            if count >= LARGEST_BATCH || !ring.has_work() {
                 break;
             }
-            ring.work()?;
+            // The kernel delivers a few at a time, unless it is told to wait for more.
+            ring.enter(Some(0), 0)?;
         }
         if is_deaf {
             self.listen(ring)?;
@@ -192,8 +206,9 @@ impl IoUring {
             self.own(state, &mut ring)?;
             state.registry.submit(&mut ring)?;
             ring.enter(Some(0), 0)?;
-            if ring.has_work() {
-                ring.work()?;
+            // Also what ends it waits its turn, behind what others became ready by.
+            while ring.has_work() {
+                ring.enter(Some(0), 0)?;
             }
         } else if state.runner == 0 && state.owner != 0 && state.owner != me {
             // Not worth a new ring: whoever waits next has one made.
@@ -201,6 +216,19 @@ impl IoUring {
             return Ok(());
         }
         if state.runner == 0 { self.surface(state) } else { Ok(()) }
+    }
+
+    /// Before the thread leaves: takes the completions that wait in the kernel for room, where another thread would not
+    /// find them.
+    fn stand_still(&self, state: &mut State) -> io::Result<()> {
+        let mut ring = self.ring();
+        if state.owner == thread_number()
+            && ring.has_overflow()
+            && self.harvest(state, &mut ring, News::Doubtful)?
+        {
+            self.waker.wake();
+        }
+        Ok(())
     }
 
     /// Outside `run()`: makes the poll fd, if somebody has it, tell the truth.
@@ -254,7 +282,7 @@ impl Poller for IoUring {
     fn leave(&self) {
         let mut state = self.lock();
         state.runner = 0;
-        if let Err(error) = self.surface(&mut state) {
+        if let Err(error) = self.stand_still(&mut state).and_then(|()| self.surface(&mut state)) {
             tracing::warn!(%error, "the poll fd may not show what is ready");
             self.waker.wake();
         }
@@ -278,7 +306,8 @@ impl Poller for IoUring {
             state.registry.resolve(Some(ready))?;
         }
         state.registry.submit(&mut ring)?;
-        let timeout = if is_woken || ready.len() > first { Some(0) } else { timeout };
+        let has_news = is_woken || ready.len() > first || !state.completions.is_empty();
+        let timeout = if has_news { Some(0) } else { timeout };
         if timeout != Some(0) || ring.has_unsubmitted() {
             drop(state);
             ring.enter(timeout, u32::from(timeout != Some(0)))?;
@@ -313,5 +342,111 @@ impl Poller for IoUring {
 
     fn ring(&self) -> Option<&IoUring> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::poller::{FileReady, Raw};
+
+    const NOTHING: [u64; 0] = [];
+    const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
+    const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
+
+    const NOTHING: [u64; 0] = [];
+
+    fn watch(poller: &IoUring, fd: i32, token: u64, trigger: Trigger) {
+        poller.register(fd, token, trigger).unwrap();
+        poller.update(token, &|| FileReady::READ.bits(), false).unwrap();
+    }
+
+    /// The tokens of what a wait finds.
+    fn wait(poller: &IoUring, timeout: Option<Nanos>) -> Vec<u64> {
+        let mut ready = Vec::new();
+        poller.wait(&mut ready, timeout).unwrap();
+        assert!(ready.iter().all(|item| item.raw == Raw(Raw::IN)));
+        ready.iter().map(|item| item.token).collect()
+    }
+
+    #[test]
+    fn it_works_however_the_ring_is_served() {
+        for (service, trigger) in SERVICES.into_iter().flat_map(|service| TRIGGERS.map(|it| (service, it))) {
+            let poller = IoUring::served(service).unwrap();
+            assert_eq!(poller.ring().service(), service);
+            let (mut socket, mut peer) = UnixStream::pair().unwrap();
+            watch(&poller, socket.as_raw_fd(), 7, trigger);
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            // While it sleeps, and while it does not.
+            std::thread::scope(|scope| {
+                scope.spawn(|| (&peer).write_all(b"x").unwrap());
+                assert_eq!(wait(&poller, None), [7]);
+            });
+            let again = if trigger == Trigger::Edge { vec![] } else { vec![7] };
+            assert_eq!(wait(&poller, Some(0)), again, "{service:?} {trigger:?}");
+            peer.write_all(b"x").unwrap();
+            assert_eq!(wait(&poller, Some(0)), [7]);
+            // What is read before it looks is no news.
+            peer.write_all(b"x").unwrap();
+            socket.read_exact(&mut [0; 3]).unwrap();
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            poller.wake();
+            assert_eq!(wait(&poller, None), NOTHING);
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_when_there_are_more_than_the_queues_hold() {
+        // More than there is room for in the queue of completions, many times that in the queue of submissions.
+        const EVENTS: u64 = 6_000;
+        for service in SERVICES {
+            let poller = IoUring::served(service).unwrap();
+            let (socket, mut peer) = UnixStream::pair().unwrap();
+            let fds: Vec<_> = (0..60).map(|_| socket.try_clone().unwrap()).collect();
+            for token in 0..EVENTS {
+                watch(&poller, fds[token as usize % fds.len()].as_raw_fd(), token, Trigger::Edge);
+            }
+            for _ in 0..2 {
+                assert_eq!(wait(&poller, Some(0)), NOTHING);
+                peer.write_all(b"x").unwrap();
+                let mut told = vec![0; EVENTS as usize];
+                while told.contains(&0) {
+                    wait(&poller, Some(0)).into_iter().for_each(|token| told[token as usize] += 1);
+                }
+                // A request that found no room for its completion is made again, which finds what is ready again.
+                while !wait(&poller, Some(0)).is_empty() {}
+            }
+        }
+    }
+
+    #[test]
+    fn operations_share_the_ring() {
+        let poller = IoUring::new().unwrap();
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let mut buffer = Box::new([0u8; 4]);
+        let id = OperationId { place: 3, generation: 9 };
+        let mut receive = || {
+            let fd = types::Fd(peer.as_raw_fd());
+            let entry = opcode::Recv::new(fd, buffer.as_mut_ptr(), buffer.len() as u32).build();
+            // SAFETY: the buffer outlives the completion, which is waited for.
+            unsafe { poller.submit(id, entry).unwrap() };
+        };
+        receive();
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
+        (&socket).write_all(b"data").unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        let mut completions = Vec::new();
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.iter().map(|it| (it.id, it.result)).collect::<Vec<_>>(), [(id, 4)]);
+        receive();
+        wait(&poller, Some(0));
+        poller.cancel(id).unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.last().map(|it| it.result), Some(-libc::ECANCELED));
+        assert_eq!(&*buffer, b"data");
     }
 }

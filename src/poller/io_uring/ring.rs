@@ -7,7 +7,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
-use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, Probe, cqueue, squeue};
 
 use crate::dispatcher::Nanos;
@@ -71,6 +71,20 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
+    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
+    /// any more; one that works unasked is told.
+    pub(super) fn stop(&self) {
+        if self.service != Service::OnRequest {
+            // It fails when there is nothing to cancel.
+            let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any());
+        }
+    }
+
+    /// Whether completions wait in the kernel for room.
+    pub(super) fn has_overflow(&mut self) -> bool {
+        self.ring.submission().cq_overflow()
+    }
+
     /// For what is registered with a ring, as buffers are.
     pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
         self.ring.submitter()
@@ -99,12 +113,6 @@ impl Ring {
     pub(super) fn has_work(&mut self) -> bool {
         let submission = self.ring.submission();
         submission.taskrun() || submission.cq_overflow()
-    }
-
-    /// Has the kernel deliver them, all for which there is room.
-    pub(super) fn work(&mut self) -> io::Result<()> {
-        // It stops after a few, unless more are wanted.
-        self.enter(Some(0), COMPLETIONS)
     }
 
     /// Whether nothing at all has happened since completions were last taken out; if that can be told by other threads
