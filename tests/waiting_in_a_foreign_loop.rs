@@ -14,7 +14,7 @@ use mcp_event::{Builder, BusyPoll, Dispatcher, Error, FileReady, Label, RunType,
 
 type Handler = Box<dyn FnOnce() -> io::Result<Turn> + Send>;
 
-/// A loop with handlers, which it runs when somebody adds them: each in a turn of its own, after the wait.
+/// A loop with handlers: each turn runs one, or waits if there is none.
 #[derive(Clone, Default)]
 struct PollLoop(Arc<Mutex<Vec<Handler>>>);
 
@@ -24,9 +24,12 @@ impl PollLoop {
     }
 
     fn turn(&self, fd: i32, timeout: Option<Duration>) -> io::Result<Turn> {
-        is_readable(fd, timeout);
         let handler = self.0.lock().unwrap().pop();
-        handler.map_or(Ok(Turn::Over), |handler| handler())
+        if let Some(handler) = handler {
+            return handler();
+        }
+        is_readable(fd, timeout);
+        Ok(Turn::Over)
     }
 
     fn builder(&self) -> Builder {
