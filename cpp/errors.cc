@@ -54,6 +54,15 @@ void unhandled(void* carried, const char* worker, size_t worker_length, const ch
 
 const mcpev_exception_ops kExceptionOps = {describe, drop, guardedCall, unhandled};
 
+// Whose numbers the core's system errors are: errno's, or those of GetLastError().
+const std::error_category& systemErrors() {
+#ifdef _WIN32
+  return std::system_category();
+#else
+  return std::generic_category();
+#endif
+}
+
 // Programs in C that give the library callbacks written in C++ never make a C++ dispatcher.
 const bool kInstalledAtLoad = (installExceptionOps(), true);
 
@@ -71,7 +80,7 @@ void throwStatus(mcp_event_status status) {
     case MCP_EVENT_OUT_OF_RANGE:
       throw std::out_of_range(text);
     case MCP_EVENT_OS_ERROR:
-      throw std::system_error(mcp_event_last_os_error(), std::generic_category(), text);
+      throw std::system_error(mcp_event_last_os_error(), systemErrors(), text);
     default:
       throw std::runtime_error(text);
   }

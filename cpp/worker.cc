@@ -1,6 +1,9 @@
 #include "cpp/worker.h"
 
 #include <pthread.h>
+#if defined(__FreeBSD__) || defined(__OpenBSD__)
+#include <pthread_np.h>
+#endif
 
 #include <chrono>
 #include <condition_variable>
@@ -29,11 +32,15 @@ constexpr std::chrono::milliseconds kWatchDogInterval = std::chrono::seconds(5);
 
 void nameThisThread(const std::string& name) {
   // Linux refuses a longer name instead of cutting it.
-  constexpr size_t kMaxLength = 15;
+  std::string cut = name.substr(0, 15);
 #if defined(__APPLE__)
-  pthread_setname_np(name.substr(0, kMaxLength).c_str());
-#elif defined(__linux__)
-  pthread_setname_np(pthread_self(), name.substr(0, kMaxLength).c_str());
+  pthread_setname_np(cut.c_str());
+#elif defined(__NetBSD__)
+  pthread_setname_np(pthread_self(), "%s", &cut[0]);
+#elif defined(__OpenBSD__)
+  pthread_set_name_np(pthread_self(), cut.c_str());
+#else
+  pthread_setname_np(pthread_self(), cut.c_str());
 #endif
 }
 

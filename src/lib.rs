@@ -10,14 +10,17 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! Features: `libevent`, dispatchers that wait in an `event_base`, `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
 //! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
-//! [`metrics`], and `metrics`, which hands them to the crate of that name.
+//! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
+//! `asio::io_context`, which needs asio's headers and a C++ compiler.
 
 pub mod actor;
 mod chance;
 pub mod crash_dump;
 mod dispatcher;
+#[cfg(unix)]
+mod errno;
 mod error;
 #[cfg(feature = "ffi")]
 mod ffi;
@@ -31,8 +34,10 @@ pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
 mod sigpipe;
+mod stderr;
 mod sync;
 pub mod task;
+mod thread_id;
 mod worker;
 
 pub use dispatcher::{
@@ -41,7 +46,9 @@ pub use dispatcher::{
     ScaledTimerType, SchedulableCallback, SignalEvent, SimulatedClock, Timer, TrackedObject, Watchdog,
 };
 pub use error::{Error, PostError, Refusal};
-pub use poller::{Backend, BackendState, FileReady, OsFd, Trigger, backends};
+pub use poller::{
+    AsOsFd, Backend, BackendState, BorrowedOsFd, FileReady, OsFd, OwnedOsFd, Trigger, Turn, backends,
+};
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
     WorkerObserver, WorkerOptions, WorkerReport, WorkerStats, set_worker_panic_handler,
@@ -58,6 +65,7 @@ mod documentation {
         Actors = "../docs/actors.md",
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
+        Asio = "../docs/asio.md",
         Backends = "../docs/backends.md",
         BusyPolling = "../docs/busy-polling.md",
         CrashDumps = "../docs/crash-dumps.md",
@@ -69,6 +77,7 @@ mod documentation {
         Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
+        Portability = "../docs/portability.md",
         Post = "../docs/post.md",
         ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
@@ -84,6 +93,10 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(target_os = "linux", feature = "libevent"))]
+    pages! {
+        Libevent = "../docs/libevent.md",
     }
     #[cfg(all(feature = "metrics", feature = "prometheus"))]
     pages! {

@@ -6,6 +6,7 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence},
 };
 #[cfg(not(mcp_event_loom))]
+#[cfg_attr(windows, allow(unused_imports, reason = "some are for signal handlers alone"))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
 };

@@ -1,12 +1,14 @@
 //! File events against poll(2): random lives of descriptors that are watched several times, closed, duplicated
 //! and reused (promises F1 to F5 and F10 to F15).
 
+// Windows has no such numbers to duplicate and reuse.
+#![cfg(unix)]
+
 mod common;
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +38,14 @@ enum Step {
 
 enum Watched {
     Pipe(PipeReader, Option<PipeWriter>),
-    Socket(UnixStream, Option<UnixStream>),
+    Socket(Socket, Option<Socket>),
 }
 
 impl Watched {
     fn fd(&self) -> RawFd {
         match self {
-            Watched::Pipe(reader, _) => reader.as_raw_fd(),
-            Watched::Socket(socket, _) => socket.as_raw_fd(),
+            Watched::Pipe(reader, _) => reader.os_fd(),
+            Watched::Socket(socket, _) => socket.os_fd(),
         }
     }
 
@@ -86,27 +88,6 @@ impl Watched {
             Watched::Pipe(_, writer) => writer.take().is_some(),
             Watched::Socket(_, peer) => peer.take().is_some(),
         }
-    }
-}
-
-/// What the kernel says of `fd`, as an event with this mask is told it.
-fn told(fd: RawFd, mask: FileReady) -> FileReady {
-    let asked = libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP;
-    let mut entry = libc::pollfd { fd, events: asked, revents: 0 };
-    // SAFETY: one entry, valid for the call.
-    unsafe { libc::poll(&mut entry, 1, 0) };
-    let has = |bits| entry.revents & bits != 0;
-    let broken = has(libc::POLLERR | libc::POLLHUP);
-    let ready = [
-        (has(libc::POLLIN) || broken, FileReady::READ),
-        (has(libc::POLLOUT) || broken, FileReady::WRITE),
-        (has(libc::POLLRDHUP | libc::POLLHUP), FileReady::CLOSED),
-        (has(libc::POLLERR), FileReady::ERROR),
-    ];
-    let ready = ready.into_iter().filter(|(is, _)| *is).fold(FileReady::NONE, |all, (_, bit)| all | bit);
-    match ready & mask {
-        FileReady::NONE if broken => mask & (FileReady::CLOSED | FileReady::ERROR),
-        told => told,
     }
 }
 
@@ -180,11 +161,11 @@ impl World {
         let file = |index: &Index| (!self.files.is_empty()).then(|| index.index(self.files.len()));
         match step {
             Step::OpenPipe => {
-                let (reader, writer) = io::pipe().unwrap();
+                let (reader, writer) = pipe();
                 self.files.push(Watched::Pipe(reader, Some(writer)));
             }
             Step::OpenSocket => {
-                let (socket, peer) = UnixStream::pair().unwrap();
+                let (socket, peer) = socket_pair();
                 self.files.push(Watched::Socket(socket, Some(peer)));
             }
             Step::Write(index) => {

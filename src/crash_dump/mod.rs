@@ -15,25 +15,19 @@
 //! Install it before the loops run: a thread gets the stack that a dump of a stack overflow needs when it enters
 //! `run()`.
 
-mod chain;
-mod fault;
-mod handler;
-mod output;
-mod report;
-mod signal_stack;
-mod thread;
-mod turn;
+#[cfg_attr(unix, path = "unix/mod.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod system;
 
-pub(crate) use thread::{enter_loop, forget_other_threads};
-
-use std::io;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard};
+pub use system::SIGNALS;
+pub(crate) use system::enter_loop;
+#[cfg(unix)]
+pub(crate) use system::forget_other_threads;
 
 use crate::error::Error;
 
-/// The signals that a crash dump can be written for, and is by default: SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL.
-pub const SIGNALS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT, libc::SIGFPE, libc::SIGILL];
+/// The standard error's descriptor.
+const STDERR: i32 = 2;
 
 /// Where crash dumps go, and for which signals there are any.
 #[derive(Debug, Clone)]
@@ -52,7 +46,7 @@ impl Default for Options {
 impl Options {
     /// To the standard error, for all of [`SIGNALS`].
     pub fn new() -> Options {
-        Options { fd: libc::STDERR_FILENO, signals: SIGNALS.to_vec() }
+        Options { fd: STDERR, signals: SIGNALS.to_vec() }
     }
 
     /// Writes to this file descriptor. It stays the caller's, and must stay open until [`uninstall`].
@@ -66,56 +60,6 @@ impl Options {
         self.signals = signals.into_iter().collect();
         self
     }
-
-    /// Checks them; the set of wanted signals.
-    fn check(&self) -> Result<u32, Error> {
-        if self.signals.is_empty() {
-            return Err(Error::InvalidArgument("no signal is named to write a crash dump for".into()));
-        }
-        let mut wanted = 0;
-        for signal in &self.signals {
-            let Some(place) = place_of(*signal) else {
-                return Err(Error::InvalidArgument(format!(
-                    "signal {signal} is none of SIGSEGV, SIGBUS, SIGABRT, SIGFPE and SIGILL"
-                )));
-            };
-            wanted |= 1 << place;
-        }
-        // SAFETY: it only asks.
-        let flags = unsafe { libc::fcntl(self.fd, libc::F_GETFL) };
-        if flags == -1 {
-            let source = io::Error::last_os_error();
-            return Err(Error::os(format!("checking fd {} for crash dumps", self.fd), source));
-        }
-        if flags & libc::O_ACCMODE == libc::O_RDONLY {
-            return Err(Error::InvalidArgument(format!("fd {} is open for reading only", self.fd)));
-        }
-        Ok(wanted)
-    }
-}
-
-fn place_of(signal: i32) -> Option<usize> {
-    SIGNALS.iter().position(|known| *known == signal)
-}
-
-/// Where a dump is written to.
-static FD: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
-/// The signals, by their place in [`SIGNALS`], for which one is written.
-static WANTED: AtomicU32 = AtomicU32::new(0);
-
-/// The signals whose handler is ours, or was until another library put its own on top.
-static HELD: Mutex<u32> = Mutex::new(0);
-
-fn held() -> MutexGuard<'static, u32> {
-    HELD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn is_wanted(signal: i32) -> bool {
-    place_of(signal).is_some_and(|place| WANTED.load(Ordering::SeqCst) & 1 << place != 0)
-}
-
-fn is_installed() -> bool {
-    WANTED.load(Ordering::Relaxed) != 0
 }
 
 /// Writes crash dumps from now on, for the whole process, until [`uninstall`]. Installed once more, the new options
@@ -125,68 +69,12 @@ fn is_installed() -> bool {
 /// [`Error::InvalidArgument`] for an empty set of signals, one that is none of [`SIGNALS`], or a descriptor that is
 /// open for reading only; [`Error::Os`] for one that is not open. What was installed before then stays as it was.
 pub fn install(options: &Options) -> Result<(), Error> {
-    let wanted = options.check()?;
-    crate::fork::watch();
-    let mut held = held();
-    for (place, signal) in SIGNALS.into_iter().enumerate() {
-        if wanted & !*held & 1 << place != 0 {
-            chain::install(place, signal)
-                .map_err(|source| Error::os(format!("handling signal {signal}"), source))?;
-            *held |= 1 << place;
-        }
-    }
-    FD.store(options.fd, Ordering::SeqCst);
-    WANTED.store(wanted, Ordering::SeqCst);
-    release(&mut held, !wanted);
-    Ok(())
+    system::install(options)
 }
 
 /// Writes none any more, and brings the former handlers back, but for a signal that somebody has installed another
 /// handler for meanwhile: that one stays, and ours, should it be called, only goes on to the former one. Nothing, if
 /// none is installed. From any thread.
 pub fn uninstall() {
-    let mut held = held();
-    WANTED.store(0, Ordering::SeqCst);
-    release(&mut held, !0);
-}
-
-/// Lets go of those of `signals` whose handler is still ours.
-fn release(held: &mut u32, signals: u32) {
-    for (place, signal) in SIGNALS.into_iter().enumerate() {
-        if *held & signals & 1 << place != 0 && chain::uninstall(place, signal) {
-            *held &= !(1 << place);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn assert_refused(options: &Options, why: &str) {
-        let refused = options.check().unwrap_err().to_string();
-        assert!(refused.contains(why), "{refused}");
-    }
-
-    #[test]
-    fn options_that_make_no_sense_are_refused() {
-        assert_refused(&Options::new().signals([]), "no signal");
-        for signal in [0, -1, libc::SIGTERM, libc::SIGKILL, 65, i32::MAX] {
-            assert_refused(&Options::new().signals([libc::SIGSEGV, signal]), "is none of SIGSEGV");
-        }
-        for fd in [-1, i32::MAX] {
-            assert_refused(&Options::new().fd(fd), "Bad file descriptor");
-        }
-        let (reader, _writer) = std::io::pipe().unwrap();
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&reader);
-        assert_refused(&Options::new().fd(fd), "for reading only");
-    }
-
-    #[test]
-    fn a_signal_that_is_named_twice_counts_once() {
-        let options = Options::new().signals([libc::SIGABRT, libc::SIGABRT]);
-        assert_eq!(options.check().unwrap().count_ones(), 1);
-        assert_eq!(Options::new().check().unwrap().count_ones(), 5);
-    }
+    system::uninstall();
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Core;
 
-/// A point of monotonic time in nanoseconds. The real clock's is `CLOCK_MONOTONIC`, which is also what
-/// `std::chrono::steady_clock` counts; zero never occurs.
+/// A point of monotonic time in nanoseconds. The real clock's is that of `std::chrono::steady_clock`, on most systems
+/// `CLOCK_MONOTONIC`; zero never occurs.
 pub(crate) type Nanos = u64;
 
 /// A duration in nanoseconds; what does not fit (584 years) saturates.
@@ -41,11 +41,37 @@ impl Clock {
     }
 }
 
+#[cfg(unix)]
 fn monotonic_now() -> Nanos {
+    // What libc++ takes for its steady clock there.
+    #[cfg(target_vendor = "apple")]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
+    #[cfg(not(target_vendor = "apple"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writing; the clock id always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    unsafe { libc::clock_gettime(CLOCK, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(windows)]
+fn monotonic_now() -> Nanos {
+    use std::sync::OnceLock;
+    use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
+
+    static FREQUENCY: OnceLock<u64> = OnceLock::new();
+    let frequency = *FREQUENCY.get_or_init(|| {
+        let mut frequency = 0;
+        // SAFETY: valid for writing; it always succeeds.
+        unsafe { QueryPerformanceFrequency(&mut frequency) };
+        frequency as u64
+    });
+    let mut count = 0;
+    // SAFETY: as above.
+    unsafe { QueryPerformanceCounter(&mut count) };
+    let (seconds, rest) = (count as u64 / frequency, count as u64 % frequency);
+    // Never zero, also on a machine that has just begun to count.
+    (seconds * 1_000_000_000 + rest * 1_000_000_000 / frequency).max(1)
 }
 
 /// A clock that stands still until it is told to move, so that timers can be tested exactly and in no time.

@@ -12,6 +12,7 @@ pub(crate) enum Failure {
     /// It destroyed its dispatcher: `run()` returns without a word.
     Destroyed,
     /// It forked, and this is the child.
+    #[cfg_attr(windows, expect(dead_code, reason = "Windows forks no process"))]
     Forked,
     /// Its worker's time to drain is over: what is queued is dropped.
     CutOff,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Kind, Waste};
 use super::clock::{Clock, Nanos};
-use super::closure::{Failure, guarded};
+use super::closure::guarded;
 use super::deferred::Deferred;
 use super::file_event::SlotTable;
 use super::label::Label;
@@ -40,6 +40,7 @@ use crate::fork;
 #[cfg(all(target_os = "linux", feature = "io_uring"))]
 use crate::io::ring::{Operations, RingIo};
 use crate::poller::{Poller, Ready, WaitError};
+use crate::thread_id::thread_id;
 
 /// What a foreign thread asks of the running loop.
 pub(crate) enum Command {
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Listen(signal::Ref),
     Defer(Deferred),
     Watchdog(Option<Registration>),
+    /// Nothing: that it is received shows that the loop gets on.
+    Nudge,
     /// A destroyed handle's cell, whose callback does not begin any more.
     Reap(Garbage),
 }
@@ -177,6 +180,7 @@ pub(crate) fn label_current(label: Label) {
 ///
 /// # Safety
 /// They are looked at before this thread leaves them.
+#[cfg(unix)]
 pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
     let mut next = INNERMOST.get();
     std::iter::from_fn(move || {
@@ -188,10 +192,11 @@ pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core
 }
 
 /// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
+#[cfg(unix)]
 pub(crate) fn stop_forked_loops() {
     // SAFETY: it is inside them.
     for core in unsafe { loops_of_this_thread() } {
-        core.local.failure.set(Some(Box::new(Failure::Forked)));
+        core.local.failure.set(Some(Box::new(super::closure::Failure::Forked)));
     }
 }
 
@@ -425,7 +430,7 @@ impl Core {
                 crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
-                self.runner.store(fork::thread_id(), Ordering::Relaxed);
+                self.runner.store(thread_id(), Ordering::Relaxed);
                 self.sleep.end();
                 if !self.is_forked() {
                     self.poller.enter();
@@ -455,6 +460,16 @@ impl Core {
                 // Its sender has not finished writing it.
                 std::thread::yield_now();
             }
+        }
+    }
+
+    /// Has a loop that waits in a foreign one show that it does: a handler there may be stuck, of which the activity tells
+    /// nothing. Waits for nobody; what a loop that leaves meanwhile does not receive, the next owner does.
+    pub(crate) fn nudge(&self) {
+        let waits = self.doing().activity == Activity::Waiting;
+        if waits && self.poller.is_nested() && !self.is_forked() {
+            self.commands.push(Command::Nudge);
+            self.wake();
         }
     }
 
@@ -674,9 +689,10 @@ impl Core {
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).
     pub(crate) fn exit(&self) {
         self.exit_at.fetch_max(self.posts.end() + 1, Ordering::SeqCst);
-        match self.running_here() {
-            Some(on_loop) => on_loop.note_exit(),
-            None => self.wake(),
+        if let Some(on_loop) = self.running_here() {
+            on_loop.note_exit();
         }
+        // Also on the loop's own thread: it may be a handler of a foreign loop in which ours waits.
+        self.wake();
     }
 }

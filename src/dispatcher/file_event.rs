@@ -15,7 +15,7 @@ use super::core::{Access, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
 use crate::error::Error;
-use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger};
+use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger, os_fd};
 
 const ACTIVATED_SHIFT: u32 = 8;
 const BYTE: u64 = 0xff;
@@ -48,7 +48,7 @@ pub(crate) type FileCell = Cell<FileKind>;
 
 impl Kind for FileKind {
     fn activity(&self) -> Activity {
-        Activity::FileEvent { fd: self.fd }
+        Activity::FileEvent { fd: os_fd::number(self.fd) }
     }
 
     fn silence(cell: &FileCell) {

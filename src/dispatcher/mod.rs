@@ -117,15 +117,6 @@ impl From<Box<Failure>> for RunError {
     }
 }
 
-impl From<WaitError> for RunError {
-    fn from(error: WaitError) -> RunError {
-        match error {
-            WaitError::Os(source) => RunError::Refused(Error::os("waiting for events", source)),
-            WaitError::Handler(failure) => RunError::Callback(failure),
-        }
-    }
-}
-
 /// How many turns a loop looks out for more work before it asks the kernel: about a microsecond.
 const LOOK_OUT: u32 = 32;
 
@@ -295,7 +286,16 @@ impl OnLoop<'_> {
             Some(setting) if may_wait => self.poll_busily(setting),
             _ => self.poll_once(may_wait),
         };
-        Ok(result?)
+        match result {
+            Ok(()) => Ok(()),
+            Err(WaitError::Os(source)) => Err(Error::os("waiting for events", source))?,
+            Err(WaitError::Handler(failure)) => Err(failure)?,
+            Err(WaitError::Stopped) => {
+                // For whoever said so, the run is the foreign loop's.
+                self.core.exit();
+                Ok(())
+            }
+        }
     }
 
     // Inlined, as are its parts: without busy polling, each iteration comes by once.
@@ -389,10 +389,24 @@ impl OnLoop<'_> {
             || !self.current_due.is_empty()
     }
 
-    /// A destructor outside any callback may have destroyed the dispatcher, or forked.
+    /// Whether the loop is to stop, as the next look will find.
+    fn has_failed(self) -> bool {
+        let failure = self.failure.take();
+        let has_failed = failure.is_some();
+        self.failure.set(failure);
+        has_failed
+    }
+
+    /// What runs outside any callback, a destructor or a handler of a foreign loop, may have destroyed the dispatcher, or
+    /// forked.
     #[inline]
     fn stop_if_failed(self) -> Outcome {
         self.after_callback(Ok(()))
+    }
+
+    /// Whether there is something for [`settle`](Self::settle) to do.
+    fn is_unsettled(self) -> bool {
+        !self.arming.is_empty() || !self.dirty.is_empty()
     }
 
     /// Brings the poller and the wheel up to date with what callbacks asked for.
@@ -484,6 +498,7 @@ impl OnLoop<'_> {
                         self.discard(former);
                     }
                 }
+                Command::Nudge => {}
                 Command::Reap(garbage) => {
                     garbage.detach(self);
                     self.discard(garbage);

@@ -1,9 +1,10 @@
 //! Tracked objects: what the loop is working on right now, to be shown when something goes wrong.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+#[cfg(unix)]
+use std::sync::TryLockError;
+use std::sync::{Mutex, MutexGuard};
 
-use super::closure::guarded;
 use super::core::thread_number;
 use crate::error::Error;
 
@@ -43,9 +44,11 @@ impl Tracked {
 }
 
 /// The stack is being changed right now, probably by the very code that a signal handler interrupted.
+#[cfg(unix)]
 pub(crate) struct Locked;
 
 /// How often [`TrackedStack::peek`] tries.
+#[cfg(unix)]
 const PEEKS: u32 = 1000;
 
 impl TrackedStack {
@@ -93,6 +96,7 @@ impl TrackedStack {
 
     /// The object at this depth of those that this thread pushed; the innermost is at 0. For a signal handler: it
     /// does not allocate, and waits for the lock only as long as another thread's push or pop may take.
+    #[cfg(unix)]
     pub(crate) fn peek(&self, depth: usize) -> Result<Option<Tracked>, Locked> {
         for _ in 0..PEEKS {
             let stack = match self.0.try_lock() {
@@ -122,6 +126,7 @@ impl Frozen<'_> {
     ///
     /// # Safety
     /// No other thread runs in this memory: a thread may be changing the very objects.
+    #[cfg(target_os = "linux")]
     pub(crate) unsafe fn dump(&self, out: &mut dyn fmt::Write) {
         for (depth, tracked) in self.0.iter().rev().enumerate() {
             let describe = || {
@@ -129,7 +134,7 @@ impl Frozen<'_> {
                 // that pushed it.
                 let _ = unsafe { tracked.describe(out, depth) };
             };
-            if let Err(failure) = guarded(describe) {
+            if let Err(failure) = super::closure::guarded(describe) {
                 let _ = writeln!(out, "({})", failure.describe());
             }
         }

@@ -8,7 +8,7 @@ use super::handle::{self, cell_handle};
 use super::status::{Failed, Result, guard, mcp_event_status};
 use crate::dispatcher::cell::Cell;
 use crate::dispatcher::file_event::{self, FileKind};
-use crate::poller::{FileReady, Trigger};
+use crate::poller::{FileReady, OsFd, Trigger};
 
 /// Data, a connection or an end of file can be read.
 pub const MCP_EVENT_READ: u32 = 1;
@@ -32,6 +32,13 @@ pub const MCP_EVENT_TRIGGER_LEVEL: c_int = 0;
 pub const MCP_EVENT_TRIGGER_EDGE: c_int = 1;
 /// As level, but what was delivered is not watched again until it is registered again.
 pub const MCP_EVENT_TRIGGER_EMULATED_EDGE: c_int = 2;
+
+/// The system's name for what can be watched: a file descriptor, on Windows a `SOCKET`.
+#[cfg(not(windows))]
+pub type mcp_event_os_fd = c_int;
+/// The system's name for what can be watched: a file descriptor, on Windows a `SOCKET`.
+#[cfg(windows)]
+pub type mcp_event_os_fd = usize;
 
 /// Watches a file descriptor, which stays the caller's. Destroy or disable it before closing the fd. It may
 /// outlive its dispatcher. All functions from any thread.
@@ -62,7 +69,7 @@ pub(crate) fn trigger(trigger: c_int) -> Result<Trigger> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_file_event_create(
     dispatcher: *mut mcp_event_dispatcher,
-    fd: c_int,
+    fd: mcp_event_os_fd,
     trigger_type: c_int,
     events: u32,
     closure: mcp_event_file_closure,
@@ -73,7 +80,7 @@ pub unsafe extern "C" fn mcp_event_file_event_create(
         // SAFETY: C's promise: a living handle.
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         let (closure, drop_later) = CClosure::file(closure)?.defer_drop();
-        let owner = file_event::new(core, fd, trigger(trigger_type)?, events, closure, |_| ())?;
+        let owner = file_event::new(core, fd as OsFd, trigger(trigger_type)?, events, closure, |_| ())?;
         // SAFETY: that is the closure's type, and nobody but us can destroy the event yet.
         unsafe { drop_later.restore(owner.closure_ptr()) };
         // SAFETY: checked above.

@@ -19,11 +19,12 @@ mod backend;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
-mod closure;
+pub(crate) mod closure;
 mod crash_dump;
 mod dispatcher;
 mod duration;
 mod file_event;
+mod foreign_loop;
 mod guard_dog;
 mod guard_dog_figures;
 mod guard_dog_report;
@@ -51,6 +52,9 @@ mod text;
 mod timer;
 mod tracked;
 mod watchdog;
+
+#[cfg(feature = "asio")]
+pub(crate) use closure::foreign_exception;
 
 /// The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 /// library's.

@@ -91,6 +91,7 @@ fn symbolise(address: usize, frames: &mut Vec<Frame>) {
 }
 
 /// What the loader knows: the exported name, and the module with the offset in it.
+#[cfg(unix)]
 fn exported(address: usize) -> (Option<String>, Option<String>) {
     // SAFETY: all-zero is a valid `Dl_info`.
     let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
@@ -108,4 +109,10 @@ fn exported(address: usize) -> (Option<String>, Option<String>) {
         format!("{name}+{offset:#x}")
     });
     (text(info.dli_sname), module)
+}
+
+/// Nothing comes here, since no thread is asked for its stack.
+#[cfg(windows)]
+fn exported(_: usize) -> (Option<String>, Option<String>) {
+    (None, None)
 }

@@ -27,7 +27,7 @@ mod judge;
 mod report;
 mod scan;
 mod shared;
-mod slot;
+mod signals_blocked;
 mod snapshot;
 mod watched;
 

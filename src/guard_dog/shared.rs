@@ -13,12 +13,13 @@ use super::builder::Settings;
 use super::figures::Totals;
 use super::judge::Judge;
 use super::scan::Scan;
-use super::snapshot::SignalsBlocked;
+use super::signals_blocked::SignalsBlocked;
 use super::watched::{Subject, TouchedWatch, Watched};
 use super::{Event, Report};
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::{Handle, Nanos, nanos};
 use crate::error::Error;
+use crate::stderr;
 
 /// How many scans may wait for the reporter.
 pub(super) const SCANS_WAITING: usize = 64;
@@ -200,8 +201,6 @@ impl Shared {
 
 /// Ends the process. Nobody may be able to write to the log any more, so this goes to the standard error by itself.
 fn kill(why: &str) -> ! {
-    let text = format!("{why}\n");
-    // SAFETY: as many bytes as said.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    stderr::write(&format!("{why}\n"));
     std::process::abort()
 }

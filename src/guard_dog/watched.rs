@@ -8,7 +8,7 @@ use super::judge::Standing;
 use super::{Event, ThreadFigures};
 use crate::dispatcher::core::Core;
 use crate::dispatcher::{Doing, Handle, Nanos, Pulse, Watchdog};
-use crate::fork;
+use crate::thread_id::thread_id;
 
 /// A watch over code that is no dispatcher of this library: it is touched, and each touch shows that the thread gets
 /// on. Made by [`GuardDog::watch_touched`](super::GuardDog::watch_touched); it ends when this is dropped.
@@ -36,7 +36,7 @@ impl TouchedWatch {
 impl Watchdog for TouchedWatch {
     fn touch(&self) {
         self.touches.fetch_add(1, Ordering::Relaxed);
-        self.thread.store(fork::thread_id(), Ordering::Relaxed);
+        self.thread.store(thread_id(), Ordering::Relaxed);
     }
 }
 
@@ -131,6 +131,11 @@ impl Watched {
         let look = self.subject.look()?;
         let got_on = look.is_idle() || self.last != look;
         self.last = look;
+        if look.is_idle()
+            && let Some(core) = self.subject.core()
+        {
+            core.nudge();
+        }
         if got_on {
             self.subject.stamp(now);
         }

@@ -242,7 +242,11 @@ impl Epoll {
         }
         let rebuilt = if haunted { self.rebuild(&mut registry) } else { Ok(()) };
         ready.retain(|item| item.token != WAKE);
-        registry.order(&mut ready[first..]);
+        if !registry.nested.is_empty() {
+            order::by_creation(&mut ready[first..], |token| {
+                registry.get(token).map(|registration| (registration.fd, registration.created))
+            });
+        }
         self.note_unusual(&registry);
         drop(registry);
         match rebuilt {
@@ -338,15 +342,6 @@ impl Registry {
 
     fn get(&self, token: u64) -> Option<&Registration> {
         self.registrations.get(index(token))?.as_ref().filter(|registration| registration.token == token)
-    }
-
-    /// Among the places that one fd's registrations have in the batch, the oldest gets the first.
-    fn order(&self, batch: &mut [Ready]) {
-        if !self.nested.is_empty() {
-            order::by_creation(batch, |token| {
-                self.get(token).map(|registration| (registration.fd, registration.created))
-            });
-        }
     }
 }
 

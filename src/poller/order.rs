@@ -1,12 +1,12 @@
-//! The order of callbacks among the registrations of one fd.
+//! Several registrations of one fd are told in the order of their creation (F13), whatever order the kernel has.
 
 use std::collections::HashMap;
 
 use super::{OsFd, Ready};
 
-/// Among the places that one fd's registrations have in the batch, the oldest gets the first. `look_up` tells the fd of
-/// a token, and when it was registered.
-pub(super) fn by_creation(batch: &mut [Ready], look_up: impl Fn(u64) -> Option<(OsFd, u64)>) {
+/// Among the places that one fd's registrations have in the batch, the oldest gets the first. `origin` knows a
+/// token's fd, and a number that grows from creation to creation.
+pub(super) fn by_creation(batch: &mut [Ready], origin: impl Fn(u64) -> Option<(OsFd, u64)>) {
     if batch.len() < 2 {
         return;
     }
@@ -14,7 +14,7 @@ pub(super) fn by_creation(batch: &mut [Ready], look_up: impl Fn(u64) -> Option<(
     let mut ordered: Vec<_> = batch
         .iter()
         .enumerate()
-        .map(|(place, item)| match look_up(item.token) {
+        .map(|(place, item)| match origin(item.token) {
             Some((fd, created)) => (*first_of.entry(fd).or_insert(place), created, *item),
             None => (place, 0, *item),
         })

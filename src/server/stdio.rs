@@ -1,9 +1,7 @@
 //! A server on this machine, over its stdin and stdout.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
-use std::os::fd::AsRawFd;
 
 use super::heard::Heard;
 use super::launch::{Launched, Process, ProcessEvent};
@@ -11,6 +9,7 @@ use super::line_reader::LineReader;
 use super::link::{Kind, Link, Read, Ready};
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
+use crate::poller::os_fd::{self, Stream};
 use crate::poller::{FileReady, Trigger};
 use crate::sigpipe::SigpipeBlocked;
 
@@ -28,9 +27,9 @@ const OUTPUT_LIMIT: usize = 16 << 20;
 pub(crate) struct StdioLink {
     _events: Vec<FileEvent>,
     output_event: Option<FileEvent>,
-    stdin: Option<File>,
-    stdout: File,
-    stderr: File,
+    stdin: Option<Stream>,
+    stdout: Stream,
+    stderr: Stream,
     process: Box<dyn Process>,
     lines: LineReader,
     /// Lines that wait; of the first, `written` bytes are gone.
@@ -58,11 +57,11 @@ impl StdioLink {
         };
         let input = FileReady::READ | FileReady::CLOSED;
         let events = vec![
-            watch(stdout.as_raw_fd(), Trigger::Edge, input, Ready::Input)?,
-            watch(stderr.as_raw_fd(), Trigger::Edge, input, Ready::Log)?,
-            watch(process.event_fd().as_raw_fd(), Trigger::Edge, input, Ready::Process)?,
+            watch(os_fd::raw(&stdout), Trigger::Edge, input, Ready::Input)?,
+            watch(os_fd::raw(&stderr), Trigger::Edge, input, Ready::Log)?,
+            watch(os_fd::raw(&process.event_fd()), Trigger::Edge, input, Ready::Process)?,
         ];
-        let output = watch(stdin.as_raw_fd(), Trigger::Edge, FileReady::WRITE, Ready::Output)?;
+        let output = watch(os_fd::raw(&stdin), Trigger::Edge, FileReady::WRITE, Ready::Output)?;
         Ok(StdioLink {
             _events: events,
             output_event: Some(output),

@@ -6,14 +6,13 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use crate::dispatcher::{FileEvent, Handle};
 use crate::error::Error;
-use crate::poller::{FileReady, Trigger};
+use crate::poller::{AsOsFd, FileReady, Trigger, os_fd};
 
 /// A file descriptor whose readiness may be awaited; made by [`Handle::watch`]. Dropping it ends the watch, then
 /// drops the fd.
@@ -89,38 +88,7 @@ fn poll_side<R>(
     }
 }
 
-/// Whether `fd` is ready for one of the `events` of `poll(2)` now; "would block", if it is not.
-fn probe(fd: BorrowedFd<'_>, events: libc::c_short) -> io::Result<()> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    // SAFETY: one entry, valid for the call.
-    match unsafe { libc::poll(&mut entry, 1, 0) } {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        1 if entry.revents & libc::POLLNVAL != 0 => Err(io::Error::from_raw_os_error(libc::EBADF)),
-        1 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// The length that a read or write returned, or its error.
-fn transferred(length: isize) -> io::Result<usize> {
-    usize::try_from(length).map_err(|_negative| io::Error::last_os_error())
-}
-
-fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: plain system calls on an open fd.
-    unsafe {
-        let flags = libc::fcntl(fd.as_raw_fd(), libc::F_GETFL);
-        let is_set = flags & libc::O_NONBLOCK != 0;
-        if flags == -1
-            || !is_set && libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) == -1
-        {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
-}
-
-impl<T: AsFd> AsyncFd<T> {
+impl<T: AsOsFd> AsyncFd<T> {
     /// What it was made with.
     pub fn get_ref(&self) -> &T {
         &self.io
@@ -149,12 +117,12 @@ impl<T: AsFd> AsyncFd<T> {
 
     /// Whether a read would not block now; if it would, the task is woken when that changes.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_side(&self.waiters.read, cx, || probe(self.io.as_fd(), libc::POLLIN))
+        poll_side(&self.waiters.read, cx, || os_fd::is_readable(&self.io))
     }
 
     /// Whether a write would not block now; if it would, the task is woken when that changes.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_side(&self.waiters.write, cx, || probe(self.io.as_fd(), libc::POLLOUT))
+        poll_side(&self.waiters.write, cx, || os_fd::is_writable(&self.io))
     }
 
     /// Reads by `attempt` as soon as that does not fail with "would block": for `accept`, `recvmsg` and the like.
@@ -179,13 +147,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     /// The system's.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(|io| {
-            // SAFETY: the buffer is valid for writing, for its length.
-            transferred(unsafe {
-                libc::read(io.as_fd().as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len())
-            })
-        })
-        .await
+        self.read_with(|io| os_fd::stream_of(io).read(buffer)).await
     }
 
     /// Writes what there is room for, as soon as there is some; gives how much that was. A wait that is dropped
@@ -195,11 +157,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// The system's. Whether writing to a closed pipe or socket also raises SIGPIPE is up to the program; Rust
     /// programs ignore that signal.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(|io| {
-            // SAFETY: the bytes are valid for reading, for their length.
-            transferred(unsafe { libc::write(io.as_fd().as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) })
-        })
-        .await
+        self.write_with(|io| os_fd::stream_of(io).write(bytes)).await
     }
 
     /// Writes all, in as many parts as it takes. One that is dropped has written a part.
@@ -217,9 +175,9 @@ impl<T: AsFd> AsyncFd<T> {
     }
 }
 
-impl<T: AsFd> fmt::Debug for AsyncFd<T> {
+impl<T: AsOsFd> fmt::Debug for AsyncFd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncFd").field("fd", &self.io.as_fd().as_raw_fd()).finish_non_exhaustive()
+        f.debug_struct("AsyncFd").field("fd", &os_fd::raw(&self.io)).finish_non_exhaustive()
     }
 }
 
@@ -229,14 +187,25 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Os`] when the fd cannot be watched: it is closed, a regular file, or there are too many.
-    pub fn watch<T: AsFd>(&self, io: T) -> Result<AsyncFd<T>, Error> {
-        let fd = io.as_fd().as_raw_fd();
-        set_nonblocking(io.as_fd())
+    pub fn watch<T: AsOsFd>(&self, io: T) -> Result<AsyncFd<T>, Error> {
+        let fd = os_fd::raw(&io);
+        os_fd::set_nonblocking(&io)
             .map_err(|source| Error::os(format!("making fd {fd} non-blocking"), source))?;
-        let waiters = Arc::new(Waiters::default());
         let all = FileReady::READ | FileReady::WRITE | FileReady::CLOSED | FileReady::ERROR;
+        self.watch_for(io, all)
+    }
+
+    /// Watches what can only become readable, and is never read: a kqueue cannot be made non-blocking.
+    #[cfg(unix)]
+    pub(super) fn watch_readiness<T: AsOsFd>(&self, io: T) -> Result<AsyncFd<T>, Error> {
+        self.watch_for(io, FileReady::READ)
+    }
+
+    fn watch_for<T: AsOsFd>(&self, io: T, events: FileReady) -> Result<AsyncFd<T>, Error> {
+        let waiters = Arc::new(Waiters::default());
         let told = waiters.clone();
-        let event = self.create_file_event(fd, Trigger::Edge, all, move |ready| told.tell(ready))?;
+        let tell = move |ready| told.tell(ready);
+        let event = self.create_file_event(os_fd::raw(&io), Trigger::Edge, events, tell)?;
         Ok(AsyncFd { _event: event, waiters, io })
     }
 }

@@ -43,6 +43,10 @@ pub use async_fd::AsyncFd;
 pub(crate) use control::Control;
 pub use error::TaskError;
 pub use interval::Interval;
+#[cfg(all(windows, feature = "servers"))]
+pub(crate) use process_exit::ExitWatch;
+#[cfg(all(unix, feature = "servers", any(test, not(mcp_event_guardian))))]
+pub(crate) use process_exit::exit_fd;
 pub use process_exit::{ChildExit, ProcessExit};
 pub use sleep::Sleep;
 pub(crate) use spawned::{Evicted, Unattended, spawn_here};

@@ -31,6 +31,7 @@ static const suite suites[] = {
     {"fork", fork_suite},
     {"guard_dog", guard_dog_suite},
     {"label", label_suite},
+    {"libevent", libevent_suite},
     {"log", log_suite},
     {"metrics", metrics_suite},
     {"misuse", misuse_suite},

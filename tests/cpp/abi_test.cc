@@ -13,7 +13,11 @@ constexpr bool hasUnderlying() {
   return std::is_same<typename std::underlying_type<Enum>::type, Underlying>::value;
 }
 
+#ifdef _WIN32
+static_assert(std::is_same<os_fd_t, SOCKET>::value, "");
+#else
 static_assert(std::is_same<os_fd_t, int>::value, "");
+#endif
 
 static_assert(hasUnderlying<FileReadyType, uint32_t>(), "");
 static_assert(static_cast<uint32_t>(FileReadyType::Read) == 1, "");

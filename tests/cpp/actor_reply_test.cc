@@ -1,6 +1,7 @@
 // Requests and replies: an outcome comes exactly once.
 #include "mcp/event/actor_reply.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "mcp/event/actor.h"

@@ -1,6 +1,6 @@
-#include <csignal>
 #include <stdexcept>
 
+#include "signals.h"
 #include "support.h"
 
 namespace mcp_event_test {
@@ -55,8 +55,8 @@ TEST_F(Exception, P11_FromASchedulableCallback) {
 }
 
 TEST_F(Exception, P11_FromASignal) {
-  const SignalEventPtr event = dispatcher_.listenForSignal(SIGUSR1, boom);
-  expectRethrown([] { raise(SIGUSR1); });
+  const SignalEventPtr event = dispatcher_.listenForSignal(kSignal, boom);
+  expectRethrown(sendSignal);
 }
 
 class ThrowingWatchDog : public WatchDog {

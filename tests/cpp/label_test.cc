@@ -1,8 +1,8 @@
 #include "mcp/event/label.h"
 
-#include <csignal>
 #include <stdexcept>
 
+#include "signals.h"
 #include "support.h"
 
 namespace mcp_event_test {
@@ -59,7 +59,7 @@ TEST_F(Label, OfAFileEvent) {
   setLabel(*event, "of a file");
   event->activate(kRead);
   dispatcher_.run(RunType::NonBlock);
-  expectTold(Activity::FileEvent, pipe.far(), "of a file");
+  expectTold(Activity::FileEvent, static_cast<int>(pipe.far()), "of a file");
 }
 
 TEST_F(Label, OfASchedulableCallback) {
@@ -71,11 +71,11 @@ TEST_F(Label, OfASchedulableCallback) {
 }
 
 TEST_F(Label, OfASignalEvent) {
-  const SignalEventPtr event = dispatcher_.listenForSignal(SIGUSR2, ask());
+  const SignalEventPtr event = dispatcher_.listenForSignal(kSignal, ask());
   setLabel(*event, "of a signal");
-  std::raise(SIGUSR2);
-  dispatcher_.run(RunType::NonBlock);
-  expectTold(Activity::Signal, SIGUSR2, "of a signal");
+  sendSignal();
+  pumpUntil(dispatcher_, [this] { return !told_.empty(); });
+  expectTold(Activity::Signal, kSignal, "of a signal");
 }
 
 TEST_F(Label, OfAPost) {

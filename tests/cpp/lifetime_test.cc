@@ -1,6 +1,6 @@
 #include <atomic>
-#include <csignal>
 
+#include "signals.h"
 #include "support.h"
 
 namespace mcp_event_test {
@@ -80,8 +80,8 @@ TEST_F(DestroyedInACallback, OfASchedulableCallback) {
 
 TEST_F(DestroyedInACallback, OfASignal) {
   pending_timer_->disableTimer();
-  const SignalEventPtr event = dispatcher_->listenForSignal(SIGUSR1, [this] { destroy(); });
-  raise(SIGUSR1);
+  const SignalEventPtr event = dispatcher_->listenForSignal(kSignal, [this] { destroy(); });
+  sendSignal();
   run();
 }
 
@@ -112,7 +112,7 @@ TEST(Lifetime, ACallbackDestroysAllOtherHandles) {
   std::vector<TimerPtr> timers;
   std::vector<FileEventPtr> events;
   std::vector<SchedulableCallbackPtr> callbacks;
-  SignalEventPtr signal_event = dispatcher.listenForSignal(SIGUSR1, never);
+  SignalEventPtr signal_event = dispatcher.listenForSignal(kSignal, never);
   const FileEventPtr first = dispatcher.createFileEvent(
       pair.far(),
       [&](uint32_t) {

@@ -1,10 +1,5 @@
 #include "mcp/event/metrics.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -62,25 +57,21 @@ TEST_F(Metrics, SourcesOfTheProgramAreShown) {
 
 // What is sent back to a client who asks for the figures, up to the size of a page without many of them.
 std::string fetch(Dispatcher& dispatcher, const std::string& address) {
-  sockaddr_in peer = {};
-  peer.sin_family = AF_INET;
-  peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  peer.sin_port = htons(static_cast<uint16_t>(std::stoul(address.substr(address.rfind(':') + 1))));
-  const int client = socket(AF_INET, SOCK_STREAM, 0);
-  EXPECT_EQ(0, connect(client, reinterpret_cast<const sockaddr*>(&peer), sizeof peer));
+  const unsigned long port = std::stoul(address.substr(address.rfind(':') + 1));
+  const os_fd_t client = connectTo(static_cast<uint16_t>(port));
   const std::string request = "GET /metrics HTTP/1.0\r\n\r\n";
-  EXPECT_EQ(static_cast<ssize_t>(request.size()), write(client, request.data(), request.size()));
+  EXPECT_EQ(static_cast<io_size_t>(request.size()), writeFd(client, request.data(), request.size()));
   for (int i = 0; i < 3; ++i) {
     dispatcher.run(RunType::NonBlock);
   }
   std::string response;
   char buffer[4096];
-  ssize_t length = 0;
-  while ((length = read(client, buffer, sizeof buffer)) > 0) {
+  io_size_t length = 0;
+  while ((length = readFd(client, buffer, sizeof buffer)) > 0) {
     response.append(buffer, static_cast<size_t>(length));
   }
   EXPECT_EQ(0, length);
-  close(client);
+  closeFd(client);
   return response;
 }
 

@@ -191,6 +191,8 @@ TEST_F(Run, R7_IsThreadSafe) {
   EXPECT_FALSE(dispatcher_.isThreadSafe());
 }
 
+// Nothing interrupts a thread of Windows.
+#ifndef _WIN32
 TEST_F(Run, R8_AnInterruptedPollGoesOn) {
   struct sigaction interrupting = {};
   struct sigaction before = {};
@@ -208,6 +210,7 @@ TEST_F(Run, R8_AnInterruptedPollGoesOn) {
   thread.join();
   sigaction(SIGUSR1, &before, nullptr);
 }
+#endif
 
 TEST_F(Run, AnUnknownRunTypeIsRefused) {
   EXPECT_THROW(dispatcher_.run(static_cast<RunType>(3)), std::invalid_argument);
@@ -294,6 +297,12 @@ TEST_F(Run, P10_HandlesStayArmed) {
   EXPECT_TRUE(fired);
 }
 
+#ifdef _WIN32
+TEST_F(Run, HasNoPollFdOnWindows) {
+  EXPECT_THROW(pollFd(dispatcher_), std::system_error);
+  EXPECT_LT(nextTimeout(dispatcher_), nanoseconds(0));
+}
+#else
 TEST_F(Run, DrivenByAForeignLoop) {
   const FdPair pair = FdPair::pipe();
   bool ready = false;
@@ -322,6 +331,7 @@ TEST_F(Run, DrivenByAForeignLoop) {
   EXPECT_GT(timeout, nanoseconds(0));
   EXPECT_LE(timeout, milliseconds(500));
 }
+#endif
 
 }  // namespace
 }  // namespace mcp_event_test

@@ -1,7 +1,11 @@
 #include "mcp/event/server_manager.h"
 
 #include <sched.h>
+#ifdef _WIN32
+#include <winsock2.h>
+#else
 #include <signal.h>
+#endif
 
 #include <atomic>
 #include <condition_variable>
@@ -23,6 +27,24 @@ namespace {
 
 const char kCountdown[] = R"({"name": "countdown", "arguments": {"from": 1000, "interval_ms": 60000}})";
 const char kShortCountdown[] = R"({"name": "countdown", "arguments": {"from": 3, "interval_ms": 0}})";
+
+#ifdef _WIN32
+bool isAlive(pid_t pid) {
+  const HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, static_cast<DWORD>(pid));
+  const bool alive = process != nullptr && WaitForSingleObject(process, 0) == WAIT_TIMEOUT;
+  CloseHandle(process);
+  return alive;
+}
+bool kill(pid_t pid) {
+  const HANDLE process = OpenProcess(PROCESS_TERMINATE, FALSE, static_cast<DWORD>(pid));
+  const bool killed = TerminateProcess(process, 1) != 0;
+  CloseHandle(process);
+  return killed;
+}
+#else
+bool isAlive(pid_t pid) { return ::kill(pid, 0) == 0; }
+bool kill(pid_t pid) { return ::kill(pid, SIGKILL) == 0; }
+#endif
 
 // Servers of the example program, with these names.
 ServerConfig examples(const std::vector<std::string>& names) {
@@ -118,7 +140,7 @@ TEST_F(Servers, AreStartedListedAndStopped) {
   EXPECT_EQ('{', two.capabilities.at(0));
   EXPECT_THROW(manager_->info("three"), UnknownServer);
   manager_->stop();
-  EXPECT_EQ(-1, ::kill(pid, 0));
+  EXPECT_FALSE(isAlive(pid));
   EXPECT_EQ(ServerStatus::Stopped, manager_->info("two").status);
 }
 
@@ -208,7 +230,7 @@ TEST_F(Servers, ThatDieAreStartedAnew) {
   start({"it"});
   Answer answer;
   manager_->call("it", "tools/call", kCountdown, answer.callback());
-  ASSERT_EQ(0, ::kill(awaitPid("it"), SIGKILL));
+  ASSERT_TRUE(kill(awaitPid("it")));
   EXPECT_THROW(answer.await().get(), ConnectionLost);
   changes_.await("it", ServerStatus::Running);
   EXPECT_EQ(1u, manager_->info("it").restarts);

@@ -3,10 +3,7 @@
 #ifndef MCP_EVENT_TESTS_CPP_SUPPORT_H
 #define MCP_EVENT_TESTS_CPP_SUPPORT_H
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -20,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "fd_pair.h"
 #include "mcp/event/dispatcher_extras.h"
 #include "mcp/event/event_loop.h"
 #include "mcp/event/libevent_dispatcher.h"
@@ -119,65 +117,6 @@ class LoopThread {
  private:
   Dispatcher& dispatcher_;
   std::thread thread_;
-};
-
-// Two connected descriptors, non-blocking, closed at the end. What is written to `near` is read from `far`,
-// and of a socket the other way too.
-class FdPair {
- public:
-  static FdPair pipe() {
-    int fds[2];
-    EXPECT_EQ(0, ::pipe2(fds, O_NONBLOCK | O_CLOEXEC));
-    return FdPair(fds[1], fds[0]);
-  }
-  static FdPair sockets() {
-    int fds[2];
-    EXPECT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds));
-    return FdPair(fds[0], fds[1]);
-  }
-  FdPair(FdPair&& other) noexcept : near_(other.near_), far_(other.far_) { other.near_ = other.far_ = -1; }
-  FdPair& operator=(FdPair&&) = delete;
-  ~FdPair() {
-    closeNear();
-    closeFar();
-  }
-
-  int near() const { return near_; }
-  int far() const { return far_; }
-  void closeNear() { close(near_); }
-  void closeFar() { close(far_); }
-  void write(const std::string& text) const {
-    EXPECT_EQ(static_cast<ssize_t>(text.size()), ::write(near_, text.data(), text.size()));
-  }
-  // All that is there to read at `far`.
-  std::string readAll() const {
-    std::string text;
-    char buffer[4096];
-    for (ssize_t n; (n = ::read(far_, buffer, sizeof(buffer))) > 0;) {
-      text.append(buffer, static_cast<size_t>(n));
-    }
-    return text;
-  }
-  // Fills the way from `near` to `far` until a write would block.
-  void fill() const {
-    const std::string chunk(65536, 'x');
-    while (::write(near_, chunk.data(), chunk.size()) > 0) {
-    }
-    while (::write(near_, "x", 1) > 0) {
-    }
-  }
-
- private:
-  FdPair(int near, int far) : near_(near), far_(far) {}
-  static void close(int& fd) {
-    if (fd >= 0) {
-      ::close(fd);
-      fd = -1;
-    }
-  }
-
-  int near_;
-  int far_;
 };
 
 // Runs a function when it is destroyed: the capture of a closure, or an object to delete.

@@ -1,7 +1,11 @@
 #include "mcp/event/worker_pool.h"
 
+#ifdef _WIN32
+#include <winsock2.h>
+#else
 #include <pthread.h>
 #include <sched.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -110,13 +114,52 @@ TEST(WorkerPool, O5_ItsDispatchersAreOursByName) {
   EXPECT_FALSE(backendName(pool.dispatcher(0)).empty());
 }
 
-TEST(WorkerPool, O5_ItsThreadsAreAsTheyWereAskedFor) {
-  cpu_set_t ours;
-  ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
-  size_t cpu = 0;
-  while (!CPU_ISSET(cpu, &ours)) {
-    ++cpu;
+#ifdef _WIN32
+
+// The CPUs that the calling thread may run on.
+std::set<size_t> allowedCpus() {
+  const HANDLE thread = GetCurrentThread();
+  GROUP_AFFINITY allowed = {};
+  EXPECT_NE(0, GetThreadGroupAffinity(thread, &allowed));
+  std::set<size_t> cpus;
+  for (size_t cpu = 0; cpu < 64; ++cpu) {
+    if ((allowed.Mask >> cpu & 1) != 0) {
+      cpus.insert(64 * allowed.Group + cpu);
+    }
   }
+  return cpus;
+}
+
+#else
+
+std::set<size_t> allowedCpus() {
+  cpu_set_t allowed;
+  EXPECT_EQ(0, sched_getaffinity(0, sizeof allowed, &allowed));
+  std::set<size_t> cpus;
+  for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) {
+      cpus.insert(cpu);
+    }
+  }
+  return cpus;
+}
+
+void expectThread(const char* expected_name, size_t stack_size) {
+  char name[16];
+  EXPECT_EQ(0, pthread_getname_np(pthread_self(), name, sizeof name));
+  EXPECT_STREQ(expected_name, name);
+  pthread_attr_t attributes;
+  size_t stack = 0;
+  EXPECT_EQ(0, pthread_getattr_np(pthread_self(), &attributes));
+  EXPECT_EQ(0, pthread_attr_getstacksize(&attributes, &stack));
+  EXPECT_EQ(0, pthread_attr_destroy(&attributes));
+  EXPECT_TRUE(stack >= stack_size && stack < 4 * stack_size) << stack;
+}
+
+#endif
+
+TEST(WorkerPool, O5_ItsThreadsAreAsTheyWereAskedFor) {
+  const size_t cpu = *allowedCpus().begin();
   WorkerPoolOptions options;
   options.min_workers = 1;
   options.name_prefix = "pinned_";
@@ -125,18 +168,10 @@ TEST(WorkerPool, O5_ItsThreadsAreAsTheyWereAskedFor) {
   WorkerPool pool(options);
   pool.start();
   pool.submit([cpu] {
-        cpu_set_t allowed;
-        EXPECT_EQ(0, sched_getaffinity(0, sizeof allowed, &allowed));
-        EXPECT_TRUE(CPU_COUNT(&allowed) == 1 && CPU_ISSET(cpu, &allowed));
-        char name[16];
-        EXPECT_EQ(0, pthread_getname_np(pthread_self(), name, sizeof name));
-        EXPECT_STREQ("pinned_0", name);
-        pthread_attr_t attributes;
-        size_t stack = 0;
-        EXPECT_EQ(0, pthread_getattr_np(pthread_self(), &attributes));
-        EXPECT_EQ(0, pthread_attr_getstacksize(&attributes, &stack));
-        EXPECT_EQ(0, pthread_attr_destroy(&attributes));
-        EXPECT_TRUE(stack >= 256 * 1024 && stack < 1024 * 1024) << stack;
+        EXPECT_EQ(std::set<size_t>{cpu}, allowedCpus());
+#ifndef _WIN32
+        expectThread("pinned_0", 256 * 1024);
+#endif
       })
       .get();
 }

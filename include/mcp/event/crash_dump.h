@@ -14,7 +14,11 @@ struct CrashDumpOptions {
   // Written to; it stays the caller's and must stay open. By default the standard error.
   int fd = 2;
   // Those for which there is a dump. No others are possible.
+#ifdef SIGBUS
   std::vector<int> signals = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+#else
+  std::vector<int> signals = {SIGSEGV, SIGABRT, SIGFPE, SIGILL};
+#endif
 };
 
 // Writes crash dumps from now on, for the whole process. Installed once more, the new options replace the

@@ -244,7 +244,7 @@ enum class ScaledTimerType {
 // load no earlier than min = min(min_value, max). Negative values count as 0.
 struct ScaledTimerMinimum {
   std::chrono::milliseconds min_value;
-  std::chrono::milliseconds max_value{std::chrono::milliseconds::max()};
+  std::chrono::milliseconds max_value{(std::chrono::milliseconds::max)()};
 };
 
 // What Dispatcher::initializeStats() fills: readable summaries, in microseconds, of the form

@@ -7,14 +7,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::{Exposition, Registry};
 use crate::dispatcher::{FileEvent, Handle, Timer};
 use crate::error::Error;
-use crate::poller::{FileReady, Trigger};
+use crate::poller::{FileReady, Trigger, os_fd};
 use connection::{Connection, Next};
 use request::{Answer, Refusal};
 
@@ -186,7 +185,7 @@ impl Server {
     }
 
     fn open_door(self: &Arc<Self>, listener: TcpListener) -> Result<Door, Error> {
-        let (fd, server) = (listener.as_raw_fd(), Arc::downgrade(self));
+        let (fd, server) = (os_fd::raw(&listener), Arc::downgrade(self));
         let on_knock = move |_| {
             if let Some(server) = server.upgrade() {
                 server.let_in(&listener);
@@ -246,7 +245,7 @@ impl Server {
         }
         state.visit_count += 1;
         let number = state.visit_count;
-        let fd = stream.as_raw_fd();
+        let fd = os_fd::raw(&stream);
         let connection = Arc::new(Mutex::new(Connection::new(stream)));
         // The last of its callbacks to go closes it.
         let callback = |advance: fn(&mut Connection) -> Next| {

@@ -35,12 +35,13 @@ use crate::dispatcher::Nanos;
 use crate::dispatcher::core::thread_number;
 use crate::error::Error;
 
-/// How often a wait asks the kernel for more while it has more, lest a flood keeps the loop from its timers.
-const ROUNDS: usize = 8;
+/// How many completions a wait takes, lest a flood keeps the loop from its timers.
+const LARGEST_BATCH: usize = 16 * 1024;
 
 pub(crate) struct IoUring {
     waker: Arc<Waker>,
-    has_operations: bool,
+    /// How its rings are served, unless somebody watches the poll fd.
+    service: Service,
     /// Never held while the kernel waits.
     state: Mutex<State>,
     /// Taken after `state`; while the loop runs, by its thread alone, so never contended.
@@ -62,11 +63,6 @@ struct State {
 }
 
 impl State {
-    /// Whether the calling thread may use the ring, so long as it holds the lock.
-    fn is_mine(&self) -> bool {
-        self.runner == 0 || self.runner == thread_number()
-    }
-
     /// Keeps what has completed of an operation for its owner.
     fn note_operation(&mut self, completion: &cqueue::Entry) {
         if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
@@ -78,7 +74,11 @@ impl State {
 
 impl IoUring {
     pub(super) fn new() -> Result<IoUring, Error> {
-        let ring = Ring::new(Service::OnRequest)?;
+        IoUring::served(Service::OnRequest)
+    }
+
+    fn served(service: Service) -> Result<IoUring, Error> {
+        let ring = Ring::new(service)?;
         let waker = Waker::new().map_err(|source| Error::os("creating an eventfd", source))?;
         let state = State {
             registry: Registry::default(),
@@ -89,10 +89,9 @@ impl IoUring {
             outer: None,
             completions: Vec::new(),
         };
-        let has_operations = ring.is_asked();
         Ok(IoUring {
             waker: Arc::new(waker),
-            has_operations,
+            service: ring.service(),
             state: Mutex::new(state),
             ring: Mutex::new(ring),
         })
@@ -108,17 +107,18 @@ impl IoUring {
 
     /// Makes the ring the calling thread's, who may use it.
     fn own(&self, state: &mut State, ring: &mut Ring) -> io::Result<()> {
-        let service = if state.outer.is_some() { Service::Unasked } else { Service::OnRequest };
-        if state.owner == thread_number() && ring.service() == service {
-            return Ok(());
-        }
-        if state.owner == 0 && ring.service() == service {
-            self.enable(ring)?;
+        let is_fit = state.outer.is_none() || ring.service() == Service::Unasked;
+        if is_fit && state.owner == 0 {
+            self.listen(ring)?;
+            ring.enable()?;
             state.owner = thread_number();
+        }
+        if is_fit && state.owner == thread_number() {
             return Ok(());
         }
-        let mut fresh = Ring::new(service)?;
-        self.enable(&mut fresh)?;
+        let mut fresh = Ring::new(if state.outer.is_none() { self.service } else { Service::Unasked })?;
+        self.listen(&mut fresh)?;
+        fresh.enable()?;
         if let Some(outer) = &state.outer {
             epoll::hold(outer, fresh.fd())?;
             epoll::let_go(outer, ring.fd());
@@ -144,21 +144,25 @@ impl IoUring {
         Ok(())
     }
 
-    fn enable(&self, ring: &mut Ring) -> io::Result<()> {
+    /// Has the waker wake it.
+    fn listen(&self, ring: &mut Ring) -> io::Result<()> {
         let poll = opcode::PollAdd::new(types::Fd(self.waker.fd()), libc::POLLIN as u32).multi(true).build();
         // SAFETY: the entry points to nothing.
-        unsafe { ring.push(&poll.user_data(UserData::Wake.encode()))? };
-        ring.enable()
+        unsafe { ring.push(&poll.user_data(UserData::Wake.encode())) }
     }
 
     /// Takes the completions out. True if the loop is not to sleep.
     fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
-        let mut is_woken = false;
-        for _ in 0..ROUNDS {
+        let (mut is_woken, mut is_deaf, mut count) = (false, false, 0);
+        loop {
             for completion in ring.completions() {
+                count += 1;
                 match UserData::decode(completion.user_data()) {
                     UserData::Nobody => {}
-                    UserData::Wake => is_woken = true,
+                    UserData::Wake => {
+                        is_woken = true;
+                        is_deaf |= !cqueue::more(completion.flags());
+                    }
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
                     }
@@ -168,33 +172,45 @@ impl IoUring {
                     }
                 }
             }
-            if !ring.has_work() {
+            if count >= LARGEST_BATCH || !ring.has_work() {
                 break;
             }
-            ring.work()?;
+            // The kernel delivers a few at a time, unless it is told to wait for more.
+            ring.enter(Some(0), 0)?;
+        }
+        if is_deaf {
+            self.listen(ring)?;
         }
         Ok(is_woken)
     }
 
-    /// After a change: brings it to the kernel if it must not wait.
-    fn apply(&self, state: &mut State) -> io::Result<()> {
-        if !state.registry.has_changes() && !state.registry.has_doubtful() {
-            return Ok(());
+    /// After a change: brings it to the kernel if it must not wait. What fails stays on the lists for the next wait,
+    /// which reports it if it fails again.
+    fn apply(&self, state: &mut State) {
+        if (state.registry.has_changes() || state.registry.has_doubtful())
+            && let Err(error) = self.try_to_apply(state)
+        {
+            tracing::warn!(%error, "a change of what is watched has to wait");
+            self.waker.wake();
         }
-        if !state.is_mine() {
+    }
+
+    fn try_to_apply(&self, state: &mut State) -> io::Result<()> {
+        let me = thread_number();
+        if state.runner != 0 && state.runner != me {
             self.waker.wake();
             return Ok(());
         }
-        let is_anothers = state.owner != 0 && state.owner != thread_number();
         if state.registry.is_urgent() {
             let mut ring = self.ring();
             self.own(state, &mut ring)?;
             state.registry.submit(&mut ring)?;
             ring.enter(Some(0), 0)?;
-            if ring.has_work() {
-                ring.work()?;
+            // Also what ends it waits its turn, behind what others became ready by.
+            while ring.has_work() {
+                ring.enter(Some(0), 0)?;
             }
-        } else if is_anothers && state.runner == 0 {
+        } else if state.runner == 0 && state.owner != 0 && state.owner != me {
             // Not worth a new ring: whoever waits next has one made.
             self.waker.wake();
             return Ok(());
@@ -249,16 +265,14 @@ impl Poller for IoUring {
     fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
         let mut state = self.lock();
         state.registry.update(token, interest, rearm, self.waker.fd())?;
-        self.apply(&mut state)
+        self.apply(&mut state);
+        Ok(())
     }
 
     fn deregister(&self, token: u64) {
         let mut state = self.lock();
         state.registry.deregister(token);
-        if let Err(error) = self.apply(&mut state) {
-            // It stays on the list for the next wait.
-            tracing::warn!(%error, "cannot end the watching of an fd at once");
-        }
+        self.apply(&mut state);
     }
 
     fn enter(&self) {
@@ -328,5 +342,110 @@ impl Poller for IoUring {
 
     fn ring(&self) -> Option<&IoUring> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::poller::{FileReady, Raw};
+
+    const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
+    const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
+
+    const NOTHING: [u64; 0] = [];
+
+    fn watch(poller: &IoUring, fd: i32, token: u64, trigger: Trigger) {
+        poller.register(fd, token, trigger).unwrap();
+        poller.update(token, &|| FileReady::READ.bits(), false).unwrap();
+    }
+
+    /// The tokens of what a wait finds.
+    fn wait(poller: &IoUring, timeout: Option<Nanos>) -> Vec<u64> {
+        let mut ready = Vec::new();
+        poller.wait(&mut ready, timeout).unwrap();
+        assert!(ready.iter().all(|item| item.raw == Raw(Raw::IN)));
+        ready.iter().map(|item| item.token).collect()
+    }
+
+    #[test]
+    fn it_works_however_the_ring_is_served() {
+        for (service, trigger) in SERVICES.into_iter().flat_map(|service| TRIGGERS.map(|it| (service, it))) {
+            let poller = IoUring::served(service).unwrap();
+            assert_eq!(poller.ring().service(), service);
+            let (mut socket, mut peer) = UnixStream::pair().unwrap();
+            watch(&poller, socket.as_raw_fd(), 7, trigger);
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            // While it sleeps, and while it does not.
+            std::thread::scope(|scope| {
+                scope.spawn(|| (&peer).write_all(b"x").unwrap());
+                assert_eq!(wait(&poller, None), [7]);
+            });
+            let again = if trigger == Trigger::Edge { vec![] } else { vec![7] };
+            assert_eq!(wait(&poller, Some(0)), again, "{service:?} {trigger:?}");
+            peer.write_all(b"x").unwrap();
+            assert_eq!(wait(&poller, Some(0)), [7]);
+            // What is read before it looks is no news.
+            peer.write_all(b"x").unwrap();
+            socket.read_exact(&mut [0; 3]).unwrap();
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            poller.wake();
+            assert_eq!(wait(&poller, None), NOTHING);
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_when_there_are_more_than_the_queues_hold() {
+        // More than there is room for in the queue of completions, many times that in the queue of submissions.
+        const EVENTS: u64 = 6_000;
+        for service in SERVICES {
+            let poller = IoUring::served(service).unwrap();
+            let (socket, mut peer) = UnixStream::pair().unwrap();
+            let fds: Vec<_> = (0..60).map(|_| socket.try_clone().unwrap()).collect();
+            for token in 0..EVENTS {
+                watch(&poller, fds[token as usize % fds.len()].as_raw_fd(), token, Trigger::Edge);
+            }
+            for _ in 0..2 {
+                assert_eq!(wait(&poller, Some(0)), NOTHING);
+                peer.write_all(b"x").unwrap();
+                let mut told = vec![0; EVENTS as usize];
+                while told.contains(&0) {
+                    wait(&poller, Some(0)).into_iter().for_each(|token| told[token as usize] += 1);
+                }
+                // A request that found no room for its completion is made again, which finds what is ready again.
+                while !wait(&poller, Some(0)).is_empty() {}
+            }
+        }
+    }
+
+    #[test]
+    fn operations_share_the_ring() {
+        let poller = IoUring::new().unwrap();
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let mut buffer = Box::new([0u8; 4]);
+        let id = OperationId { place: 3, generation: 9 };
+        let mut receive = || {
+            let fd = types::Fd(peer.as_raw_fd());
+            let entry = opcode::Recv::new(fd, buffer.as_mut_ptr(), buffer.len() as u32).build();
+            // SAFETY: the buffer outlives the completion, which is waited for.
+            unsafe { poller.submit(id, entry).unwrap() };
+        };
+        receive();
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
+        (&socket).write_all(b"data").unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        let mut completions = Vec::new();
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.iter().map(|it| (it.id, it.result)).collect::<Vec<_>>(), [(id, 4)]);
+        receive();
+        wait(&poller, Some(0));
+        poller.cancel(id).unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.last().map(|it| it.result), Some(-libc::ECANCELED));
+        assert_eq!(&*buffer, b"data");
     }
 }

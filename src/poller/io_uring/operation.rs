@@ -15,6 +15,7 @@ use std::io;
 use io_uring::{opcode, squeue};
 
 use super::IoUring;
+use super::ring::Service;
 pub(crate) use super::user_data::OperationId;
 use super::user_data::UserData;
 
@@ -54,7 +55,7 @@ impl IoUring {
 
     /// Whether this kernel can do all that there is to operations: it came with rings that work on request.
     pub(crate) fn has_operations(&self) -> bool {
-        self.has_operations
+        self.service == Service::OnRequest
     }
 
     /// Ends an operation soon: its last completion says ECANCELED, unless it was done before.

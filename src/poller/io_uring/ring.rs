@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
 use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, cqueue, squeue};
+use io_uring::{EnterFlags, IoUring, Probe, cqueue, squeue};
 
 use crate::dispatcher::Nanos;
 use crate::error::Error;
@@ -20,12 +20,14 @@ const SUBMISSIONS: u32 = 256;
 /// request to cancel the faster the larger this is.
 const COMPLETIONS: u32 = 4096;
 
-/// When the kernel does its part of a request that has become ready.
+/// When the kernel does its part of a request that has become ready; always on the ring's thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
-    /// When the ring's thread asks for it, if this kernel can do that: cheapest, all in one go.
+    /// When that thread asks for it, all in one go. Linux 6.1.
     OnRequest,
-    /// At once, on the ring's thread, which is interrupted for it: what somebody else needs who watches the ring's fd.
+    /// When that thread next enters the kernel. Linux 5.19.
+    InPassing,
+    /// At once, interrupting that thread: what somebody else needs who watches the ring's fd.
     Unasked,
 }
 
@@ -36,23 +38,23 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A disabled one.
+    /// A disabled one, served as said or, if this kernel cannot do that, in the next way.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where rings are refused or lack what is needed, [`Error::Os`] where something ran out.
     pub(super) fn new(service: Service) -> Result<Ring, Error> {
-        let ring = set_up(service).map_err(explain)?;
+        let (ring, service) = set_up(service).map_err(explain)?;
         let parameters = ring.params();
-        // The latter came with multishot polls, Linux 5.13, which have no mark of their own.
+        // The latter came with multishot polls, which have no mark of their own.
         if !parameters.is_feature_ext_arg() || !parameters.is_feature_resource_tagging() {
-            return Err(Error::Unavailable("io_uring: it needs Linux 5.13".into()));
+            return Err(too_old());
         }
-        let ring = Ring { ring: ManuallyDrop::new(ring), service, fork_generation: fork::generation() };
-        match ring.ring.submit() {
-            // While it is disabled: so the call itself is not refused.
-            Err(error) if error.raw_os_error() == Some(libc::EBADFD) => Ok(ring),
-            Err(error) => Err(explain(error)),
-            Ok(_) => Ok(ring),
+        // A filter may let rings pass, but not their use.
+        ring.submitter().register_probe(&mut Probe::new()).map_err(explain)?;
+        match ring.submit() {
+            Err(error) if error.raw_os_error() != Some(libc::EBADFD) => Err(explain(error)),
+            // Refused, since it is disabled.
+            _ => Ok(Ring { ring: ManuallyDrop::new(ring), service, fork_generation: fork::generation() }),
         }
     }
 
@@ -69,15 +71,10 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
-    /// Whether it does its work only when its thread asks for it.
-    pub(super) fn is_asked(&self) -> bool {
-        self.ring.params().is_setup_single_issuer()
-    }
-
     /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
     /// any more; one that works unasked is told.
     pub(super) fn stop(&self) {
-        if !self.is_asked() {
+        if self.service != Service::OnRequest {
             // It fails when there is nothing to cancel.
             let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any());
         }
@@ -118,16 +115,10 @@ impl Ring {
         submission.taskrun() || submission.cq_overflow()
     }
 
-    /// Has the kernel deliver them, all for which there is room.
-    pub(super) fn work(&mut self) -> io::Result<()> {
-        // It stops after a few, unless more are wanted.
-        self.enter(Some(0), COMPLETIONS)
-    }
-
     /// Whether nothing at all has happened since completions were last taken out; if that can be told by other threads
     /// than the ring's.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.is_asked() && !self.has_work() && !self.has_completions()
+        self.service == Service::OnRequest && !self.has_work() && !self.has_completions()
     }
 
     pub(super) fn has_completions(&mut self) -> bool {
@@ -175,28 +166,26 @@ impl Drop for Ring {
     }
 }
 
-/// With the best ways to do the kernel's part that this kernel knows.
-fn set_up(service: Service) -> io::Result<IoUring> {
-    type Way = fn(&mut io_uring::Builder) -> &mut io_uring::Builder;
-    let ways: [Way; 3] = [
-        // Linux 6.1: on the loop's thread, and only when it asks.
-        |ring| ring.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all(),
-        // Linux 5.19: on the loop's thread when it comes by, without interrupting it.
-        |ring| ring.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all(),
-        |ring| ring,
-    ];
-    let ways = if service == Service::OnRequest { &ways[..] } else { &ways[2..] };
-    let mut outcome = Err(io::Error::from_raw_os_error(libc::EINVAL));
-    for way in ways {
+fn set_up(mut service: Service) -> io::Result<(IoUring, Service)> {
+    loop {
         let mut builder = IoUring::builder();
-        way(builder.dontfork().setup_clamp().setup_r_disabled().setup_cqsize(COMPLETIONS));
-        outcome = builder.build(SUBMISSIONS);
-        match &outcome {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-            _ => break,
+        builder.dontfork().setup_clamp().setup_r_disabled().setup_cqsize(COMPLETIONS);
+        let next = match service {
+            Service::OnRequest => {
+                builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
+                Some(Service::InPassing)
+            }
+            Service::InPassing => {
+                builder.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all();
+                Some(Service::Unasked)
+            }
+            Service::Unasked => None,
+        };
+        match (builder.build(SUBMISSIONS), next) {
+            (Err(error), Some(next)) if error.raw_os_error() == Some(libc::EINVAL) => service = next,
+            (ring, _) => return ring.map(|ring| (ring, service)),
         }
     }
-    outcome
 }
 
 /// Says why there is no ring.
@@ -211,8 +200,12 @@ fn explain(error: io::Error) -> Error {
                 _ => "refused, as by a filter of system calls".into(),
             }
         }
-        Some(libc::EINVAL) => "this kernel's is too old, it needs Linux 5.13".into(),
+        Some(libc::EINVAL) => return too_old(),
         _ => return Error::os("creating an io_uring", error),
     };
     Error::Unavailable(format!("io_uring: {why}"))
+}
+
+fn too_old() -> Error {
+    Error::Unavailable("io_uring: this kernel's is too old, it takes Linux 5.13".into())
 }

@@ -28,7 +28,6 @@ pub enum LaunchError {
 }
 
 impl LaunchError {
-    #[cfg(mcp_event_guardian)]
     pub(super) fn os(operation: impl Into<String>, source: io::Error) -> LaunchError {
         LaunchError::Os { operation: operation.into(), source }
     }

@@ -6,7 +6,8 @@
 pub struct ProcessId {
     /// Its number.
     pub pid: u32,
-    /// When it was started, in clock ticks after boot: field 22 of `/proc/<pid>/stat`.
+    /// When it was started. On Linux in clock ticks after boot, field 22 of `/proc/<pid>/stat`; on macOS and the BSDs
+    /// in microseconds after 1970, and 0 where the system does not tell; on Windows in steps of 100 ns, from 1601 on.
     pub start: u64,
 }
 
@@ -16,11 +17,20 @@ pub struct ProcessId {
 pub struct ProcessIdentity {
     /// The process that was started.
     pub server: ProcessId,
-    /// Its guardian.
+    /// Its guardian; the server's process itself where it has none, so elsewhere but on Linux.
     pub guardian: ProcessId,
-    /// What the system calls the time since it was booted: `/proc/sys/kernel/random/boot_id`.
+    /// What the system calls the time since it was booted: `/proc/sys/kernel/random/boot_id`. Empty where the start
+    /// times are those of a calendar.
     pub boot: String,
     /// The name of this launch. No other has the same; the server and its descendants have it in the environment
     /// variable `MCP_EVENT_LAUNCH`.
     pub launch: String,
+}
+
+impl ProcessIdentity {
+    /// Of a server without a guardian.
+    #[cfg(any(test, not(mcp_event_guardian)))]
+    pub(super) fn unguarded(server: ProcessId, launch: String) -> ProcessIdentity {
+        ProcessIdentity { server, guardian: server, boot: String::new(), launch }
+    }
 }

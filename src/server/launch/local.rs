@@ -1,19 +1,19 @@
 //! Launching servers on this machine.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use super::check::check;
 use super::guardian::Guardian;
 use super::image::{self, Image};
 use super::{Launch, LaunchError, Launched, Launcher, Leftover, ProcessId, ProcessIdentity, remains};
+use crate::poller::os_fd::set_nonblocking;
 
 /// Launches servers as processes on this machine, each under a guardian that lets nothing of it outlive us: see
-/// docs/no-orphans.md. On Linux only.
+/// docs/no-orphans.md.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalLauncher;
 
@@ -55,7 +55,7 @@ impl Launcher for LocalLauncher {
         };
         let (stdin, stdout, stderr) = (OwnedFd::from(stdin), OwnedFd::from(stdout), OwnedFd::from(stderr));
         for fd in [&stdin, &stdout, &stderr] {
-            set_non_blocking(fd).map_err(failed)?;
+            set_nonblocking(fd).map_err(failed)?;
         }
         Ok(Launched { stdin, stdout, stderr, process })
     }
@@ -63,43 +63,6 @@ impl Launcher for LocalLauncher {
     fn end_leftover(&self, identity: &ProcessIdentity) -> Leftover {
         remains::end(identity)
     }
-}
-
-fn check(launch: &Launch) -> Result<(), LaunchError> {
-    let invalid = |text: String| Err(LaunchError::InvalidArgument(text));
-    if launch.command.is_empty() {
-        return invalid(format!("the command of {:?} is empty", launch.name));
-    }
-    for (name, value) in &launch.env {
-        if name.is_empty() || name.as_bytes().contains(&b'=') {
-            return invalid(format!("{name:?} cannot be the name of an environment variable"));
-        }
-        no_zero("the environment variable", name)?;
-        // Its value may be a secret.
-        if value.as_bytes().contains(&0) {
-            return invalid(format!("the value of the environment variable {name:?} contains a zero byte"));
-        }
-    }
-    no_zero("the name", OsStr::new(&launch.name))?;
-    no_zero("the command", &launch.command)?;
-    for argument in &launch.args {
-        no_zero("the argument", argument)?;
-    }
-    if let Some(path) = &launch.cwd {
-        no_zero("the working directory", path.as_os_str())?;
-        let unusable = |source| LaunchError::WorkingDirectory { path: path.clone(), source };
-        if !fs::metadata(path).map_err(unusable)?.is_dir() {
-            return Err(unusable(io::Error::from_raw_os_error(libc::ENOTDIR)));
-        }
-    }
-    Ok(())
-}
-
-fn no_zero(what: &str, text: &OsStr) -> Result<(), LaunchError> {
-    if text.as_bytes().contains(&0) {
-        return Err(LaunchError::InvalidArgument(format!("{what} {text:?} contains a zero byte")));
-    }
-    Ok(())
 }
 
 /// Whichever of the first three descriptors a host has closed, opened for a while, so that nothing which a child
@@ -158,13 +121,4 @@ fn spawn(launch: &Launch, name: &str, image: &Image, control: RawFd) -> io::Resu
     // SAFETY: between fork and exec it makes plain system calls only.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
-}
-
-fn set_non_blocking(fd: &OwnedFd) -> io::Result<()> {
-    // SAFETY: plain system calls.
-    let done = unsafe {
-        let flags = libc::fcntl(fd.as_raw_fd(), libc::F_GETFL);
-        flags >= 0 && libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) >= 0
-    };
-    if done { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

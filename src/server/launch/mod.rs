@@ -3,15 +3,27 @@
 //! A [`Launcher`] makes a [`Process`] out of a [`Launch`]; [`LocalLauncher`] makes one on this machine, under a
 //! guardian. docs/no-orphans.md tells how it holds what it promises.
 
+mod check;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod connection;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod ending;
 mod error;
+#[cfg(all(unix, any(test, not(mcp_event_guardian))))]
+mod group;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod guarded;
 #[cfg(mcp_event_guardian)]
 mod guardian;
 mod identity;
 #[cfg(mcp_event_guardian)]
 mod image;
-#[cfg_attr(not(mcp_event_guardian), path = "unsupported.rs")]
-mod local;
+#[cfg(windows)]
+mod job;
 #[cfg(mcp_event_guardian)]
+mod local;
+#[cfg(any(test, not(mcp_event_guardian)))]
+mod name;
 #[path = "../../../guardian/protocol.rs"]
 mod protocol;
 #[cfg(mcp_event_guardian)]
@@ -20,13 +32,19 @@ mod remains;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::poller::{BorrowedOsFd, OwnedOsFd};
+
 pub use error::LaunchError;
+#[cfg(all(unix, not(mcp_event_guardian)))]
+pub use group::LocalLauncher;
 pub use identity::{ProcessId, ProcessIdentity};
+#[cfg(windows)]
+pub use job::LocalLauncher;
+#[cfg(mcp_event_guardian)]
 pub use local::LocalLauncher;
 
 /// What to start.
@@ -121,11 +139,11 @@ pub trait Launcher: Send + Sync + 'static {
 /// process.
 pub struct Launched {
     /// Where it reads from. Closing it tells the server to end.
-    pub stdin: OwnedFd,
+    pub stdin: OwnedOsFd,
     /// Where it writes its messages to.
-    pub stdout: OwnedFd,
+    pub stdout: OwnedOsFd,
     /// Where it writes what is meant for people.
-    pub stderr: OwnedFd,
+    pub stderr: OwnedOsFd,
     /// The process.
     pub process: Box<dyn Process>,
 }
@@ -136,7 +154,7 @@ pub struct Launched {
 /// when this program ends, in whatever way. In a child that this program forked it is inert.
 pub trait Process: Send {
     /// Readable when [`Process::next_event`] has something. Not to be watched after [`ProcessEvent::Gone`].
-    fn event_fd(&self) -> BorrowedFd<'_>;
+    fn event_fd(&self) -> BorrowedOsFd<'_>;
 
     /// What happened next; `None` if nothing has yet, and after [`ProcessEvent::Gone`]. Does not wait.
     ///
