@@ -85,6 +85,8 @@ Stream::Stream(Dispatcher& dispatcher, os_fd_t fd) : stream_(nullptr) {
   check(mcp_event_stream_create(DispatcherAccess::require(dispatcher, "Stream"), fd, &stream_));
 }
 
+Stream::Stream(mcp_event_stream* stream) noexcept : stream_(stream) {}
+
 Stream::~Stream() { mcp_event_stream_destroy(stream_); }
 
 void Stream::receive(ReceivedCb callback) {

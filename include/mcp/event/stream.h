@@ -56,7 +56,7 @@ class Stream {
   // std::system_error, and leaves the socket to the caller, when it is not one.
   Stream(Dispatcher& dispatcher, os_fd_t fd);
   // One that is made already, and owned from here on.
-  explicit Stream(mcp_event_stream* stream) noexcept : stream_(stream) {}
+  explicit Stream(mcp_event_stream* stream) noexcept;
   // Closes the socket, without sending what still waits.
   ~Stream();
   Stream(const Stream&) = delete;
