@@ -58,8 +58,12 @@ TEST(StreamTest, CompletionsAndEndsAreTold) {
   Stream stream(*dispatcher, pair[0]);
   bool sent = false;
   bool ended = false;
-  EXPECT_TRUE(stream.send("x", 1, [&](const std::error_code& error) { sent = !error; }));
+  EXPECT_TRUE(stream.send("x", 1, [&](const std::error_code& error) {
+    sent = !error;
+    dispatcher->exit();
+  }));
   EXPECT_FALSE(sent);
+  dispatcher->run(RunType::Block);
   stream.receive([&](const Received& in) {
     ended = in.kind == Received::Kind::End;
     dispatcher->exit();
