@@ -8,7 +8,7 @@ CMAKE_FLAGS ?=
 # Cargo's features that are off by default.
 OPTIONAL := asio,http,metrics,prometheus
 # The suites that a backend could make fail. They run on every one that works here.
-CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll deferred file_event foreign_loop fork \
+CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll closing deferred file_event foreign_loop fork \
 	iteration lifetimes load post readiness run_exit scaled_timer schedulable signal slow_callbacks stats stress task \
 	timer tracked watchdog worker worker_stop
 
@@ -26,6 +26,7 @@ help:
 	@echo 'make test-loom      the models of the lock-free parts'
 	@echo 'make test-real-servers  MCP servers that others wrote, installed into target/ and managed'
 	@echo 'make check-bsd-mac  what can be checked of macOS and the BSDs on another system'
+	@echo 'make check-windows  the tests on Windows: built by MinGW-w64, run under wine'
 	@echo 'make header         generate include/mcp_event.h anew'
 	@echo 'make format         format all sources'
 
@@ -89,6 +90,10 @@ check-bsd-mac:
 .PHONY: test-real-servers
 test-real-servers:
 	@scripts/test-real-servers.sh
+
+.PHONY: check-windows
+check-windows:
+	@scripts/check-windows.sh
 
 .PHONY: bench
 bench:

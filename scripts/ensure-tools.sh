@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a job needs and is not there yet. Quiet and instant when nothing is missing.
 #
-#   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format|real-servers ...
+#   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format|windows|real-servers ...
 set -eu
 
 # One row a need: its jobs; a command, or a C or C++ header, that shows it is there; its package by package manager.
@@ -19,6 +19,8 @@ demo,test,bench asio.hpp          libasio-dev        asio-devel         asio    
 bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
 valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
 format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools
+windows   x86_64-w64-mingw32-g++ g++-mingw-w64-x86-64-posix mingw64-gcc-c++ mingw-w64-gcc mingw-w64-gcc mingw-w64 mingw64-cross-gcc-c++
+windows   wine64            wine64             wine               wine          wine              wine-stable   wine
 real-servers npm      npm                npm                npm           npm               node          npm-default
 real-servers python3  python3            python3            python        python3           python        python3
 END
@@ -32,7 +34,9 @@ is_there() {
       done
       return 1
       ;;
-    *) command -v "$1" >/dev/null 2>&1 ;;
+    # Debian's is in no path.
+    wine64) command -v wine64 || command -v wine || [ -x /usr/lib/wine/wine64 ] ;;
+    *) command -v "$1" ;;
   esac
 }
 
@@ -48,7 +52,7 @@ choose_manager() {
   fi
 }
 
-[ $# -gt 0 ] || { echo "usage: $0 build|demo|test|bench|valgrind|format|real-servers ..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 build|demo|test|bench|valgrind|format|windows|real-servers ..." >&2; exit 2; }
 
 wanted=""
 for job in "$@"; do
@@ -59,7 +63,7 @@ done
 missing=""
 for probe in $wanted; do
   case " $missing " in *" $probe "*) continue ;; esac
-  is_there "$probe" || missing="$missing $probe"
+  is_there "$probe" >/dev/null 2>&1 || missing="$missing $probe"
 done
 [ -n "$missing" ] || exit 0
 

@@ -2,7 +2,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
 #include <sys/resource.h>
+#endif
 
 #include "suites.h"
 #include "support.h"
@@ -101,12 +103,14 @@ static void the_environment_names_the_default(void) {
   const char* before = NULL;
   const char* after = NULL;
   CHECK_OK(mcp_event_default_backend(&before));
-  CHECK(setenv("MCP_EVENT_BACKEND", before, 1) == 0);
+  set_environment("MCP_EVENT_BACKEND", before);
   CHECK_OK(mcp_event_default_backend(&after));
   CHECK(strcmp(before, after) == 0);
-  CHECK(unsetenv("MCP_EVENT_BACKEND") == 0);
+  set_environment("MCP_EVENT_BACKEND", NULL);
 }
 
+// Windows has no limit that a process can lower.
+#ifndef _WIN32
 static void no_file_descriptor_left(void) {
   struct rlimit before;
   CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -123,6 +127,7 @@ static void no_file_descriptor_left(void) {
   CHECK_STATUS(MCP_EVENT_OS_ERROR, pooled);
   CHECK(dispatcher == NULL && pool == NULL);
 }
+#endif
 
 static void look_at_the_time(void* data) {
   mcp_event_dispatcher* const dispatcher = data;
@@ -180,7 +185,7 @@ static void h2_handles_outlive_their_dispatcher(void) {
   CHECK_OK(mcp_event_file_event_create(dispatcher, pipe.mine, MCP_EVENT_TRIGGER_EDGE, MCP_EVENT_READ,
                                        counting_file(&counts), &event));
   CHECK_OK(mcp_event_schedulable_create(dispatcher, counting(&counts), &schedulable));
-  CHECK_OK(mcp_event_signal_event_create(dispatcher, SIGUSR1, counting(&counts), &signal_event));
+  CHECK_OK(mcp_event_signal_event_create(dispatcher, TEST_SIGNAL, counting(&counts), &signal_event));
   CHECK_OK(mcp_event_timer_enable_us(timer, 0));
   CHECK_OK(mcp_event_schedulable_schedule_next_iteration(schedulable));
   CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
@@ -209,7 +214,9 @@ void dispatcher_suite(void) {
   options_begin_with_their_size();
   backends_are_known_by_name();
   the_environment_names_the_default();
+#ifndef _WIN32
   no_file_descriptor_left();
+#endif
   a1_the_time_is_the_iterations();
   a_callback_may_destroy_its_dispatcher();
   h2_handles_outlive_their_dispatcher();

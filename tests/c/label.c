@@ -62,9 +62,9 @@ static void every_kind_of_callback_is_told_with_its_label(void) {
   CHECK_OK(mcp_event_schedulable_set_label(scheduled, "of a callback"));
   CHECK_OK(mcp_event_schedulable_schedule_next_iteration(scheduled));
   mcp_event_signal_event* signal_event = NULL;
-  CHECK_OK(mcp_event_signal_event_create(told.dispatcher, SIGUSR1, calling(tell, &told), &signal_event));
+  CHECK_OK(mcp_event_signal_event_create(told.dispatcher, TEST_SIGNAL, calling(tell, &told), &signal_event));
   CHECK_OK(mcp_event_signal_event_set_label(signal_event, "of a signal"));
-  CHECK(raise(SIGUSR1) == 0);
+  CHECK(raise(TEST_SIGNAL) == 0);
   CHECK_OK(mcp_event_dispatcher_post_labelled(told.dispatcher, "of a post", calling(tell, &told)));
   post(told.dispatcher, tell, &told);
   advance_us(clock, 1);
@@ -75,7 +75,7 @@ static void every_kind_of_callback_is_told_with_its_label(void) {
   CHECK(told.length == 8);
   check_told(&told.told[0], MCP_EVENT_ACTIVITY_POST, 0, "of a post");
   check_told(&told.told[1], MCP_EVENT_ACTIVITY_POST, 0, NULL);
-  check_told(&told.told[2], MCP_EVENT_ACTIVITY_SIGNAL, SIGUSR1, "of a signal");
+  check_told(&told.told[2], MCP_EVENT_ACTIVITY_SIGNAL, TEST_SIGNAL, "of a signal");
   check_told(&told.told[3], MCP_EVENT_ACTIVITY_FILE_EVENT, pipe.mine, "of a file");
   check_told(&told.told[4], MCP_EVENT_ACTIVITY_TIMER, 0, "of a timer");
   check_told(&told.told[5], MCP_EVENT_ACTIVITY_TIMER, 0, "again and again");

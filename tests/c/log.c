@@ -24,9 +24,9 @@ static void drop_heard(void* data) { ++((heard*)data)->counts.drops; }
 
 // Has the library say something at the level of a warning, which it does once in a process.
 static void make_a_warning(void) {
-  CHECK(setenv("MCP_EVENT_BACKEND", "no such poller", 1) == 0);
+  set_environment("MCP_EVENT_BACKEND", "no such poller");
   CHECK_OK(mcp_event_dispatcher_destroy(new_dispatcher()));
-  CHECK(unsetenv("MCP_EVENT_BACKEND") == 0);
+  set_environment("MCP_EVENT_BACKEND", NULL);
 }
 
 typedef struct closed_too_early {

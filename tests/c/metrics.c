@@ -1,9 +1,5 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "suites.h"
 #include "support.h"
@@ -114,26 +110,16 @@ static void sources_of_the_program_are_shown(void) {
 // What the endpoint at `address` sends to a client that asks for `path`, cut off at the size of `response`.
 static void fetch(mcp_event_dispatcher* dispatcher, const char* address, const char* path, char* response,
                   size_t size) {
-  struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  peer.sin_port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10));
-  const int client = socket(AF_INET, SOCK_STREAM, 0);
-  CHECK(client >= 0);
-  CHECK(connect(client, (const struct sockaddr*)&peer, sizeof peer) == 0);
+  const mcp_event_os_fd client = connect_to((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10));
   char request[100] = "GET ";
   strcat(strcat(request, path), " HTTP/1.0\r\n\r\n");
-  CHECK(write(client, request, strlen(request)) == (ssize_t)strlen(request));
+  send_text(client, request);
   // It lets the client in, then reads the request and sends all that fits into the socket.
   for (int i = 0; i < 3; ++i) {
     run_now(dispatcher);
   }
-  size_t length = 0;
-  ssize_t received = 0;
-  while ((received = read(client, response + length, size - 1 - length)) > 0) {
-    length += (size_t)received;
-  }
-  CHECK(received == 0);
-  response[length] = '\0';
-  CHECK(close(client) == 0);
+  receive_all(client, response, size);
+  close_fd(client);
 }
 
 static void check_endpoint(mcp_event_dispatcher* dispatcher, mcp_event_metrics* metrics,

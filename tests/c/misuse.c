@@ -68,7 +68,7 @@ static void null_dispatchers(void) {
   CHECK_NULL(mcp_event_file_event_create(NULL, 0, MCP_EVENT_TRIGGER_LEVEL, MCP_EVENT_READ,
                                          counting_file(&counts), &event));
   CHECK_NULL(mcp_event_schedulable_create(NULL, counting(&counts), &schedulable));
-  CHECK_NULL(mcp_event_signal_event_create(NULL, SIGUSR1, counting(&counts), &signal_event));
+  CHECK_NULL(mcp_event_signal_event_create(NULL, TEST_SIGNAL, counting(&counts), &signal_event));
   CHECK(flag && time == 7 && timeout == 7 && fd == 7 && name[0] == 'u' && stats.iterations == 7);
   CHECK(timer == NULL && periodic == NULL && event == NULL && schedulable == NULL && signal_event == NULL);
   CHECK(scaled == NULL && driver == NULL && load.queue_depth == 7 && number == 7);

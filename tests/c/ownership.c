@@ -39,7 +39,7 @@ static void failures_leave_the_data_with_the_caller(void) {
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT,
                mcp_event_schedulable_create(dispatcher, without_call(), &schedulable));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT,
-               mcp_event_signal_event_create(dispatcher, SIGUSR1, without_call(), &signal_event));
+               mcp_event_signal_event_create(dispatcher, TEST_SIGNAL, without_call(), &signal_event));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_dispatcher_deferred_delete(dispatcher, &kept, NULL));
 
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_timer_create(dispatcher, counting(&kept), NULL));
@@ -48,7 +48,7 @@ static void failures_leave_the_data_with_the_caller(void) {
                mcp_event_file_event_create(dispatcher, pipe.mine, level, 1, counting_file(&kept), NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, mcp_event_schedulable_create(dispatcher, counting(&kept), NULL));
   CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT,
-               mcp_event_signal_event_create(dispatcher, SIGUSR1, counting(&kept), NULL));
+               mcp_event_signal_event_create(dispatcher, TEST_SIGNAL, counting(&kept), NULL));
 
   CHECK_STATUS(MCP_EVENT_OS_ERROR,
                mcp_event_file_event_create(dispatcher, -1, level, 1, counting_file(&kept), &event));
@@ -57,7 +57,7 @@ static void failures_leave_the_data_with_the_caller(void) {
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT,
                mcp_event_file_event_create(dispatcher, pipe.mine, level, 16, counting_file(&kept), &event));
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT,
-               mcp_event_signal_event_create(dispatcher, SIGKILL, counting(&kept), &signal_event));
+               mcp_event_signal_event_create(dispatcher, 9, counting(&kept), &signal_event));
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, mcp_event_set_log(say_nothing, -1, &kept, count_drop));
 
   CHECK_OK(mcp_event_dispatcher_shutdown(dispatcher));
@@ -85,7 +85,7 @@ static void successes_drop_the_data_exactly_once(void) {
   CHECK_OK(mcp_event_file_event_create(dispatcher, pipe.mine, MCP_EVENT_TRIGGER_LEVEL, MCP_EVENT_READ,
                                        counting_file(&counts[File]), &event));
   CHECK_OK(mcp_event_schedulable_create(dispatcher, counting(&counts[Schedulable]), &schedulable));
-  CHECK_OK(mcp_event_signal_event_create(dispatcher, SIGUSR1, counting(&counts[Signal]), &signal_event));
+  CHECK_OK(mcp_event_signal_event_create(dispatcher, TEST_SIGNAL, counting(&counts[Signal]), &signal_event));
   CHECK_OK(mcp_event_dispatcher_register_watchdog(dispatcher, count_drop, &kept, NULL, 0));
   CHECK_OK(mcp_event_dispatcher_register_watchdog(dispatcher, counting(&counts[Watchdog]).call,
                                                   &counts[Watchdog], count_drop, 0));

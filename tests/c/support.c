@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 void check_failed(const char* file, int line, const char* what) {
   fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
   // The check may have failed in a forked child, which must not run its parent's exit handlers.
-  _exit(EXIT_FAILURE);
+  _Exit(EXIT_FAILURE);
 }
 
 void check_status(const char* file, int line, const char* call, mcp_event_status expected,
@@ -18,7 +16,7 @@ void check_status(const char* file, int line, const char* call, mcp_event_status
   if (actual != expected) {
     fprintf(stderr, "%s:%d: %s: %s, not %s; the last error is \"%s\"\n", file, line, call,
             mcp_event_status_name(actual), mcp_event_status_name(expected), mcp_event_last_error());
-    _exit(EXIT_FAILURE);
+    _Exit(EXIT_FAILURE);
   }
   if (actual != MCP_EVENT_OK) {
     CHECK(mcp_event_last_error()[0] != '\0');
@@ -87,6 +85,14 @@ mcp_event_stats stats_of(const mcp_event_dispatcher* dispatcher) {
   return stats;
 }
 
+void set_environment(const char* variable, const char* value) {
+#ifdef _WIN32
+  CHECK(_putenv_s(variable, value == NULL ? "" : value) == 0);
+#else
+  CHECK((value == NULL ? unsetenv(variable) : setenv(variable, value, 1)) == 0);
+#endif
+}
+
 struct thread {
   pthread_t id;
   void (*body)(void* data);
@@ -111,39 +117,4 @@ thread* start_thread(void (*body)(void* data), void* data) {
 void wait_for(thread* started) {
   CHECK(pthread_join(started->id, NULL) == 0);
   free(started);
-}
-
-fd_pair new_pipe(void) {
-  int ends[2];
-  CHECK(pipe(ends) == 0);
-  return (fd_pair){.mine = ends[0], .theirs = ends[1]};
-}
-
-fd_pair new_socket_pair(void) {
-  int ends[2];
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  return (fd_pair){.mine = ends[0], .theirs = ends[1]};
-}
-
-static void close_once(int* fd) {
-  if (*fd >= 0) {
-    CHECK(close(*fd) == 0);
-    *fd = -1;
-  }
-}
-
-void close_mine(fd_pair* pair) { close_once(&pair->mine); }
-
-void close_theirs(fd_pair* pair) { close_once(&pair->theirs); }
-
-void close_both(fd_pair* pair) {
-  close_mine(pair);
-  close_theirs(pair);
-}
-
-void write_byte(int fd) { CHECK(write(fd, "x", 1) == 1); }
-
-void read_byte(int fd) {
-  char byte;
-  CHECK(read(fd, &byte, 1) == 1);
 }

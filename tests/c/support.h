@@ -3,6 +3,7 @@
 #define MCP_EVENT_TESTS_C_SUPPORT_H
 
 #include <mcp_event.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +55,9 @@ void run_until_exit(mcp_event_dispatcher* dispatcher);
 void advance_us(mcp_event_clock* clock, int64_t microseconds);
 mcp_event_stats stats_of(const mcp_event_dispatcher* dispatcher);
 
+// Changes the environment; null removes the variable.
+void set_environment(const char* variable, const char* value);
+
 // Runs `body(data)` on a thread of its own; wait_for() ends it.
 typedef struct thread thread;
 thread* start_thread(void (*body)(void* data), void* data);
@@ -61,17 +65,35 @@ void wait_for(thread* started);
 
 // A pair of connected fds that closes what is still open.
 typedef struct fd_pair {
-  int mine;
-  int theirs;
+  mcp_event_os_fd mine;
+  mcp_event_os_fd theirs;
 } fd_pair;
 
-// `mine` reads what is written to `theirs`.
+// No descriptor.
+#define NO_FD ((mcp_event_os_fd)-1)
+
+// `mine` reads what is written to `theirs`. On Windows, where only sockets can be watched, both are
+// connections over TCP.
 fd_pair new_pipe(void);
 fd_pair new_socket_pair(void);
 void close_mine(fd_pair* pair);
 void close_theirs(fd_pair* pair);
 void close_both(fd_pair* pair);
-void write_byte(int fd);
-void read_byte(int fd);
+void write_byte(mcp_event_os_fd fd);
+void read_byte(mcp_event_os_fd fd);
+
+// A blocking connection to `port` of this machine, and what is done with one.
+mcp_event_os_fd connect_to(uint16_t port);
+void send_text(mcp_event_os_fd connection, const char* text);
+// Up to the end, or to `size`, zero included.
+void receive_all(mcp_event_os_fd connection, char* text, size_t size);
+void close_fd(mcp_event_os_fd fd);
+
+// The signal that tests send to their own process.
+#ifdef _WIN32
+#define TEST_SIGNAL SIGINT
+#else
+#define TEST_SIGNAL SIGUSR1
+#endif
 
 #endif  // MCP_EVENT_TESTS_C_SUPPORT_H

@@ -58,28 +58,23 @@ TEST_F(Signal, N4_DestroysItselfInItsCallback) {
   EXPECT_EQ(1, ran);
 }
 
-// On Windows, handlers that were there before get what ours does not take: there is nothing to chain to.
-#ifndef _WIN32
 volatile std::sig_atomic_t earlier_handler_ran = 0;
+
+void earlierHandler(int) { earlier_handler_ran = earlier_handler_ran + 1; }
 
 TEST_F(Signal, N5_ChainsToTheHandlerThatWasThereAndPutsItBack) {
   earlier_handler_ran = 0;
-  struct sigaction earlier = {};
-  struct sigaction before = {};
-  earlier.sa_handler = [](int) { earlier_handler_ran = earlier_handler_ran + 1; };
-  ASSERT_EQ(0, sigaction(SIGUSR2, &earlier, &before));
+  const auto before = std::signal(kSignal, earlierHandler);
+  ASSERT_NE(SIG_ERR, before);
   bool ran = false;
-  SignalEventPtr event = dispatcher_.listenForSignal(SIGUSR2, [&] { ran = true; });
-  raise(SIGUSR2);
+  SignalEventPtr event = dispatcher_.listenForSignal(kSignal, [&] { ran = true; });
+  sendSignal();
   pumpUntil(dispatcher_, [&] { return ran; });
   EXPECT_EQ(1, earlier_handler_ran);
 
   event.reset();
-  struct sigaction after = {};
-  ASSERT_EQ(0, sigaction(SIGUSR2, &before, &after));
-  EXPECT_EQ(earlier.sa_handler, after.sa_handler);
+  EXPECT_EQ(earlierHandler, std::signal(kSignal, before));
 }
-#endif
 
 TEST_F(Signal, N6_AnInvalidSignalIsRefused) {
   // Among them SIGKILL and SIGSTOP.

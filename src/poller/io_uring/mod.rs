@@ -353,6 +353,7 @@ mod tests {
     use super::*;
     use crate::poller::{FileReady, Raw};
 
+    const NOTHING: [u64; 0] = [];
     const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
     const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
 

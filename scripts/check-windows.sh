@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Builds for Windows by MinGW-w64, and runs the tests in Rust, C and C++ under wine. It proves that the code works
+# there, not how fast; docs/portability.md tells what wine cannot show.
+#
+#   scripts/check-windows.sh [rust|cpp ...]   both by default
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+parts=${*:-rust cpp}
+target=x86_64-pc-windows-gnu
+tools=x86_64-w64-mingw32
+work=$PWD/target/windows
+sysroot=$work/sysroot
+
+scripts/ensure-tools.sh build test windows
+rustup target add "$target" >/dev/null 2>&1
+mkdir -p "$work/dll" "$sysroot/include" "$sysroot/share/cmake"
+
+cc=$(command -v $tools-gcc-posix || command -v $tools-gcc)
+cxx=$(command -v $tools-g++-posix || command -v $tools-g++)
+# Debian keeps it out of the way of its 32-bit sister.
+wine=$(command -v wine64 || command -v /usr/lib/wine/wine64 || command -v wine)
+wineserver=$(command -v wineserver || command -v /usr/lib/wine/wineserver)
+
+# ---- Wine: a world of its own, in which MinGW's libraries are found, and one that older versions lack.
+windows_path() { printf 'Z:%s' "${1//\//\\}"; }
+library_dir() { dirname "$("$cxx" -print-file-name="$1")"; }
+
+export WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d'
+WINEPATH="$(windows_path "$work/dll");$(windows_path "$(library_dir libstdc++-6.dll)")"
+WINEPATH+=";$(windows_path "$(library_dir libwinpthread.a)")"
+export WINEPATH
+"$cc" -shared -O2 -Wall -Wextra -o "$work/dll/bcryptprimitives.dll" tests/windows/bcryptprimitives.c
+[ -e "$WINEPREFIX/system.reg" ] || "$wine" wineboot --init >/dev/null 2>&1
+# One server for all tests, instead of one started for each.
+"$wineserver" -p
+trap '"$wineserver" -k || true' EXIT
+
+# ---- Cargo builds for Windows, and runs what it built under wine.
+export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine
+export CC_x86_64_pc_windows_gnu=$cc CXX_x86_64_pc_windows_gnu=$cxx AR_x86_64_pc_windows_gnu=$tools-gcc-ar
+
+check_rust() {
+  cargo test --locked --target "$target" --lib --tests --examples --no-fail-fast
+}
+
+# GoogleTest from its sources, and a library of headers alone that must not bring the host's others along.
+install_dependencies() {
+  if [ ! -e "$sysroot/lib/libgtest.a" ]; then
+    cmake -S /usr/src/googletest -B "$work/googletest" -G Ninja --toolchain "$PWD/cmake/mingw-w64.cmake" \
+      -DCMAKE_INSTALL_PREFIX="$sysroot" -DBUILD_GMOCK=OFF
+    cmake --build "$work/googletest" --target install
+  fi
+  cp -r /usr/include/nlohmann "$sysroot/include/"
+  cp -r /usr/share/cmake/nlohmann_json "$sysroot/share/cmake/"
+}
+
+check_cpp() {
+  install_dependencies
+  cmake -S . -B "$work/cpp" -G Ninja --toolchain "$PWD/cmake/mingw-w64.cmake" -DCMAKE_FIND_ROOT_PATH="$sysroot" \
+    -DCMAKE_CROSSCOMPILING_EMULATOR="$wine" -DMCP_EVENT_CARGO_TARGET_DIR="$PWD/target" -DMCP_EVENT_PROMETHEUS=ON
+  cmake --build "$work/cpp"
+  ctest --test-dir "$work/cpp" --output-on-failure --parallel 2
+}
+
+for part in $parts; do
+  "check_$part"
+done
