@@ -2196,7 +2196,7 @@ uint32_t mcp_event_version(void);
 // fails, the fd stays the caller's. The socket is made non-blocking, for all who share its open file.
 // `MCP_EVENT_OS_ERROR` when it is no stream socket.
 enum mcp_event_status mcp_event_stream_create(struct mcp_event_dispatcher *dispatcher,
-                                              int fd,
+                                              mcp_event_os_fd fd,
                                               struct mcp_event_stream **out);
 
 // Closes the socket, without sending what still waits, and drops the callbacks: none of them begins after this
@@ -2255,7 +2255,7 @@ enum mcp_event_status mcp_event_stream_abort(struct mcp_event_stream *stream);
 enum mcp_event_status mcp_event_stream_set_nodelay(struct mcp_event_stream *stream, bool at_once);
 
 // Its socket, for options of yours; it stays the stream's.
-enum mcp_event_status mcp_event_stream_fd(const struct mcp_event_stream *stream, int *out);
+enum mcp_event_status mcp_event_stream_fd(const struct mcp_event_stream *stream, mcp_event_os_fd *out);
 
 // Names its callbacks in reports, under the rules of `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_stream_set_label(struct mcp_event_stream *stream, const char *text);

@@ -44,15 +44,16 @@ pub struct mcp_event_stream_closure {
     pub drop: Option<unsafe extern "C-unwind" fn(data: *mut c_void)>,
 }
 
+/// How an attempt to get a stream ended.
+type Got = std::result::Result<Stream, Error>;
+
 impl mcp_event_stream_closure {
     /// What calls it, and the pledge of its data.
-    fn take(
-        self,
-    ) -> Result<(impl FnMut(std::result::Result<Stream, Error>) -> Outcome + Send + 'static, Pledge)> {
+    fn take(self) -> Result<(impl FnMut(Got) -> Outcome + Send + 'static, Pledge)> {
         let call = self.call.ok_or_else(|| Failed::null("the closure's call function"))?;
         let pledge = Pledge::new(self.data, self.drop);
         let data = pledge.clone();
-        let told = move |result: std::result::Result<Stream, Error>| -> Outcome {
+        let told = move |result: Got| -> Outcome {
             let data = data.data();
             let (status, stream) = match result {
                 Ok(stream) => (mcp_event_status::MCP_EVENT_OK, mcp_event_stream::give(stream)),

@@ -7,6 +7,7 @@ use std::slice;
 use super::closure::{Pledge, call_code};
 use super::dispatcher::mcp_event_dispatcher;
 use super::duration::limit;
+use super::file_event::mcp_event_os_fd;
 use super::handle;
 use super::label::label;
 use super::status::{Failed, Result, guard, mcp_event_status, record};
@@ -97,7 +98,7 @@ impl mcp_event_stream {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_create(
     dispatcher: *mut mcp_event_dispatcher,
-    fd: c_int,
+    fd: mcp_event_os_fd,
     out: *mut *mut mcp_event_stream,
 ) -> mcp_event_status {
     guard(|| {
@@ -114,7 +115,7 @@ pub unsafe extern "C" fn mcp_event_stream_create(
 }
 
 /// Another number for what `fd` is, so that it stays the caller's if something fails.
-pub(crate) fn copy_of(fd: c_int) -> Result<OwnedFd> {
+fn copy_of(fd: mcp_event_os_fd) -> Result<OwnedFd> {
     let failed = |source| Failed::from(Error::os(format!("taking over fd {fd}"), source));
     if fd < 0 {
         return Err(failed(std::io::Error::from_raw_os_error(libc::EBADF)));
@@ -170,15 +171,21 @@ pub unsafe extern "C" fn mcp_event_stream_receive(
 /// the peer sends meanwhile fills the system's buffers, until its own sends have to wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_pause(stream: *mut mcp_event_stream) -> mcp_event_status {
-    // SAFETY: C's promise: a living handle.
-    guard(|| Ok(unsafe { mcp_event_stream::get(stream) }?.pause()))
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_stream::get(stream) }?.pause();
+        Ok(())
+    })
 }
 
 /// Ends a pause.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_resume(stream: *mut mcp_event_stream) -> mcp_event_status {
-    // SAFETY: C's promise: a living handle.
-    guard(|| Ok(unsafe { mcp_event_stream::get(stream) }?.resume()))
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_stream::get(stream) }?.resume();
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -290,15 +297,21 @@ pub unsafe extern "C" fn mcp_event_stream_set_send_timeout_us(
 /// Ends the sending side once all that was given is sent: the peer receives the end. Receiving goes on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_shutdown(stream: *mut mcp_event_stream) -> mcp_event_status {
-    // SAFETY: C's promise: a living handle.
-    guard(|| Ok(unsafe { mcp_event_stream::get(stream) }?.shutdown()))
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_stream::get(stream) }?.shutdown();
+        Ok(())
+    })
 }
 
 /// Ends both sides at once, whatever waits: receivers, here and at the peer, are told of an end or a failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_abort(stream: *mut mcp_event_stream) -> mcp_event_status {
-    // SAFETY: C's promise: a living handle.
-    guard(|| Ok(unsafe { mcp_event_stream::get(stream) }?.abort()))
+    guard(|| {
+        // SAFETY: C's promise: a living handle.
+        unsafe { mcp_event_stream::get(stream) }?.abort();
+        Ok(())
+    })
 }
 
 /// Whether short sends leave at once instead of waiting for more (TCP_NODELAY). For TCP alone.
@@ -315,7 +328,7 @@ pub unsafe extern "C" fn mcp_event_stream_set_nodelay(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_stream_fd(
     stream: *const mcp_event_stream,
-    out: *mut c_int,
+    out: *mut mcp_event_os_fd,
 ) -> mcp_event_status {
     // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
     guard(|| unsafe { handle::put(out, mcp_event_stream::get(stream)?.as_fd().as_raw_fd()) })

@@ -237,40 +237,33 @@ impl Connection {
             return Err(SendError { refusal, bytes });
         }
         let is_first = state.outbox.is_empty();
-        let wants_call = completion.is_some();
         let length = bytes.as_ref().len();
         // What other threads send, the loop's thread writes: one writer keeps the order. Also where there is a ring: one
         // call now costs less than a request, its completion, and a copy of the bytes.
-        let taken = if is_here && is_first && length > 0 {
-            match socket::unless_blocked(socket::send(&self.socket, bytes.as_ref())) {
-                Ok(taken) => taken.unwrap_or(0),
-                Err(error) => {
-                    state.outbox.push(bytes, 0, completion);
-                    state.outbox.fail(error);
-                    drop(state);
-                    self.kick(FileReady::WRITE);
-                    return Ok(());
-                }
-            }
+        let now = if is_here && is_first && length > 0 {
+            socket::unless_blocked(socket::send(&self.socket, bytes.as_ref()))
         } else {
-            0
+            Ok(None)
         };
+        let (taken, failed) = now.map_or_else(|error| (0, Some(error)), |taken| (taken.unwrap_or(0), None));
         if taken == length {
             state.outbox.note_sent(length, completion);
         } else {
             state.outbox.push(bytes, taken, completion);
             state.send_limit.moved |= is_first;
         }
-        let is_waiting = !state.outbox.is_empty();
-        let is_under_way = match ring {
-            Some(ring) if is_here => {
-                self.request_send(ring, &mut state);
-                true
-            }
-            _ => false,
-        };
+        if let Some(error) = failed {
+            state.outbox.fail(error);
+        }
+        let mut needs_turn = is_first && !state.outbox.is_empty();
+        if let Some(ring) = ring.filter(|_| is_here) {
+            self.request_send(ring, &mut state);
+            // Where there is a limit, its timer is set in a turn.
+            needs_turn &= state.send_limit.limit.is_some();
+        }
+        needs_turn |= state.outbox.has_news();
         drop(state);
-        if is_waiting && is_first && !is_under_way || wants_call && taken == length {
+        if needs_turn {
             self.kick(FileReady::WRITE);
         }
         Ok(())

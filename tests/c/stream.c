@@ -76,8 +76,8 @@ static void run_until_told(mcp_event_dispatcher* dispatcher, const story* self, 
 }
 
 static void data_goes_both_ways(void) {
-  story in = {{0}};
-  story out = {{0}};
+  story in = {.failures = 0};
+  story out = {.failures = 0};
   fd_pair pair;
   mcp_event_dispatcher* const dispatcher = new_dispatcher();
   mcp_event_stream* const stream = new_stream(dispatcher, &pair);
@@ -105,7 +105,7 @@ static void data_goes_both_ways(void) {
   CHECK(read(pair.theirs, bytes, 1) == 0);
   close_theirs(&pair);
   run_until_told(dispatcher, &in, "hi!|");
-  story never = {{0}};
+  story never = {.failures = 0};
   CHECK_STATUS(MCP_EVENT_INVALID_STATE, mcp_event_stream_receive(stream, receiving(&never)));
   CHECK_STATUS(MCP_EVENT_INVALID_STATE, mcp_event_stream_send_then(stream, "x", 1, sending(&never)));
   CHECK(never.drops == 0);
@@ -136,8 +136,8 @@ static void the_limit_of_the_queue_refuses(void) {
 
 static void time_limits_fail_both_sides(void) {
   static const char kMuch[1 << 22];
-  story in = {{0}};
-  story out = {{0}};
+  story in = {.failures = 0};
+  story out = {.failures = 0};
   fd_pair pair;
   mcp_event_clock* clock = NULL;
   mcp_event_dispatcher* const dispatcher = new_simulated(&clock);
@@ -164,9 +164,9 @@ static void time_limits_fail_both_sides(void) {
 }
 
 static void a_listener_and_a_connect_meet(void) {
-  story server = {{0}};
-  story client = {{0}};
-  story in = {{0}};
+  story server = {.failures = 0};
+  story client = {.failures = 0};
+  story in = {.failures = 0};
   mcp_event_dispatcher* const dispatcher = new_dispatcher();
   mcp_event_listener* listener = NULL;
   mcp_event_connect* connect = NULL;
@@ -208,7 +208,7 @@ static void a_listener_and_a_connect_meet(void) {
 }
 
 static void what_makes_no_sense_is_refused(void) {
-  story none = {{0}};
+  story none = {.failures = 0};
   mcp_event_dispatcher* const dispatcher = new_dispatcher();
   mcp_event_stream* stream = NULL;
   mcp_event_listener* listener = NULL;
