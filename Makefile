@@ -25,6 +25,7 @@ help:
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
 	@echo 'make test-loom      the models of the lock-free parts'
 	@echo 'make test-real-servers  MCP servers that others wrote, installed into target/ and managed'
+	@echo 'make check-bsd-mac  what can be checked of macOS and the BSDs on another system'
 	@echo 'make check-windows  the tests on Windows: built by MinGW-w64, run under wine'
 	@echo 'make header         generate include/mcp_event.h anew'
 	@echo 'make format         format all sources'
@@ -51,6 +52,8 @@ test-rust: test-tools
 	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
 	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
+	cargo clippy --quiet --locked --lib --test asio --features asio -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features --features asio -- --deny warnings
 	cargo test --quiet --locked --features $(OPTIONAL)
 	@for backend in $$(cargo run --quiet --locked --features $(OPTIONAL) --example backends -- --names); do \
 		echo "the contract on $$backend" && \
@@ -79,6 +82,10 @@ test-valgrind:
 .PHONY: test-loom
 test-loom:
 	RUSTFLAGS='--cfg mcp_event_loom' cargo test --release --lib --target-dir $(TARGET)/loom loom_
+
+.PHONY: check-bsd-mac
+check-bsd-mac:
+	@scripts/check-bsd-mac.sh
 
 .PHONY: test-real-servers
 test-real-servers:

@@ -48,10 +48,19 @@ typedef struct mcpev_exception_ops {
 void mcpev_install_exception_ops(const mcpev_exception_ops* ops);
 
 // `name` may hold any bytes; they are kept for logs with replacement characters where they are not UTF-8.
-// `backend` is null for the default choice (MCP_EVENT_BACKEND, else the best poller), `clock` is null for the
-// real clock.
+// `backend` is null for the default choice (MCP_EVENT_BACKEND, else the best poller), `libevent_base` is null
+// unless the user gives one (mcp_event_dispatcher_options), `clock` is null for the real clock.
 mcp_event_status mcpev_dispatcher_create(const char* name, size_t name_length, const char* backend,
-                                         const mcp_event_clock* clock, mcp_event_dispatcher** out);
+                                         void* libevent_base, const mcp_event_clock* clock,
+                                         mcp_event_dispatcher** out);
+
+// A dispatcher in `foreign`, whose data is a mcp::event::ForeignLoop.
+mcp_event_status mcpev_dispatcher_create_in(const char* name, size_t name_length,
+                                            const mcp_event_foreign_loop* foreign,
+                                            mcp_event_dispatcher** out);
+
+// The mcp::event::ForeignLoop that the dispatcher waits in, or null.
+mcp_event_status mcpev_dispatcher_foreign_loop(const mcp_event_dispatcher* dispatcher, void** out);
 
 // The name, not zero-terminated; it lives as long as the dispatcher.
 mcp_event_status mcpev_dispatcher_name(const mcp_event_dispatcher* dispatcher, const char** name,

@@ -12,10 +12,19 @@
 
 namespace mcp_event_impl MCP_EVENT_HIDDEN {
 
+// What a dispatcher is made of; null means the default.
+struct CoreOptions {
+  const char* backend = nullptr;
+  event_base* libevent_base = nullptr;
+  const mcp_event_clock* clock = nullptr;
+};
+
 struct DispatcherAccess {
-  // A dispatcher on the poller `backend` and on `clock`; null for either means the default.
-  static mcp::event::DispatcherPtr create(const std::string& name, const char* backend,
-                                          const mcp_event_clock* clock);
+  // A dispatcher of that.
+  static mcp::event::DispatcherPtr create(const std::string& name, const CoreOptions& options);
+
+  // A dispatcher around a core that it takes over, also when this throws.
+  static mcp::event::DispatcherPtr adopt(const std::string& name, mcp_event_dispatcher* core);
 
   // A dispatcher around a core that stays the lender's, who keeps it alive for longer.
   static mcp::event::DispatcherPtr borrow(mcp_event_dispatcher* lent);

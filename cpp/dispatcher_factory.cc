@@ -15,7 +15,9 @@ class BackendDispatcherFactory final : public mcp::event::DispatcherFactory {
   explicit BackendDispatcherFactory(std::string backend) : backend_(std::move(backend)) {}
 
   mcp::event::DispatcherPtr createDispatcher(const std::string& name) override {
-    return DispatcherAccess::create(name, backend_.c_str(), nullptr);
+    CoreOptions options;
+    options.backend = backend_.c_str();
+    return DispatcherAccess::create(name, options);
   }
   const std::string& backendName() const override { return backend_; }
 
@@ -51,7 +53,7 @@ DispatcherFactoryPtr createLibeventDispatcherFactory() {
 }
 
 DispatcherFactoryPtr createAsioDispatcherFactory() {
-  throw std::runtime_error("createAsioDispatcherFactory: the asio backend is not built into this library");
+  return createDispatcherFactory("asio");
 }
 
 DispatcherFactoryPtr createDispatcherFactory(const std::string& backend) {

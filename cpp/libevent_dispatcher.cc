@@ -12,11 +12,18 @@
 namespace mcp_event_impl {
 namespace {
 
-mcp_event_dispatcher* createCore(const std::string& name, const char* backend, const mcp_event_clock* clock) {
+mcp_event_dispatcher* createCore(const std::string& name, const CoreOptions& options) {
   installExceptionOps();
   mcp_event_dispatcher* handle = nullptr;
-  check(mcpev_dispatcher_create(name.data(), name.size(), backend, clock, &handle));
+  check(mcpev_dispatcher_create(name.data(), name.size(), options.backend, options.libevent_base,
+                                options.clock, &handle));
   return handle;
+}
+
+event_base* baseOf(const mcp_event_dispatcher* handle) {
+  void* base = nullptr;
+  check(mcp_event_dispatcher_libevent_base(handle, &base));
+  return static_cast<event_base*>(base);
 }
 
 std::string summary(const mcp_event_histogram& figures) {
@@ -38,13 +45,15 @@ bool tryPostCallback(mcp_event_dispatcher* dispatcher, mcp::event::PostCb& callb
 #endif
 }
 
-mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, const char* backend,
-                                                   const mcp_event_clock* clock) {
-  mcp_event_dispatcher* const handle = createCore(name, backend, clock);
+mcp::event::DispatcherPtr DispatcherAccess::create(const std::string& name, const CoreOptions& options) {
+  return adopt(name, createCore(name, options));
+}
+
+mcp::event::DispatcherPtr DispatcherAccess::adopt(const std::string& name, mcp_event_dispatcher* core) {
   try {
-    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, handle));
+    return mcp::event::DispatcherPtr(new mcp::event::LibeventDispatcher(name, core));
   } catch (...) {
-    mcp_event_dispatcher_destroy(handle);
+    mcp_event_dispatcher_destroy(core);
     throw;
   }
 }
@@ -98,10 +107,10 @@ namespace event {
 using mcp_event_impl::check;
 
 LibeventDispatcher::LibeventDispatcher(const std::string& name)
-    : LibeventDispatcher(name, mcp_event_impl::createCore(name, nullptr, nullptr)) {}
+    : LibeventDispatcher(name, mcp_event_impl::createCore(name, {})) {}
 
 LibeventDispatcher::LibeventDispatcher(const std::string& name, mcp_event_dispatcher* handle)
-    : name_(name), base_(nullptr), core_{handle, {}} {}
+    : name_(name), base_(mcp_event_impl::baseOf(handle)), core_{handle, {}} {}
 
 LibeventDispatcher::~LibeventDispatcher() { mcp_event_dispatcher_destroy(core_.handle); }
 

@@ -14,7 +14,9 @@ void SimulatedClock::advance(std::chrono::nanoseconds duration) {
 }
 
 DispatcherPtr createDispatcher(const std::string& name, const SimulatedClock& clock) {
-  return mcp_event_impl::DispatcherAccess::create(name, nullptr, mcp_event_impl::ClockAccess::clock(clock));
+  mcp_event_impl::CoreOptions options;
+  options.clock = mcp_event_impl::ClockAccess::clock(clock);
+  return mcp_event_impl::DispatcherAccess::create(name, options);
 }
 
 }  // namespace event

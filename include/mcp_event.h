@@ -81,6 +81,12 @@
 // As level, but what was delivered is not watched again until it is registered again.
 #define MCP_EVENT_TRIGGER_EMULATED_EDGE 2
 
+// The turn is over.
+#define MCP_EVENT_TURN_OVER 0
+
+// Somebody stopped the foreign loop: the dispatcher leaves its run() as after an exit.
+#define MCP_EVENT_TURN_STOPPED 1
+
 // A thread has stood still for longer than the threshold of a kill; the process is about to be killed.
 #define MCP_EVENT_GUARD_DOG_KILL 0
 
@@ -672,6 +678,25 @@ typedef struct mcp_event_crash_dump_options {
   size_t signal_count;
 } mcp_event_crash_dump_options;
 
+// A loop of another library, for a dispatcher to wait in, so that one thread serves both: see
+// `mcp_event_dispatcher_options`. Zero it, then set `size` to `sizeof(mcp_event_foreign_loop)`.
+typedef struct mcp_event_foreign_loop {
+  // The size of this struct as the caller knows it.
+  size_t size;
+  // What `mcp_event_dispatcher_backend()` says of a dispatcher in it; as a label. Not null.
+  const char *name;
+  // Waits until `fd`, the same at each call, is readable, `timeout_ns` is over (a negative one never is), or a
+  // handler of the loop's own has run. Runs the handlers that are due, but no endless row of them, and does not go
+  // on waiting after one: what it asked of the dispatcher is seen when this returns. To return early is harmless.
+  // Returns `MCP_EVENT_TURN_OVER`, `MCP_EVENT_TURN_STOPPED`, or a negative errno, with which the run fails. On the
+  // dispatcher's thread. Not null.
+  int (*turn)(void *data, int fd, int64_t timeout_ns);
+  // Passed to both functions. The dispatcher's once it is made.
+  void *data;
+  // Frees `data` after the last turn; null if there is nothing to free. On any thread.
+  void (*drop)(void *data);
+} mcp_event_foreign_loop;
+
 // Settings of a dispatcher. Zero it, then set `size` to `sizeof(mcp_event_dispatcher_options)`: fields that a
 // later version adds then keep their defaults.
 typedef struct mcp_event_dispatcher_options {
@@ -683,6 +708,15 @@ typedef struct mcp_event_dispatcher_options {
   const struct mcp_event_clock *clock;
   // Refuse posts while this many wait; 0: never.
   size_t queue_bound;
+  // Null, or a libevent `event_base` to run on: the backend is "libevent" then, and run() drives the base, so that
+  // events of the program's own on it fire in the same loop. It stays the caller's, who keeps it until the dispatcher
+  // is destroyed (inside its own run(), until that returns); between runs it is as it was. While a thread is inside
+  // run() no other touches it, unless it was made after `evthread_use_pthreads()`. `MCP_EVENT_INVALID_STATE` if it
+  // has a dispatcher already.
+  void *libevent_base;
+  // A loop of another library to wait in, or null. The dispatcher's own poller is then the best that works here;
+  // `backend` and `libevent_base` must be null. The struct itself may go when the dispatcher is made.
+  const struct mcp_event_foreign_loop *foreign_loop;
 } mcp_event_dispatcher_options;
 
 // A callback with its data. Calls that take one own `data` when they succeed, and call `drop(data)` once,
@@ -1496,6 +1530,13 @@ enum mcp_event_status mcp_event_dispatcher_set_busy_poll(struct mcp_event_dispat
 // The name of the poller it runs on: "epoll". Static.
 enum mcp_event_status mcp_event_dispatcher_backend(const struct mcp_event_dispatcher *dispatcher,
                                                    const char **out);
+
+// The libevent `event_base` that it waits in, for events of the program's own, which then fire in the poll of each
+// iteration; null unless its backend is "libevent". It stays whose it is: nobody else frees it. Free events on it
+// before the dispatcher is destroyed. While the loop runs, only its thread touches the base, unless that was made after
+// `evthread_use_pthreads()`.
+enum mcp_event_status mcp_event_dispatcher_libevent_base(const struct mcp_event_dispatcher *dispatcher,
+                                                         void **out);
 
 // A file descriptor that is readable when a non-blocking run would find work, for a foreign loop to watch. It
 // stays the dispatcher's.

@@ -176,6 +176,9 @@ headline "From Rust: a pipe and a timer"
 headline "From C++: an echo server"
 talk_to_echo_server
 
+headline "From C++: a server on asio and timers of ours, in one thread"
+"$bin/asio_server"
+
 headline "From C++: a server that stalls, and its guard dog"
 talk_to_stalled_server
 

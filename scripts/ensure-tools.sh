@@ -13,9 +13,9 @@ build     ninja             ninja-build        ninja-build        ninja         
 build     pkg-config        pkg-config         pkgconf-pkg-config pkgconf       pkgconf           pkgconf       pkg-config
 demo,test nlohmann/json.hpp nlohmann-json3-dev json-devel         nlohmann-json nlohmann-json     nlohmann-json nlohmann_json-devel
 test      gtest/gtest.h     libgtest-dev       gtest-devel        gtest         gtest-dev         googletest    googletest-devel
-bench     event2/event.h    libevent-dev       libevent-devel     libevent      libevent-dev      libevent      libevent-devel
+bench,test event2/event.h   libevent-dev       libevent-devel     libevent      libevent-dev      libevent      libevent-devel
 bench     uv.h              libuv1-dev         libuv-devel        libuv         libuv-dev         libuv         libuv-devel
-bench     asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio          asio-devel
+demo,test,bench asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio          asio-devel
 bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
 valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
 format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools

@@ -10,9 +10,10 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
+//! Features: `libevent`, dispatchers that wait in an `event_base`, `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
 //! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
-//! [`metrics`], and `metrics`, which hands them to the crate of that name.
+//! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
+//! `asio::io_context`, which needs asio's headers and a C++ compiler.
 
 pub mod actor;
 mod chance;
@@ -25,6 +26,8 @@ mod error;
 mod ffi;
 mod fork;
 pub mod guard_dog;
+#[cfg(unix)]
+pub mod io;
 pub mod metrics;
 mod poller;
 pub mod pressure;
@@ -44,7 +47,7 @@ pub use dispatcher::{
 };
 pub use error::{Error, PostError, Refusal};
 pub use poller::{
-    AsOsFd, Backend, BackendState, BorrowedOsFd, FileReady, OsFd, OwnedOsFd, Trigger, backends,
+    AsOsFd, Backend, BackendState, BorrowedOsFd, FileReady, OsFd, OwnedOsFd, Trigger, Turn, backends,
 };
 pub use worker::{
     CpuSet, Policy, Pool, PoolBuilder, PoolStats, ScalingConfig, ShutdownReport, SubmitError, Worker,
@@ -62,6 +65,7 @@ mod documentation {
         Actors = "../docs/actors.md",
         ActorsCAndCpp = "../docs/actors-c-and-cpp.md",
         Architecture = "../docs/architecture.md",
+        Asio = "../docs/asio.md",
         Backends = "../docs/backends.md",
         BusyPolling = "../docs/busy-polling.md",
         CrashDumps = "../docs/crash-dumps.md",
@@ -73,6 +77,7 @@ mod documentation {
         Labels = "../docs/labels.md",
         MovingFromTheSdk = "../docs/moving-from-the-sdk.md",
         NoOrphans = "../docs/no-orphans.md",
+        Portability = "../docs/portability.md",
         Post = "../docs/post.md",
         ScaledTimers = "../docs/scaled-timers.md",
         SchedulableCallbacks = "../docs/schedulable-callbacks.md",
@@ -87,6 +92,10 @@ mod documentation {
         TrackedObjects = "../docs/tracked-objects.md",
         Watchdog = "../docs/watchdog.md",
         Workers = "../docs/workers.md",
+    }
+    #[cfg(all(target_os = "linux", feature = "libevent"))]
+    pages! {
+        Libevent = "../docs/libevent.md",
     }
     #[cfg(all(feature = "metrics", feature = "prometheus"))]
     pages! {

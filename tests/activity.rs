@@ -3,7 +3,6 @@
 mod common;
 
 use std::future;
-use std::os::fd::AsRawFd;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
@@ -31,7 +30,7 @@ fn every_kind_of_callback_is_told() {
     let ask = ask(&dispatcher, &log);
     assert_eq!(dispatcher.doing().activity, Activity::NotRunning);
     let (reader, _writer) = pipe_with(b"x");
-    let fd = reader.as_raw_fd();
+    let fd = reader.os_fd();
     let mut on_event = ask.clone();
     let event =
         dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, move |_| on_event()).unwrap();
@@ -39,16 +38,16 @@ fn every_kind_of_callback_is_told() {
     timer.enable(Duration::ZERO);
     let next = dispatcher.create_schedulable_callback(ask.clone());
     next.schedule_next_iteration();
-    let signal = dispatcher.listen_for_signal(libc::SIGUSR2, ask.clone()).unwrap();
-    raise(libc::SIGUSR2);
+    let signal = dispatcher.listen_for_signal(OTHER_SIGNAL, ask.clone()).unwrap();
+    raise(OTHER_SIGNAL);
     dispatcher.post(ask.clone()).unwrap();
     dispatcher.deferred_delete(OnDrop::boxed(ask.clone()));
     pump(&dispatcher);
     let expected = [
         Activity::DeferredDelete,
         Activity::Post,
-        Activity::Signal { signal: libc::SIGUSR2 },
-        Activity::FileEvent { fd },
+        Activity::Signal { signal: OTHER_SIGNAL },
+        Activity::FileEvent { fd: fd as i32 },
         Activity::Timer,
         Activity::Scheduled,
     ];

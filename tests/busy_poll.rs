@@ -6,7 +6,6 @@
 mod common;
 
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,7 +99,7 @@ fn a_file_descriptor_ends_a_spin() {
         let (reader, mut writer) = pipe_with(b"");
         let (read, bytes) = mpsc::channel();
         let own = Slot::<FileEvent>::new();
-        let (event, fd) = (own.clone(), reader.as_raw_fd());
+        let (event, fd) = (own.clone(), reader.os_fd());
         let callback = move |_| {
             let byte = read_byte(&reader);
             event.with(|event| event.register_if_emulated_edge(FileReady::READ)).unwrap();
@@ -122,7 +121,7 @@ fn a_file_descriptor_is_not_starved_by_posts_that_keep_the_loop_awake() {
     let (reader, mut writer) = pipe_with(b"");
     let (read, bytes) = mpsc::channel();
     let callback = move |_| read.send(()).unwrap();
-    let fd = reader.as_raw_fd();
+    let fd = reader.os_fd();
     let event =
         background.dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, callback).unwrap();
     writer.write_all(b"x").unwrap();
@@ -136,10 +135,9 @@ fn a_file_descriptor_is_not_starved_by_posts_that_keep_the_loop_awake() {
 fn a_signal_ends_a_spin() {
     let background = Background::start(spinning(LONG));
     let (ran, runs) = mpsc::channel();
-    let _event =
-        background.dispatcher.listen_for_signal(libc::SIGURG, move || ran.send(()).unwrap()).unwrap();
+    let _event = background.dispatcher.listen_for_signal(SIGNAL, move || ran.send(()).unwrap()).unwrap();
     until_it_ends_a_spin(&background.dispatcher, || {
-        raise(libc::SIGURG);
+        raise(SIGNAL);
         soon(&runs);
     });
 }
@@ -265,6 +263,7 @@ fn a3_in_simulated_time_a_loop_does_not_spin() {
 }
 
 /// Lets this thread, or the whole of a process that has one thread, run on the first processor alone.
+#[cfg(target_os = "linux")]
 fn pin(thread: libc::pid_t) {
     // SAFETY: all-zero is the empty set, which lives through the calls.
     unsafe {
@@ -277,6 +276,7 @@ fn pin(thread: libc::pid_t) {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn on_one_processor_a_loop_does_not_spin() {
     alone(|| {
@@ -287,6 +287,7 @@ fn on_one_processor_a_loop_does_not_spin() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_thread_that_is_pinned_does_not_take_its_processor_for_the_only_one() {
     let expected = can_spin();

@@ -2,10 +2,12 @@
 //!
 //! Part of promise P7: outside `run()` the loop counts as asleep, and everything wakes it.
 
+// Windows has no poll fd.
+#![cfg(unix)]
+
 mod common;
 
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
+use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -63,7 +65,7 @@ fn p7_a_foreign_loop_fires_timers_and_never_early() {
 fn p7_a_foreign_loop_sees_file_events() {
     for trigger in [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge] {
         let (dispatcher, log) = (Dispatcher::new("driven").unwrap(), Log::new());
-        let (reader, mut writer) = io::pipe().unwrap();
+        let (reader, mut writer) = pipe();
         let event = watch(&dispatcher, &reader, trigger, FileReady::READ, &log);
         // The second registration of one fd takes another way.
         let second = watch(&dispatcher, &reader, trigger, FileReady::READ, &log);
@@ -83,11 +85,11 @@ fn p7_a_foreign_loop_sees_file_events() {
 #[test]
 fn p7_outside_run_everything_wakes() {
     let ((dispatcher, clock), log) = (simulated(), Log::new());
-    let (reader, _writer) = io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let event = watch(&dispatcher, &reader, Trigger::Edge, FileReady::NONE, &Log::new());
     let timer = dispatcher.create_timer(log.note("timer"));
     let scheduled = dispatcher.create_schedulable_callback(log.note("scheduled"));
-    let _listener = dispatcher.listen_for_signal(libc::SIGUSR1, log.note("signal")).unwrap();
+    let _listener = dispatcher.listen_for_signal(SIGNAL, log.note("signal")).unwrap();
     let advanced = dispatcher.create_timer(log.note("advanced"));
     advanced.enable(MS);
     pump(&dispatcher);
@@ -100,7 +102,7 @@ fn p7_outside_run_everything_wakes() {
         ("an activation", &|| event.activate(FileReady::READ).unwrap()),
         ("this iteration", &|| scheduled.schedule_current_iteration()),
         ("the next iteration", &|| scheduled.schedule_next_iteration()),
-        ("a signal", &|| raise(libc::SIGUSR1)),
+        ("a signal", &|| raise(SIGNAL)),
         ("the simulated clock", &|| clock.advance(MS)),
     ];
     for (name, wake) in wakers {
@@ -163,7 +165,7 @@ fn p7_the_next_timeout_tells_what_is_queued_and_when_a_timer_is_due() {
 fn p7_the_poll_fd_survives_what_a_ghost_makes_necessary() {
     let (dispatcher, log) = (Dispatcher::new("driven").unwrap(), Log::new());
     let poll_fd = dispatcher.poll_fd().unwrap();
-    let (reader, mut writer) = io::pipe().unwrap();
+    let (reader, mut writer) = pipe();
     let _duplicate = reader.try_clone().unwrap();
     let event = watch(&dispatcher, &reader, Trigger::Level, FileReady::READ, &log);
     drop(reader);
@@ -184,7 +186,7 @@ fn p7_two_dispatchers_nest_one_in_the_other() {
     let inner = Arc::new(Dispatcher::new("inner").unwrap());
     let driven = inner.clone();
     let _event = outer
-        .create_file_event(inner.poll_fd().unwrap().as_raw_fd(), Trigger::Level, FileReady::READ, move |_| {
+        .create_file_event(inner.poll_fd().unwrap(), Trigger::Level, FileReady::READ, move |_| {
             pump(&driven);
         })
         .unwrap();

@@ -1,6 +1,9 @@
 //! Forks: a child shares its parent's kernel objects, so what it inherited refuses to work, and leaves the
 //! parent's alone. Every test is a process of its own, with no threads but its own to be lost in a fork.
 
+// Windows has no fork.
+#![cfg(unix)]
+
 mod common;
 
 use std::os::fd::AsRawFd;

@@ -2,10 +2,9 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use common::*;
 use mcp_event::actor::{Actor, ActorResult, Context, System};
@@ -19,11 +18,11 @@ fn every_kind_of_handle_counts_while_it_lives() {
     let timer = dispatcher.create_timer(|| ());
     let periodic = dispatcher.create_periodic_timer(|| ());
     assert_eq!(count(), 2);
-    let (reader, _writer) = io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let event =
-        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
     let callback = dispatcher.create_schedulable_callback(|| ());
-    let signal = dispatcher.listen_for_signal(libc::SIGWINCH, || ()).unwrap();
+    let signal = dispatcher.listen_for_signal(SIGNAL, || ()).unwrap();
     assert_eq!(count(), 5);
     drop((timer, periodic));
     assert_eq!(count(), 3);
@@ -63,7 +62,7 @@ fn a_handle_destroyed_in_its_own_callback_does_not_count() {
 #[test]
 fn a_handle_that_is_refused_does_not_count() {
     let dispatcher = dispatcher();
-    let refused = dispatcher.create_file_event(-1, Trigger::Level, FileReady::READ, |_| ());
+    let refused = dispatcher.create_file_event(!0, Trigger::Level, FileReady::READ, |_| ());
     assert!(refused.is_err() && dispatcher.listen_for_signal(-1, || ()).is_err());
     assert_eq!(dispatcher.handle_count(), 0);
 }

@@ -3,9 +3,7 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader};
 use std::mem;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,7 +103,7 @@ impl Real {
                 Some(Box::new(callback))
             }
             Kind::Activation => {
-                let fd = self.reader.as_raw_fd();
+                let fd = self.reader.os_fd();
                 let event = self
                     .handle
                     .create_file_event(fd, Trigger::Edge, FileReady::NONE, move |_| run())
@@ -274,7 +272,7 @@ proptest! {
     #[test]
     fn an_iteration_keeps_its_documented_order(script in script()) {
         let (dispatcher, clock) = simulated();
-        let (reader, _writer) = io::pipe().unwrap();
+        let (reader, _writer) = pipe();
         let real = Arc::new(Real { handle: dispatcher.handle(), reader, state: Mutex::default() });
         let mut model = Model::default();
         let ending = [Step::Run, Step::Advance(10), Step::Run];

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -41,8 +39,7 @@ type AnyHandle = Box<dyn Send>;
 fn armed(kind: Kind, on: &Handle, mut callback: impl FnMut() + Send + 'static) -> AnyHandle {
     match kind {
         Kind::Signal => {
-            static NEXT: AtomicI32 = AtomicI32::new(0);
-            let signal = libc::SIGRTMIN() + NEXT.fetch_add(1, Ordering::Relaxed);
+            let signal = own_signal();
             let listener = on.listen_for_signal(signal, callback).unwrap();
             raise(signal);
             Box::new(listener)
@@ -50,7 +47,7 @@ fn armed(kind: Kind, on: &Handle, mut callback: impl FnMut() + Send + 'static) -
         Kind::FileEvent => {
             let (reader, writer) = pipe_with(b"x");
             let event = on
-                .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, move |_| callback())
+                .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| callback())
                 .unwrap();
             Box::new((event, reader, writer))
         }
@@ -65,9 +62,9 @@ fn armed(kind: Kind, on: &Handle, mut callback: impl FnMut() + Send + 'static) -
             Box::new(timer)
         }
         Kind::Activation => {
-            let (reader, writer) = io::pipe().unwrap();
+            let (reader, writer) = pipe();
             let event = on
-                .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, move |_| callback())
+                .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::NONE, move |_| callback())
                 .unwrap();
             event.activate(FileReady::READ).unwrap();
             Box::new((event, reader, writer))

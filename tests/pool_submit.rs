@@ -223,12 +223,14 @@ fn o9_an_empty_or_idle_pool_gives_the_closure_back() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn o9_a_forked_child_gives_the_closure_back() {
     let pool = started(1);
     in_forked_child(|| assert_refused(&pool, |error| matches!(error, Error::Forked)));
 }
 
+#[cfg(unix)]
 #[test]
 fn o9_a_task_that_forks_leaves_the_parent_alone() {
     let pool = started(2);
@@ -375,15 +377,10 @@ fn o9_an_endless_chain_of_tasks_starves_nothing() {
         let timer = handle.create_timer(tell("timer"));
         timer.enable(MS);
         assert_eq!(soon(&coming), "timer");
-        let (reader, mut writer) = std::io::pipe().unwrap();
+        let (reader, mut writer) = pipe();
         let readable = tell("fd");
         let event = handle
-            .create_file_event(
-                std::os::fd::AsRawFd::as_raw_fd(&reader),
-                Trigger::Edge,
-                FileReady::READ,
-                move |_| readable(),
-            )
+            .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| readable())
             .unwrap();
         writer.write_all(b"x").unwrap();
         assert_eq!(soon(&coming), "fd");

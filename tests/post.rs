@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -194,7 +193,7 @@ fn p6_run_drains_earlier_posts_before_any_event() {
         let (reader, _writer) = pipe_with(b"x");
         let mut note = log.note("file event");
         let _event = dispatcher
-            .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, move |_| note())
+            .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| note())
             .unwrap();
         let timer = dispatcher.create_timer(log.note("timer"));
         timer.enable(Duration::ZERO);
@@ -252,10 +251,10 @@ fn p7_no_wake_is_lost_whenever_it_comes() {
     };
     let callback = dispatcher.create_schedulable_callback(count());
     let timer = dispatcher.create_timer(count());
-    let (reader, _writer) = std::io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let told = count();
     let event = dispatcher
-        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, move |_| told())
+        .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::NONE, move |_| told())
         .unwrap();
     let wakers: [&dyn Fn(); 5] = [
         &|| dispatcher.post(count()).unwrap(),
@@ -462,7 +461,7 @@ fn p11_what_was_harvested_survives_a_panic() {
             true => panic!("file event"),
             false => log.add(ready),
         };
-        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, callback).unwrap()
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, callback).unwrap()
     });
     let timers = ["one", "two"].map(|name| dispatcher.create_timer(log.note(name)));
     timers.iter().for_each(|timer| timer.enable(MS));
@@ -490,7 +489,7 @@ fn p11_every_kind_of_callback_may_panic() {
     assert_panics_with("schedulable", || dispatcher.run(RunType::NonBlock));
 
     let (reader, _writer) = pipe_with(b"x");
-    let fd = std::os::fd::AsRawFd::as_raw_fd(&reader);
+    let fd = reader.os_fd();
     let event =
         dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, |_| panic!("file event")).unwrap();
     assert_panics_with("file event", || dispatcher.run(RunType::NonBlock));
@@ -503,8 +502,8 @@ fn p11_every_kind_of_callback_may_panic() {
     assert_panics_with("periodic timer", || dispatcher.run(RunType::NonBlock));
     assert!(periodic.is_enabled());
 
-    let raised = dispatcher.listen_for_signal(libc::SIGRTMAX(), || panic!("signal event")).unwrap();
-    raise(libc::SIGRTMAX());
+    let raised = dispatcher.listen_for_signal(SIGNAL, || panic!("signal event")).unwrap();
+    raise(SIGNAL);
     assert_panics_with("signal event", || dispatcher.run(RunType::NonBlock));
     drop(raised);
 

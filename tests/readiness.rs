@@ -1,12 +1,14 @@
 //! File events against poll(2): random lives of descriptors that are watched several times, closed, duplicated
 //! and reused (promises F1 to F5 and F10 to F15).
 
+// Windows has no such numbers to duplicate and reuse.
+#![cfg(unix)]
+
 mod common;
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +38,14 @@ enum Step {
 
 enum Watched {
     Pipe(PipeReader, Option<PipeWriter>),
-    Socket(UnixStream, Option<UnixStream>),
+    Socket(Socket, Option<Socket>),
 }
 
 impl Watched {
     fn fd(&self) -> RawFd {
         match self {
-            Watched::Pipe(reader, _) => reader.as_raw_fd(),
-            Watched::Socket(socket, _) => socket.as_raw_fd(),
+            Watched::Pipe(reader, _) => reader.os_fd(),
+            Watched::Socket(socket, _) => socket.os_fd(),
         }
     }
 
@@ -159,11 +161,11 @@ impl World {
         let file = |index: &Index| (!self.files.is_empty()).then(|| index.index(self.files.len()));
         match step {
             Step::OpenPipe => {
-                let (reader, writer) = io::pipe().unwrap();
+                let (reader, writer) = pipe();
                 self.files.push(Watched::Pipe(reader, Some(writer)));
             }
             Step::OpenSocket => {
-                let (socket, peer) = UnixStream::pair().unwrap();
+                let (socket, peer) = socket_pair();
                 self.files.push(Watched::Socket(socket, Some(peer)));
             }
             Step::Write(index) => {

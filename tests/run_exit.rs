@@ -2,12 +2,10 @@
 
 mod common;
 
-use std::fs::{self, File};
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Weak, mpsc};
+use std::thread;
 use std::time::Duration;
-use std::{io, mem, ptr, thread};
 
 use common::*;
 use mcp_event::{Dispatcher, Error, FileReady, Handle, RunType, SchedulableCallback, Timer, Trigger};
@@ -69,7 +67,7 @@ fn r2_non_block_never_waits() {
     let dispatcher = Dispatcher::new("real time").unwrap();
     let timer = dispatcher.create_timer(|| unreachable!("an hour has not passed"));
     timer.enable(Duration::from_secs(3600));
-    let (reader, _writer) = io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let _event = watch(&dispatcher, &reader, Trigger::Level, FileReady::READ, &Log::new());
     pump(&dispatcher);
     assert!(timer.is_enabled());
@@ -78,10 +76,10 @@ fn r2_non_block_never_waits() {
 #[test]
 fn r2_non_block_follows_the_work_that_callbacks_add() {
     let (dispatcher, log) = (dispatcher(), Log::new());
-    let (reader, _writer) = io::pipe().unwrap();
+    let (reader, _writer) = pipe();
     let mut note = log.note("activation");
     let event = dispatcher
-        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::NONE, move |_| note())
+        .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::NONE, move |_| note())
         .unwrap();
     let mut note = log.note("next");
     let next = Arc::new(dispatcher.create_schedulable_callback(move || {
@@ -151,9 +149,7 @@ fn r3_exit_lets_all_that_was_queued_before_it_run() {
                 handle.post(log.note("post after exit")).unwrap();
                 later.schedule_current_iteration();
             };
-            dispatcher
-                .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, callback)
-                .unwrap()
+            dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, callback).unwrap()
         });
         let timer = dispatcher.create_timer(log.note("timer"));
         timer.enable(Duration::ZERO);
@@ -368,6 +364,7 @@ fn r7_is_thread_safe_on_the_thread_that_runs_or_ran_last() {
     assert!(!dispatcher.is_running());
 }
 
+#[cfg(unix)]
 #[test]
 fn r8_interrupted_system_calls_are_transparent() {
     static INTERRUPTIONS: AtomicI32 = AtomicI32::new(0);
@@ -376,9 +373,9 @@ fn r8_interrupted_system_calls_are_transparent() {
     }
     // SAFETY: all-zero is a valid sigaction (without SA_RESTART), and the handler is async-signal-safe.
     unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
+        let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = interrupt as *const () as usize;
-        assert_eq!(libc::sigaction(libc::SIGUSR2, &action, ptr::null_mut()), 0);
+        assert_eq!(libc::sigaction(OTHER_SIGNAL, &action, std::ptr::null_mut()), 0);
     }
     let (background, log) = (Background::start(Dispatcher::new("interrupted").unwrap()), Log::new());
     // SAFETY: plain system call.
@@ -388,7 +385,7 @@ fn r8_interrupted_system_calls_are_transparent() {
     while log.len() == 0 {
         let before = INTERRUPTIONS.load(Ordering::SeqCst);
         // SAFETY: the thread lives as long as `background`.
-        assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR2) }, 0);
+        assert_eq!(unsafe { libc::pthread_kill(thread, OTHER_SIGNAL) }, 0);
         while INTERRUPTIONS.load(Ordering::SeqCst) == before {
             thread::yield_now();
         }
@@ -396,26 +393,27 @@ fn r8_interrupted_system_calls_are_transparent() {
     background.on_loop(|| ());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn r8_a_poll_that_fails_is_reported() {
     /// What the kernel has for pollers.
-    fn instances() -> Vec<RawFd> {
-        let descriptors = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
-        let is_poller = |link: &fs::DirEntry| {
+    fn instances() -> Vec<i32> {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
+        let is_poller = |link: &std::fs::DirEntry| {
             let names = ["anon_inode:[eventpoll]", "anon_inode:[io_uring]"];
-            fs::read_link(link.path()).is_ok_and(|to| names.iter().any(|name| to.ends_with(name)))
+            std::fs::read_link(link.path()).is_ok_and(|to| names.iter().any(|name| to.ends_with(name)))
         };
-        let number = |link: fs::DirEntry| link.file_name().into_string().unwrap().parse().unwrap();
+        let number = |link: std::fs::DirEntry| link.file_name().into_string().unwrap().parse().unwrap();
         descriptors.filter(is_poller).map(number).collect()
     }
     alone(|| {
         let dispatcher = dispatcher();
-        let null = File::open("/dev/null").unwrap();
+        let null = std::fs::File::open("/dev/null").unwrap();
         let instances = instances();
         assert!(!instances.is_empty());
         for instance in instances {
             // SAFETY: breaks the dispatcher's poller, as this test wants to.
-            unsafe { libc::dup2(null.as_raw_fd(), instance) };
+            unsafe { libc::dup2(null.os_fd(), instance) };
         }
         for how in [RunType::Block, RunType::NonBlock, RunType::RunUntilExit] {
             let code = os_code(dispatcher.run(how));

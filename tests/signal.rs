@@ -1,5 +1,8 @@
 //! Signals: promises N1 to N6. Dispositions belong to the process, so each test has a signal of its own.
 
+// What Windows has instead is in console_signal.rs.
+#![cfg(unix)]
+
 mod common;
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -9,14 +12,6 @@ use std::{mem, ptr, thread};
 
 use common::*;
 use mcp_event::{Error, RunType};
-
-/// A real-time signal that no other test uses.
-fn own_signal() -> i32 {
-    static NEXT: AtomicI32 = AtomicI32::new(0);
-    let signal = libc::SIGRTMIN() + NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(signal <= libc::SIGRTMAX());
-    signal
-}
 
 fn disposition(signal: i32) -> usize {
     // SAFETY: all-zero is a valid sigaction, and it is written to.

@@ -4,7 +4,6 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -117,7 +116,7 @@ fn a_slow_callback_is_told_with_all_that_is_known_about_it() {
     let (dispatcher, clock) = strict();
     let (reader, _writer) = pipe_with(b"x");
     let mut slow = lasting(&clock, 12 * MS);
-    let fd = reader.as_raw_fd();
+    let fd = reader.os_fd();
     let event = dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, move |_| slow()).unwrap();
     event.set_label(Label::new("read requests").unwrap());
     let told = told(|| pump(&dispatcher));
@@ -151,8 +150,8 @@ fn every_kind_of_callback_is_timed() {
     timer.enable(Duration::ZERO);
     let next = dispatcher.create_schedulable_callback(slow.clone());
     next.schedule_next_iteration();
-    let _signal = dispatcher.listen_for_signal(libc::SIGURG, slow.clone()).unwrap();
-    raise(libc::SIGURG);
+    let _signal = dispatcher.listen_for_signal(SIGNAL, slow.clone()).unwrap();
+    raise(SIGNAL);
     dispatcher.post(slow.clone()).unwrap();
     dispatcher.deferred_delete(OnDrop::boxed(slow.clone()));
     let mut polled = slow;

@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
 
@@ -109,10 +108,10 @@ fn q3_everything_is_counted() {
     scheduled.iter().for_each(|callback| callback.schedule_current_iteration());
     let (reader, _writer) = pipe_with(b"x");
     let _events = [(); 2].map(|()| {
-        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, |_| ()).unwrap()
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, |_| ()).unwrap()
     });
-    let _signal = dispatcher.listen_for_signal(libc::SIGURG, || ()).unwrap();
-    raise(libc::SIGURG);
+    let _signal = dispatcher.listen_for_signal(SIGNAL, || ()).unwrap();
+    raise(SIGNAL);
     assert_eq!(dispatcher.stats().queue_depth, 3);
     pump(&dispatcher);
 

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -11,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use mcp_event::{
-    Dispatcher, Error, FileEvent, FileReady, Handle, PeriodicTimer, RunType, SchedulableCallback,
+    AsOsFd, Dispatcher, Error, FileEvent, FileReady, Handle, PeriodicTimer, RunType, SchedulableCallback,
     SignalEvent, SimulatedClock, Timer, Trigger,
 };
 
@@ -58,7 +56,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(on: &Handle, fd: &impl AsRawFd, alive: &Arc<AtomicUsize>) -> Shared {
+    fn new(on: &Handle, fd: &impl AsOsFd, alive: &Arc<AtomicUsize>) -> Shared {
         let shares = [(); 4].map(|()| Share::new(alive));
         let [first, second, third, fourth] = shares;
         let told = move |_| fourth.touch();
@@ -66,7 +64,7 @@ impl Shared {
             timer: on.create_timer(move || first.touch()),
             periodic: on.create_periodic_timer(move || second.touch()),
             callback: on.create_schedulable_callback(move || third.touch()),
-            event: on.create_file_event(fd.as_raw_fd(), Trigger::Level, FileReady::READ, told).unwrap(),
+            event: on.create_file_event(fd.os_fd(), Trigger::Level, FileReady::READ, told).unwrap(),
         }
     }
 
@@ -92,12 +90,7 @@ impl Shared {
 }
 
 /// Creates something that is due at once, and destroys it at once or soon.
-fn create_one(
-    on: &Handle,
-    fd: &impl AsRawFd,
-    random: &mut Random,
-    alive: &Arc<AtomicUsize>,
-) -> Box<dyn Send> {
+fn create_one(on: &Handle, fd: &impl AsOsFd, random: &mut Random, alive: &Arc<AtomicUsize>) -> Box<dyn Send> {
     let share = Share::new(alive);
     match random.below(6) {
         0 => {
@@ -120,12 +113,12 @@ fn create_one(
             callback.schedule_next_iteration();
             Box::new(callback)
         }
-        4 => Box::new(on.listen_for_signal(libc::SIGUSR1, move || share.touch()).unwrap()),
+        4 => Box::new(on.listen_for_signal(SIGNAL, move || share.touch()).unwrap()),
         _ => {
             let triggers = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
             let trigger = triggers[random.below(3) as usize];
             let told = move |_| share.touch();
-            Box::new(on.create_file_event(fd.as_raw_fd(), trigger, FileReady::READ, told).unwrap())
+            Box::new(on.create_file_event(fd.os_fd(), trigger, FileReady::READ, told).unwrap())
         }
     }
 }
@@ -145,31 +138,33 @@ impl World {
     fn new() -> World {
         let (dispatcher, clock) = simulated();
         let (alive, posts_run) = Default::default();
-        let _listener = dispatcher.listen_for_signal(libc::SIGUSR1, || ()).unwrap();
+        let _listener = dispatcher.listen_for_signal(SIGNAL, || ()).unwrap();
         World { dispatcher, clock, alive, posts_run, posts_accepted: AtomicUsize::new(0), _listener }
     }
 
     fn hammer(&self, seed: u64, rounds: usize) {
         let (mut random, mut kept) = (Random(seed), Vec::new());
-        let (reader, _writer) = pipe_with(b"x");
-        let shared = Shared::new(&self.dispatcher, &reader, &self.alive);
+        // Several: a poller that nests in a foreign loop can watch one only some fifty times at once.
+        let pipes = [(); 4].map(|()| pipe_with(b"x"));
+        let shared = Shared::new(&self.dispatcher, &pipes[0].0, &self.alive);
         for _ in 0..rounds {
+            let reader = &pipes[random.below(4) as usize].0;
             match random.below(12) {
                 0..3 => self.post(),
                 3 => self.dispatcher.deferred_delete(Box::new(Share::new(&self.alive))),
                 4 => self.clock.advance(MS),
-                5 => raise(libc::SIGUSR1),
+                5 => raise(SIGNAL),
                 6 => {
                     let dog = Dog(Log::new());
                     self.dispatcher.register_watchdog(Arc::new(dog), MS * random.below(2) as u32);
                 }
                 7 => {
-                    let handle = create_one(&self.dispatcher, &reader, &mut random, &self.alive);
+                    let handle = create_one(&self.dispatcher, reader, &mut random, &self.alive);
                     kept.push(handle);
                 }
                 8 => {
                     // Dies on the loop.
-                    let handle = create_one(&self.dispatcher, &reader, &mut random, &self.alive);
+                    let handle = create_one(&self.dispatcher, reader, &mut random, &self.alive);
                     let _ = self.dispatcher.post(move || drop(handle));
                 }
                 9 if !kept.is_empty() => drop(kept.swap_remove(random.below(kept.len() as u64) as usize)),
@@ -266,7 +261,7 @@ struct Token {
     loops: Vec<Handle>,
     at: usize,
     left: usize,
-    fd: Arc<io::PipeReader>,
+    fd: Arc<PipeReader>,
     alive: Arc<AtomicUsize>,
     done: mpsc::Sender<()>,
 }

@@ -6,9 +6,10 @@ use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::io::{self, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
+#[cfg(unix)]
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +19,10 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
+#[cfg(unix)]
+use mcp_event::Error;
 use mcp_event::task::{Elapsed, TaskError, current};
-use mcp_event::{Dispatcher, Error, Refusal, RunType};
+use mcp_event::{Dispatcher, Refusal, RunType};
 
 /// Polls once, with a waker that does nothing.
 fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -589,7 +592,7 @@ fn ticks_that_nobody_waited_for_are_one() {
 #[test]
 fn a_stream_is_read_as_it_is_written() {
     let (dispatcher, log) = (dispatcher(), Log::new());
-    let (reader, mut writer) = UnixStream::pair().unwrap();
+    let (reader, mut writer) = socket_pair();
     let reader = dispatcher.watch(reader).unwrap();
     let inner = log.clone();
     let mut task = dispatcher
@@ -620,7 +623,7 @@ fn a_stream_is_read_as_it_is_written() {
 fn one_reads_while_another_writes_more_than_fits() {
     const LENGTH: usize = 1 << 20;
     let background = Background::start(dispatcher());
-    let (near, far) = UnixStream::pair().unwrap();
+    let (near, far) = socket_pair();
     let (near, far) =
         (Arc::new(background.dispatcher.watch(near).unwrap()), background.dispatcher.watch(far).unwrap());
     let (sink, source) = (near.clone(), near.clone());
@@ -658,7 +661,7 @@ fn one_reads_while_another_writes_more_than_fits() {
 #[test]
 fn readiness_is_true_and_never_stale() {
     let dispatcher = dispatcher();
-    let (near, mut far) = UnixStream::pair().unwrap();
+    let (near, mut far) = socket_pair();
     let near = dispatcher.watch(near).unwrap();
     pump(&dispatcher);
     let mut context = Context::from_waker(Waker::noop());
@@ -676,7 +679,7 @@ fn readiness_is_true_and_never_stale() {
 #[test]
 fn a_hang_up_wakes_readers_and_writers() {
     let dispatcher = dispatcher();
-    let (near, far) = UnixStream::pair().unwrap();
+    let (near, far) = socket_pair();
     let near = Arc::new(dispatcher.watch(near).unwrap());
     // Filled, so that a writer must wait.
     while (&mut near.get_ref()).write(&[0; 4096]).is_ok() {}
@@ -696,7 +699,7 @@ fn a_hang_up_wakes_readers_and_writers() {
 #[test]
 fn a_foreign_thread_may_await_an_fd() {
     let background = Background::start(dispatcher());
-    let (reader, mut writer) = io::pipe().unwrap();
+    let (reader, mut writer) = pipe();
     let reader = background.dispatcher.watch(reader).unwrap();
     let other = Background::start(dispatcher());
     let (begun, has_begun) = mpsc::channel();
@@ -722,7 +725,7 @@ fn a_foreign_thread_may_await_an_fd() {
 #[test]
 fn into_inner_ends_the_watch_and_keeps_the_fd() {
     let dispatcher = dispatcher();
-    let (reader, mut writer) = io::pipe().unwrap();
+    let (reader, mut writer) = pipe();
     let reader = dispatcher.watch(reader).unwrap().into_inner();
     writer.write_all(b"x").unwrap();
     pump(&dispatcher);
@@ -731,8 +734,10 @@ fn into_inner_ends_the_watch_and_keeps_the_fd() {
 }
 
 /// An fd of a number that is not open.
+#[cfg(unix)]
 struct Closed;
 
+#[cfg(unix)]
 impl AsFd for Closed {
     fn as_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: not so; a test of what happens then. The number is beyond any limit of open files.
@@ -740,13 +745,15 @@ impl AsFd for Closed {
     }
 }
 
+// Windows cannot even name what is no socket.
+#[cfg(unix)]
 #[test]
 fn what_cannot_be_watched_is_refused() {
     let dispatcher = dispatcher();
     assert_eq!(os_code(dispatcher.watch(Closed)), libc::EBADF);
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
     assert_eq!(os_code(dispatcher.watch(&file)), libc::EPERM);
-    let (near, far) = UnixStream::pair().unwrap();
+    let (near, far) = socket_pair();
     let near = dispatcher.watch(near).unwrap();
     far.shutdown(Shutdown::Both).unwrap();
     let mut task = dispatcher.spawn(async move { near.write_all(b"x").await }).unwrap();
@@ -754,8 +761,9 @@ fn what_cannot_be_watched_is_refused() {
     assert_eq!(task.wait().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
-// Processes
+// Processes. The commands are Unix's.
 
+#[cfg(unix)]
 #[test]
 fn a_child_gives_its_status() {
     let background = Background::start(dispatcher());
@@ -772,6 +780,7 @@ fn a_child_gives_its_status() {
     assert_eq!(task.wait(), Ok((Some(7), Some(7))));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_process_is_watched_and_left_to_be_reaped() {
     let dispatcher = Dispatcher::new("test").unwrap();
@@ -796,6 +805,7 @@ fn a_process_is_watched_and_left_to_be_reaped() {
     assert_eq!(os_code(dispatcher.process_exit(child.id())), libc::ESRCH);
 }
 
+#[cfg(unix)]
 #[test]
 fn what_is_no_process_is_refused() {
     let dispatcher = dispatcher();
@@ -808,6 +818,7 @@ fn what_is_no_process_is_refused() {
     assert!(poll_once(&mut own).is_pending());
 }
 
+#[cfg(unix)]
 #[test]
 fn many_processes_exit_at_once() {
     let background = Background::start(dispatcher());
@@ -832,18 +843,19 @@ fn what_futures_hold_is_send_and_sync() {
     check::<mcp_event::task::Task<Cell<u8>>>();
     check::<mcp_event::task::Sleep>();
     check::<mcp_event::task::Interval>();
-    check::<mcp_event::task::AsyncFd<OwnedFd>>();
+    check::<mcp_event::task::AsyncFd<mcp_event::OwnedOsFd>>();
     check::<mcp_event::task::ProcessExit>();
-    let fd = dispatcher().watch(io::pipe().unwrap().0).unwrap();
-    assert_eq!(format!("{fd:?}"), format!("AsyncFd {{ fd: {}, .. }}", fd.get_ref().as_raw_fd()));
+    let fd = dispatcher().watch(pipe().0).unwrap();
+    assert_eq!(format!("{fd:?}"), format!("AsyncFd {{ fd: {}, .. }}", fd.get_ref().os_fd()));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_forked_child_is_refused() {
     let dispatcher = dispatcher();
     in_forked_child(|| {
         assert_eq!(dispatcher.spawn(async {}).unwrap_err(), Refusal::Forked);
         assert!(matches!(dispatcher.process_exit(1), Err(Error::Forked)));
-        assert!(matches!(dispatcher.watch(io::pipe().unwrap().0), Err(Error::Forked)));
+        assert!(matches!(dispatcher.watch(pipe().0), Err(Error::Forked)));
     });
 }

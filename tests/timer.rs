@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak, mpsc};
 use std::thread;
@@ -141,7 +140,7 @@ fn t4_ready_file_events_come_before_a_zero_timer() {
     let (reader, _writer) = pipe_with(b"x");
     let mut note = log.note("file event");
     let _event = dispatcher
-        .create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, move |_| note())
+        .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| note())
         .unwrap();
     timer.enable(Duration::ZERO);
     pump(&dispatcher);

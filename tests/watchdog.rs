@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -25,15 +24,15 @@ fn w1_every_callback_is_preceded_by_a_touch() {
     let mut note = log.note("file event");
     let callback = move |_| note();
     let event =
-        dispatcher.create_file_event(reader.as_raw_fd(), Trigger::Edge, FileReady::READ, callback).unwrap();
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, callback).unwrap();
     let timer = dispatcher.create_timer(log.note("timer"));
     timer.enable(Duration::ZERO);
     let next = dispatcher.create_schedulable_callback(log.note("next"));
     next.schedule_next_iteration();
     let current = dispatcher.create_schedulable_callback(log.note("current"));
     current.schedule_current_iteration();
-    let signal = dispatcher.listen_for_signal(libc::SIGUSR1, log.note("signal")).unwrap();
-    raise(libc::SIGUSR1);
+    let signal = dispatcher.listen_for_signal(SIGNAL, log.note("signal")).unwrap();
+    raise(SIGNAL);
     (0..2).for_each(|_| dispatcher.post(log.note("post")).unwrap());
     (0..2).for_each(|_| dispatcher.deferred_delete(Box::new(log.on_drop("deferred"))));
     pump(&dispatcher);

@@ -1,12 +1,12 @@
 //! Misbehaviour: what the server is told to do wrong, and the doing of it at its start, around the handshake
 //! and at its end. The fields that are read elsewhere act where they are read.
 
-use std::{fs::File, io, os::fd::AsRawFd, process, thread, time::Duration};
+use std::{io, process, thread, time::Duration};
 
 use serde_json::json;
 
 use super::outlet::Outlet;
-use super::{children, signals};
+use super::{children, signals, stdout};
 
 const MIB: usize = 1 << 20;
 
@@ -87,7 +87,7 @@ impl Misbehaviour {
             log(outlet, "x".repeat(self.huge_line * MIB));
         }
         if self.close_stdout {
-            close_stdout();
+            stdout::close();
         }
     }
 
@@ -115,14 +115,6 @@ impl Misbehaviour {
 /// A message of the server's log is a notification that may come at any time.
 fn log(outlet: &Outlet, text: String) {
     outlet.notify("notifications/message", json!({"level": "info", "data": text}));
-}
-
-/// The descriptor itself stays taken, so that no other file gets its number, and our answers.
-fn close_stdout() {
-    if let Ok(null) = File::options().write(true).open("/dev/null") {
-        // SAFETY: plain system call on descriptors that are open.
-        unsafe { libc::dup2(null.as_raw_fd(), libc::STDOUT_FILENO) };
-    }
 }
 
 const GARBAGE: &[&[u8]] = &[

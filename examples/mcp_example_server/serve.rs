@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+#[cfg_attr(windows, path = "children_windows.rs")]
 mod children;
 mod http;
 mod http_request;
@@ -13,8 +14,11 @@ mod misbehaviour;
 mod options;
 mod outlet;
 mod session;
+#[cfg_attr(windows, path = "signals_windows.rs")]
 mod signals;
 mod slow_calls;
+#[cfg_attr(windows, path = "stdout_windows.rs")]
+mod stdout;
 mod tools;
 
 use std::{

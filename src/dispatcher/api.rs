@@ -1,6 +1,8 @@
 //! What a Rust program holds: the dispatcher itself, and handles to it.
 
+use std::ffi::c_void;
 use std::panic::resume_unwind;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::error::{Error, PostError};
 use crate::fork;
-use crate::poller::{self, FileReady, OsFd, Trigger};
+use crate::poller::{self, FileReady, ForeignLoop, OsFd, RustLoop, Trigger, Turn};
 use crate::pressure::Load;
 
 /// How long `run()` goes on.
@@ -46,17 +48,83 @@ pub enum RunType {
 pub struct Builder {
     name: String,
     backend: Option<String>,
+    event_base: Option<EventBase>,
     clock: Clock,
     queue_bound: Option<usize>,
     busy_poll: Option<BusyPoll>,
     scaling: Scaling,
+    foreign: Option<Box<dyn ForeignLoop>>,
 }
+
+/// An `event_base` of the user's.
+struct EventBase(NonNull<c_void>);
+
+// SAFETY: who gave it promised that the thread that runs the dispatcher may use it, whichever that is.
+unsafe impl Send for EventBase {}
+// SAFETY: a builder only keeps it.
+unsafe impl Sync for EventBase {}
 
 impl Builder {
     /// The poller to use, by name: one of [`backends`](crate::backends), or `"auto"`, the best that works here. By
     /// default the one that the environment variable `MCP_EVENT_BACKEND` names, else the best.
     pub fn backend(mut self, name: impl Into<String>) -> Builder {
         self.backend = Some(name.into());
+        self
+    }
+
+    /// Runs on this libevent `event_base`: `run()` drives it, so that events of the program's own on it fire in the same
+    /// loop, and between runs it is as it was. It stays the caller's. The backend is `"libevent"`.
+    ///
+    /// # Safety
+    /// `base` is an `event_base *` of the copy of libevent that this process has loaded. It is living until the
+    /// dispatcher is dropped, and, if that is inside its own `run()`, until that returns. While a thread is inside
+    /// `run()` no other touches the base, unless it was made after `evthread_use_pthreads()`.
+    pub unsafe fn libevent_base(mut self, base: NonNull<c_void>) -> Builder {
+        self.event_base = Some(EventBase(base));
+        self
+    }
+
+    /// Waits in a loop of another library, of this name, so that one thread serves both: each iteration takes one
+    /// `turn` of that loop where it would wait. The dispatcher's own poller is the best that works here.
+    ///
+    /// A turn gets an fd, always the same, and a timeout, none for ever. It waits until the fd is readable, the
+    /// timeout is over, or a handler of the loop's own has run. It runs the handlers that are due, but no endless
+    /// row of them, and does not go on waiting after one: what a handler asked of the dispatcher is seen when the
+    /// turn returns. To return early is harmless. [`Turn::Stopped`] ends the run as [`Handle::exit`] does; an error
+    /// ends it with [`Error::Os`], a panic by going on from it.
+    ///
+    /// ```
+    /// use mcp_event::{Dispatcher, RunType, Turn};
+    /// use std::time::Duration;
+    ///
+    /// // A loop that has nothing to do but to wait for ours.
+    /// let dispatcher = Dispatcher::builder("main")
+    ///     .foreign_loop(Label::new("poll")?, |fd, timeout| {
+    ///         let mut watched = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    ///         let limit = timeout.map_or(-1, |timeout| timeout.as_millis() as i32 + 1);
+    ///         // SAFETY: one entry, which lives through the call.
+    ///         unsafe { libc::poll(&mut watched, 1, limit) };
+    ///         Ok(Turn::Over)
+    ///     })
+    ///     .build()?;
+    /// let handle = dispatcher.handle();
+    /// let timer = dispatcher.create_timer(move || handle.exit());
+    /// timer.enable(Duration::from_micros(50));
+    /// dispatcher.run(RunType::Block)?;
+    /// assert_eq!(dispatcher.backend(), "poll");
+    /// # use mcp_event::Label;
+    /// # Ok::<(), mcp_event::Error>(())
+    /// ```
+    pub fn foreign_loop(
+        self,
+        name: Label,
+        turn: impl Fn(OsFd, Option<Duration>) -> io::Result<Turn> + Send + Sync + 'static,
+    ) -> Builder {
+        self.nested_in(Box::new(RustLoop::new(name, turn)))
+    }
+
+    pub(crate) fn nested_in(mut self, foreign: Box<dyn ForeignLoop>) -> Builder {
+        self.foreign = Some(foreign);
         self
     }
 
@@ -88,14 +156,35 @@ impl Builder {
     /// Makes the dispatcher.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a backend nobody knows and a busy polling budget of zero or above one
-    /// second, [`Error::Unavailable`] for a backend that is not there, [`Error::Os`] when the system has no file
-    /// descriptor left.
+    /// [`Error::InvalidArgument`] for a backend nobody knows, for more than one of a backend, a
+    /// [`libevent_base`](Self::libevent_base) and a [`foreign_loop`](Self::foreign_loop) (but `"libevent"` may be named
+    /// beside its base), and for a busy polling budget of zero or above one second; [`Error::InvalidState`] for an
+    /// `event_base` that has a dispatcher already; [`Error::Unavailable`] for a backend that is not there; [`Error::Os`]
+    /// when the system has no file descriptor left.
     pub fn build(self) -> Result<Dispatcher, Error> {
         fork::watch();
-        let poller = match &self.backend {
-            Some(name) => poller::create(name)?,
-            None => poller::create_default()?,
+        let poller = match (self.event_base, self.foreign, self.backend.as_deref()) {
+            (None, None, None) => poller::create_default()?,
+            (None, None, Some(name)) => poller::create(name)?,
+            // SAFETY: the promise given to `libevent_base`.
+            (Some(EventBase(base)), None, None | Some("libevent")) => {
+                unsafe { poller::adopt_event_base(base) }?
+            }
+            (None, Some(foreign), None) => poller::create_in(foreign)?,
+            (event_base, foreign, backend) => {
+                let places: Vec<String> = [
+                    event_base.map(|_| "in an event_base".into()),
+                    foreign.map(|foreign| format!("in the foreign loop {:?}", foreign.name())),
+                    backend.map(|name| format!("on the backend \"{name}\"")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                return Err(Error::InvalidArgument(format!(
+                    "the dispatcher is to wait {}: it can do one of these",
+                    places.join(" and ")
+                )));
+            }
         };
         let core = Core::new(CoreOptions {
             name: self.name,
@@ -183,10 +272,12 @@ impl Dispatcher {
         Builder {
             name: name.into(),
             backend: None,
+            event_base: None,
             clock: Clock::Monotonic,
             queue_bound: None,
             busy_poll: None,
             scaling: Scaling::new(),
+            foreign: None,
         }
     }
 
@@ -233,6 +324,15 @@ impl Handle {
     pub fn backend(&self) -> &'static str {
         // Names are ASCII.
         self.core.poller.name().to_str().unwrap_or_default()
+    }
+
+    /// The libevent `event_base *` that it waits in, for events of the program's own: they fire on the loop's thread, in
+    /// the poll of each iteration. `None` unless the backend is `"libevent"`, and once the dispatcher is gone.
+    ///
+    /// It is the dispatcher's, or the user's who gave it; nobody else frees it. Free events on it before the dispatcher.
+    /// While the loop runs, only its thread may touch the base, unless that was made after `evthread_use_pthreads()`.
+    pub fn libevent_base(&self) -> Option<NonNull<c_void>> {
+        NonNull::new(self.core.poller.event_base())
     }
 
     /// Runs `closure` on the loop, after all that was posted before. It is destroyed right after it ran.

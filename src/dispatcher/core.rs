@@ -37,7 +37,9 @@ use super::{file_event, scaled, schedulable, signal, timer};
 use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
-use crate::poller::Poller;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+use crate::io::ring::{Operations, RingIo};
+use crate::poller::{Poller, Ready, WaitError};
 use crate::thread_id::thread_id;
 
 /// What a foreign thread asks of the running loop.
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Listen(signal::Ref),
     Defer(Deferred),
     Watchdog(Option<Registration>),
+    /// Nothing: that it is received shows that the loop gets on.
+    Nudge,
     /// A destroyed handle's cell, whose callback does not begin any more.
     Reap(Garbage),
 }
@@ -104,6 +108,9 @@ pub(crate) struct Core {
     pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
+    /// What the ring does besides polling, where there is one.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    pub(crate) operations: Operations,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -270,6 +277,10 @@ impl Drop for Running<'_> {
         self.on_loop.forget_callback_end();
         self.on_loop.mail_to_posts();
         self.on_loop.settle();
+        if !core.is_forked() && core.has_requests() {
+            // Another thread may be the next to run the loop, and it cannot tell the kernel.
+            self.on_loop.tell_ring();
+        }
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work();
         INNERMOST.set(self.on_loop.outer.get());
@@ -277,6 +288,9 @@ impl Drop for Running<'_> {
         core.runner.store(0, Ordering::Relaxed);
         core.load.fall_asleep(None);
         core.sleep.announce();
+        if !core.is_forked() {
+            core.poller.leave();
+        }
         core.release();
         core.receive_stragglers();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
@@ -342,6 +356,8 @@ impl Core {
             slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
+            #[cfg(all(target_os = "linux", feature = "io_uring"))]
+            operations: Operations::default(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -416,6 +432,9 @@ impl Core {
                 self.activity.begin(Activity::Dispatching);
                 self.runner.store(thread_id(), Ordering::Relaxed);
                 self.sleep.end();
+                if !self.is_forked() {
+                    self.poller.enter();
+                }
                 return Entered::Running(Running { on_loop: self.on_loop() });
             }
         }
@@ -441,6 +460,16 @@ impl Core {
                 // Its sender has not finished writing it.
                 std::thread::yield_now();
             }
+        }
+    }
+
+    /// Has a loop that waits in a foreign one show that it does: a handler there may be stuck, of which the activity tells
+    /// nothing. Waits for nobody; what a loop that leaves meanwhile does not receive, the next owner does.
+    pub(crate) fn nudge(&self) {
+        let waits = self.doing().activity == Activity::Waiting;
+        if waits && self.poller.is_nested() && !self.is_forked() {
+            self.commands.push(Command::Nudge);
+            self.wake();
         }
     }
 
@@ -513,6 +542,27 @@ impl Core {
     pub(crate) fn next_command(&self, _: OnLoop<'_>) -> Option<Command> {
         // SAFETY: the owner alone pops.
         unsafe { self.commands.pop() }
+    }
+
+    /// Asks the poller what is ready, and the ring what it has done.
+    #[inline]
+    pub(crate) fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        if let Some(ring) = RingIo::of(self) {
+            ring.prepare();
+            let result = self.poller.wait(ready, timeout);
+            ring.deliver(ready);
+            return result;
+        }
+        self.poller.wait(ready, timeout)
+    }
+
+    /// Whether the ring is still to be told of something by the next wait.
+    pub(crate) fn has_requests(&self) -> bool {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        return RingIo::of(self).is_some_and(RingIo::is_ahead);
+        #[cfg(not(all(target_os = "linux", feature = "io_uring")))]
+        false
     }
 
     /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).
@@ -639,9 +689,10 @@ impl Core {
     /// Asks the loop to leave once all that was queued before has run; remembered until a run obeys (R3, R4).
     pub(crate) fn exit(&self) {
         self.exit_at.fetch_max(self.posts.end() + 1, Ordering::SeqCst);
-        match self.running_here() {
-            Some(on_loop) => on_loop.note_exit(),
-            None => self.wake(),
+        if let Some(on_loop) = self.running_here() {
+            on_loop.note_exit();
         }
+        // Also on the loop's own thread: it may be a handler of a foreign loop in which ours waits.
+        self.wake();
     }
 }

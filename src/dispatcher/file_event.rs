@@ -435,7 +435,30 @@ impl FileEvent {
                 callback(events);
             }
         });
+        FileEvent::with_closure(core, fd, trigger, events, closure)
+    }
+
+    pub(crate) fn with_closure<F: Closure>(
+        core: &Arc<Core>,
+        fd: OsFd,
+        trigger: Trigger,
+        events: FileReady,
+        closure: F,
+    ) -> Result<FileEvent, Error> {
         new(core, fd, trigger, events.bits(), closure, |_| ()).map(|owner| FileEvent { owner })
+    }
+
+    /// One that no poller watches: others find what it is to be told, by its token.
+    pub(crate) fn unwatched<F: Closure>(core: &Arc<Core>, fd: OsFd, closure: F) -> Result<FileEvent, Error> {
+        let event = FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?;
+        let cell = event.owner.cell();
+        core.poller.deregister(cell.kind.token);
+        cell.truth.store(truth(FileReady::READ.bits(), 0), Ordering::Release);
+        Ok(event)
+    }
+
+    pub(crate) fn token(&self) -> u64 {
+        self.owner.cell().kind.token
     }
 
     /// Watches `events` from now on; none of them: nothing is delivered, hang-ups and errors included, until

@@ -1,6 +1,7 @@
 //! Labels: names for kinds of work, shown where a loop tells what it is doing.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
@@ -81,6 +82,11 @@ impl Label {
     /// Its text, and a zero.
     pub(crate) fn terminated(self) -> &'static str {
         TEXTS[self.0 as usize].get().copied().unwrap_or("\0")
+    }
+
+    /// Its text, for C.
+    pub(crate) fn c_text(self) -> &'static CStr {
+        CStr::from_bytes_with_nul(self.terminated().as_bytes()).unwrap_or_default()
     }
 
     /// Zero stands for no label.

@@ -117,15 +117,6 @@ impl From<Box<Failure>> for RunError {
     }
 }
 
-impl From<WaitError> for RunError {
-    fn from(error: WaitError) -> RunError {
-        match error {
-            WaitError::Os(source) => RunError::Refused(Error::os("waiting for events", source)),
-            WaitError::Handler(failure) => RunError::Callback(failure),
-        }
-    }
-}
-
 /// How many turns a loop looks out for more work before it asks the kernel: about a microsecond.
 const LOOK_OUT: u32 = 32;
 
@@ -218,7 +209,7 @@ impl OnLoop<'_> {
         for _ in 0..PASSES {
             self.iterate(false)?;
             let _ = self.tail(false)?;
-            if !self.has_injected_work() {
+            if !self.has_injected_work() && !self.core.has_requests() {
                 break;
             }
         }
@@ -295,7 +286,16 @@ impl OnLoop<'_> {
             Some(setting) if may_wait => self.poll_busily(setting),
             _ => self.poll_once(may_wait),
         };
-        Ok(result?)
+        match result {
+            Ok(()) => Ok(()),
+            Err(WaitError::Os(source)) => Err(Error::os("waiting for events", source))?,
+            Err(WaitError::Handler(failure)) => Err(failure)?,
+            Err(WaitError::Stopped) => {
+                // For whoever said so, the run is the foreign loop's.
+                self.core.exit();
+                Ok(())
+            }
+        }
     }
 
     // Inlined, as are its parts: without busy polling, each iteration comes by once.
@@ -323,9 +323,17 @@ impl OnLoop<'_> {
     fn gather_ready(self, timeout: Option<Nanos>) -> Result<(), WaitError> {
         let mut ready = self.ready.take();
         ready.drain(..self.ready_position.take().min(ready.len()));
-        let result = self.core.poller.wait(&mut ready, timeout);
+        let result = self.core.wait(&mut ready, timeout);
         self.ready.replace(ready);
         result
+    }
+
+    /// Submits what the ring is to do, and takes over what it has done.
+    #[cold]
+    pub(crate) fn tell_ring(self) {
+        if let Err(error) = self.gather_ready(Some(0)) {
+            tracing::error!(dispatcher = %self.core.name, ?error, "the ring takes no requests");
+        }
     }
 
     /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.
@@ -381,10 +389,24 @@ impl OnLoop<'_> {
             || !self.current_due.is_empty()
     }
 
-    /// A destructor outside any callback may have destroyed the dispatcher, or forked.
+    /// Whether the loop is to stop, as the next look will find.
+    fn has_failed(self) -> bool {
+        let failure = self.failure.take();
+        let has_failed = failure.is_some();
+        self.failure.set(failure);
+        has_failed
+    }
+
+    /// What runs outside any callback, a destructor or a handler of a foreign loop, may have destroyed the dispatcher, or
+    /// forked.
     #[inline]
     fn stop_if_failed(self) -> Outcome {
         self.after_callback(Ok(()))
+    }
+
+    /// Whether there is something for [`settle`](Self::settle) to do.
+    fn is_unsettled(self) -> bool {
+        !self.arming.is_empty() || !self.dirty.is_empty()
     }
 
     /// Brings the poller and the wheel up to date with what callbacks asked for.
@@ -476,6 +498,7 @@ impl OnLoop<'_> {
                         self.discard(former);
                     }
                 }
+                Command::Nudge => {}
                 Command::Reap(garbage) => {
                     garbage.detach(self);
                     self.discard(garbage);

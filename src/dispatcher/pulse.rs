@@ -23,7 +23,9 @@ impl Core {
         let doing = self.activity.get();
         let is_idle = match doing.activity {
             Activity::NotRunning => true,
-            Activity::Waiting => self.posts.is_empty() && self.load.poll_delay(&self.clock).is_zero(),
+            Activity::Waiting => {
+                self.posts.is_empty() && !self.has_commands() && self.load.poll_delay(&self.clock).is_zero()
+            }
             _ => false,
         };
         let (progress, thread) = (self.stats.progress(), self.runner.load(Ordering::Relaxed));

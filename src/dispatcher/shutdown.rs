@@ -28,6 +28,10 @@ impl Core {
                     self.exit_at.store(0, Ordering::SeqCst);
                     on_loop.exit_schedules.set(None);
                     on_loop.drop_everything(&mut dropped);
+                    if self.closed.load(Ordering::SeqCst) {
+                        // SAFETY: this thread has the loop, and closed loops are not run again.
+                        unsafe { self.poller.release() };
+                    }
                 }
                 Entered::Nested(on_loop) => {
                     on_loop.drop_everything(&mut dropped);
@@ -173,5 +177,7 @@ impl OnLoop<'_> {
     pub(crate) fn close(self) {
         self.core.accepting.store(false, Ordering::Release);
         self.drop_everything(&mut Dropped::default());
+        // SAFETY: the run that this thread is leaving was the last.
+        unsafe { self.core.poller.release() };
     }
 }

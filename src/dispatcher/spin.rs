@@ -156,13 +156,16 @@ impl OnLoop<'_> {
         // The spin is no work of the loop's: its duration ends here, as with any poll.
         let recorded = self.end_loop_duration();
         let budget_end = began.saturating_add(nanos(setting.budget));
-        let end = self.wheel.earliest().map_or(budget_end, |deadline| deadline.min(budget_end));
+        let end = || self.wheel.earliest().map_or(budget_end, |deadline| deadline.min(budget_end));
         let mut now = began;
         let mut paid = false;
         self.begin_to_wait();
         // The file descriptors first: however quickly posts follow each other, each iteration polls once.
-        while !paid && now < end && self.core.busy_poll.get() == Some(setting) {
+        while !paid && now < end() && self.core.busy_poll.get() == Some(setting) {
             self.gather_ready(Some(0))?;
+            // A foreign loop's handlers may have run in it.
+            self.stop_if_failed().map_err(WaitError::Handler)?;
+            self.settle();
             paid = self.has_news() || look_out(|| self.core.has_arrivals());
             now = self.core.clock.now();
         }
@@ -173,9 +176,9 @@ impl OnLoop<'_> {
         Ok(paid)
     }
 
-    /// Whether the poll, or another thread, brought something to do.
+    /// Whether the poll, another thread, or a handler of the foreign loop in which it waits brought something to do.
     fn has_news(self) -> bool {
-        !self.ready.borrow().is_empty() || self.core.has_arrivals()
+        self.has_queued_work() || self.core.has_arrivals() || self.is_unsettled() || self.has_failed()
     }
 }
 

@@ -14,6 +14,7 @@ use super::closure::{install_exception_ops, outcome};
 use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
 use super::duration::limit;
 use super::file_event::{mcp_event_file_event, mcp_event_os_fd, trigger};
+use super::foreign_loop::{build_in, mcp_event_foreign_loop};
 use super::handle;
 use super::scaled_timer::{self, mcp_event_scaled_timer, mcp_event_scaled_timer_minimum};
 use super::schedulable::mcp_event_schedulable;
@@ -23,7 +24,9 @@ use super::timer::mcp_event_timer;
 use crate::dispatcher::cell::{Kind, Owner};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
 use crate::dispatcher::post::Job;
-use crate::dispatcher::{Dispatcher, ScaledTimerRange, file_event, scaled, schedulable, signal, timer};
+use crate::dispatcher::{
+    Builder, Dispatcher, ScaledTimerRange, file_event, scaled, schedulable, signal, timer,
+};
 use crate::poller::OsFd;
 
 /// The functions of a type of C++ closures.
@@ -113,25 +116,37 @@ extern "C" fn mcpev_install_exception_ops(ops: &'static ExceptionOps) {
     install_exception_ops(ops);
 }
 
+/// # Safety
+/// `name` is null or that many bytes.
+unsafe fn builder(name: *const c_char, length: usize) -> Builder {
+    let name = match NonNull::new(name.cast_mut()) {
+        // SAFETY: the caller's promise.
+        Some(name) => unsafe { std::slice::from_raw_parts(name.as_ptr().cast::<u8>(), length) },
+        None => &[],
+    };
+    Dispatcher::builder(String::from_utf8_lossy(name))
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_dispatcher_create(
     name: *const c_char,
     name_length: usize,
     backend: *const c_char,
+    libevent_base: *mut c_void,
     clock: *const mcp_event_clock,
     out: *mut *mut mcp_event_dispatcher,
 ) -> mcp_event_status {
     guard(|| {
         handle::check_out(out)?;
-        let name = match NonNull::new(name.cast_mut()) {
-            // SAFETY: the wrapper's promise: that many bytes.
-            Some(name) => unsafe { std::slice::from_raw_parts(name.as_ptr().cast::<u8>(), name_length) },
-            None => &[],
-        };
-        let mut builder = Dispatcher::builder(String::from_utf8_lossy(name));
+        // SAFETY: the wrapper's promise.
+        let mut builder = unsafe { builder(name, name_length) };
         if !backend.is_null() {
             // SAFETY: the wrapper's promise: zero-terminated.
             builder = builder.backend(unsafe { std::ffi::CStr::from_ptr(backend) }.to_string_lossy());
+        }
+        if let Some(base) = NonNull::new(libevent_base) {
+            // SAFETY: the wrapper's promise.
+            builder = unsafe { builder.libevent_base(base) };
         }
         if !clock.is_null() {
             // SAFETY: the wrapper's promise: a living handle.
@@ -140,6 +155,33 @@ unsafe extern "C" fn mcpev_dispatcher_create(
         let dispatcher = builder.build()?;
         // SAFETY: checked above.
         unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_create_in(
+    name: *const c_char,
+    name_length: usize,
+    foreign: &mcp_event_foreign_loop,
+    out: *mut *mut mcp_event_dispatcher,
+) -> mcp_event_status {
+    guard(|| {
+        handle::check_out(out)?;
+        // SAFETY: the wrapper's promise: a name of that many bytes, and a C++ loop.
+        let dispatcher = unsafe { build_in(foreign, true, builder(name, name_length)) }?;
+        // SAFETY: checked above.
+        unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_dispatcher_foreign_loop(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: the wrapper's promise: a living handle, a valid out-parameter.
+        unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.poller.cpp_object()) }
     })
 }
 

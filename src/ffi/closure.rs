@@ -40,6 +40,13 @@ pub(crate) fn install_exception_ops(ops: &'static ExceptionOps) {
     EXCEPTION_OPS.get_or_init(|| ops);
 }
 
+/// The owned `std::exception_ptr` that `exception` gives, for the C++ part; none, without asking, where that is not
+/// linked in.
+#[cfg(feature = "asio")]
+pub(crate) fn foreign_exception(exception: impl FnOnce() -> *mut c_void) -> Option<ForeignException> {
+    EXCEPTION_OPS.get().map(|ops| ForeignException { exception: exception(), ops })
+}
+
 /// What a C++ function returned: null, or the exception it ended with.
 pub(crate) fn outcome(exception: *mut c_void) -> Outcome {
     match EXCEPTION_OPS.get() {

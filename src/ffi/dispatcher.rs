@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock::mcp_event_clock;
 use super::closure::{self, CClosure, mcp_event_closure};
+use super::foreign_loop::{self, mcp_event_foreign_loop};
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::dispatcher::closure::Outcome;
@@ -100,6 +101,15 @@ pub struct mcp_event_dispatcher_options {
     pub clock: *const mcp_event_clock,
     /// Refuse posts while this many wait; 0: never.
     pub queue_bound: usize,
+    /// Null, or a libevent `event_base` to run on: the backend is "libevent" then, and run() drives the base, so that
+    /// events of the program's own on it fire in the same loop. It stays the caller's, who keeps it until the dispatcher
+    /// is destroyed (inside its own run(), until that returns); between runs it is as it was. While a thread is inside
+    /// run() no other touches it, unless it was made after `evthread_use_pthreads()`. `MCP_EVENT_INVALID_STATE` if it
+    /// has a dispatcher already.
+    pub libevent_base: *mut c_void,
+    /// A loop of another library to wait in, or null. The dispatcher's own poller is then the best that works here;
+    /// `backend` and `libevent_base` must be null. The struct itself may go when the dispatcher is made.
+    pub foreign_loop: *const mcp_event_foreign_loop,
 }
 
 /// # Safety
@@ -124,6 +134,7 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
         handle::check_out(out)?;
         // SAFETY: C's promise.
         let mut builder = Dispatcher::builder(unsafe { text(name, "the name") }?);
+        let mut foreign = None;
         // SAFETY: C's promise: null or valid.
         if let Some(options) = unsafe { options.as_ref() } {
             check_size::<mcp_event_dispatcher_options>(options.size, "options")?;
@@ -138,8 +149,18 @@ pub unsafe extern "C" fn mcp_event_dispatcher_create(
             if options.queue_bound != 0 {
                 builder = builder.queue_bound(options.queue_bound);
             }
+            if let Some(base) = NonNull::new(options.libevent_base) {
+                // SAFETY: C's promise.
+                builder = unsafe { builder.libevent_base(base) };
+            }
+            // SAFETY: C's promise: null or valid.
+            foreign = unsafe { options.foreign_loop.as_ref() };
         }
-        let dispatcher = builder.build()?;
+        let dispatcher = match foreign {
+            // SAFETY: C's promise.
+            Some(foreign) => unsafe { foreign_loop::build_in(foreign, false, builder) }?,
+            None => builder.build()?,
+        };
         // SAFETY: checked above.
         unsafe { handle::put(out, mcp_event_dispatcher::give(dispatcher)) }
     })
@@ -390,6 +411,24 @@ pub unsafe extern "C" fn mcp_event_dispatcher_backend(
     guard(|| {
         // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
         unsafe { handle::put(out, mcp_event_dispatcher::core(dispatcher)?.poller.name().as_ptr()) }
+    })
+}
+
+/// The libevent `event_base` that it waits in, for events of the program's own, which then fire in the poll of each
+/// iteration; null unless its backend is "libevent". It stays whose it is: nobody else frees it. Free events on it
+/// before the dispatcher is destroyed. While the loop runs, only its thread touches the base, unless that was made after
+/// `evthread_use_pthreads()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_event_dispatcher_libevent_base(
+    dispatcher: *const mcp_event_dispatcher,
+    out: *mut *mut c_void,
+) -> mcp_event_status {
+    guard(|| {
+        // SAFETY: C's promise: a living handle, and an out-parameter that is null or valid.
+        unsafe {
+            let base = mcp_event_dispatcher::handle(dispatcher)?.libevent_base();
+            handle::put(out, base.map_or(std::ptr::null_mut(), NonNull::as_ptr))
+        }
     })
 }
 

@@ -19,16 +19,19 @@ mod backend;
 /// cbindgen:ignore
 mod bridge;
 mod clock;
-mod closure;
+pub(crate) mod closure;
 mod crash_dump;
 mod dispatcher;
 mod duration;
 mod file_event;
+mod foreign_loop;
 mod guard_dog;
 mod guard_dog_figures;
 mod guard_dog_report;
 mod handle;
 mod label;
+#[cfg(unix)]
+mod listener;
 mod log;
 mod metrics;
 mod metrics_endpoint;
@@ -43,10 +46,15 @@ mod server;
 mod signal;
 mod stats;
 mod status;
+#[cfg(unix)]
+mod stream;
 mod text;
 mod timer;
 mod tracked;
 mod watchdog;
+
+#[cfg(feature = "asio")]
+pub(crate) use closure::foreign_exception;
 
 /// The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 /// library's.

@@ -194,8 +194,9 @@ pub(crate) fn guard(body: impl FnOnce() -> Result) -> mcp_event_status {
     }
 }
 
+/// Leaves the failure's text.
 #[cold]
-fn record(failed: Failed) -> mcp_event_status {
+pub(crate) fn record(failed: Failed) -> mcp_event_status {
     let text = CString::new(failed.text.replace('\0', "?")).unwrap_or_default();
     // On a thread that is ending there is nobody left to read it.
     let _ = LAST_ERROR.try_with(|last| {

@@ -131,6 +131,11 @@ impl Watched {
         let look = self.subject.look()?;
         let got_on = look.is_idle() || self.last != look;
         self.last = look;
+        if look.is_idle()
+            && let Some(core) = self.subject.core()
+        {
+            core.nudge();
+        }
         if got_on {
             self.subject.stamp(now);
         }

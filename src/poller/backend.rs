@@ -1,8 +1,10 @@
 //! The backends that can be asked for by name: which are built in, and which of these work here.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 
 use super::Poller;
+use super::nested::{ForeignLoop, Nested};
 use crate::error::Error;
 
 /// What waits for file descriptors in a dispatcher: one of those that this version knows.
@@ -86,7 +88,29 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             let mio = super::mio::Mio::new();
             Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
         }
+        #[cfg(all(unix, feature = "libevent"))]
+        "libevent" => Ok(create_in(super::libevent::Libevent::new()?)?),
+        #[cfg(feature = "asio")]
+        "asio" => Ok(create_in(super::asio::Asio::new()?)?),
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        "io_uring" => Ok(Box::new(super::io_uring::IoUring::new()?)),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
+    }
+}
+
+/// A poller that waits in an `event_base` of the user's.
+///
+/// # Safety
+/// The base is living until the poller is released, and only the thread that runs the poller touches it, unless it has
+/// locks of its own.
+pub(crate) unsafe fn adopt_event_base(base: NonNull<c_void>) -> Result<Box<dyn Poller>, Error> {
+    #[cfg(all(unix, feature = "libevent"))]
+    // SAFETY: the caller's promise.
+    return create_in(unsafe { super::libevent::Libevent::adopt(base) }?);
+    #[cfg(not(all(unix, feature = "libevent")))]
+    {
+        let _ = base;
+        create("libevent")
     }
 }
 
@@ -96,6 +120,8 @@ fn why_not(name: &str) -> &'static str {
         "epoll" | "io_uring" if cfg!(not(target_os = "linux")) => "it is Linux's",
         "kqueue" if cfg!(any(target_os = "linux", windows)) => "it is macOS's and the BSDs'",
         "iocp" if cfg!(not(windows)) => "it is Windows's",
+        "libevent" if cfg!(not(unix)) => "no poller of this system can wait inside another's loop",
+        "asio" => "the build had no headers of asio, or was not told to use them",
         _ => "the feature of its name was left out of this build",
     }
 }
@@ -130,6 +156,12 @@ fn create_best() -> Result<Box<dyn Poller>, Error> {
         }
     }
     outcome
+}
+
+/// The best that works here, waiting in a foreign loop.
+pub(crate) fn create_in(foreign: impl ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
+    let nested = Nested::new(foreign, create_best()?);
+    Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
 }
 
 /// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.

@@ -80,7 +80,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-fn new_instance() -> io::Result<OwnedFd> {
+pub(super) fn new_instance() -> io::Result<OwnedFd> {
     // SAFETY: plain system call; the fd is new and ours.
     unsafe { Ok(OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?)) }
 }
@@ -89,6 +89,18 @@ fn control(instance: &OwnedFd, operation: libc::c_int, fd: i32, events: u32, dat
     let mut event = libc::epoll_event { events, u64: data };
     // SAFETY: `event` lives through the call.
     check(unsafe { libc::epoll_ctl(instance.as_raw_fd(), operation, fd, &mut event) }).map(drop)
+}
+
+/// Has `instance` hold `fd`, to be readable when that is.
+pub(super) fn hold(instance: &OwnedFd, fd: i32) -> io::Result<()> {
+    control(instance, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN as u32, 0)
+}
+
+/// Has it hold `fd` no more.
+#[cfg(feature = "io_uring")]
+pub(super) fn let_go(instance: &OwnedFd, fd: i32) {
+    // It holds it: nothing can fail.
+    let _ = control(instance, libc::EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 /// HUP and ERR come unasked.
@@ -283,7 +295,7 @@ impl Epoll {
             registry.registrations[index].iter_mut().for_each(|registration| registration.orphaned = true);
         }
         if let Some(outer) = &registry.outer {
-            control(outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+            hold(outer, self.main.as_raw_fd())?;
         }
         Ok(())
     }
@@ -418,7 +430,7 @@ impl Poller for Epoll {
             return Ok(outer.as_raw_fd());
         }
         let outer = new_instance()?;
-        control(&outer, libc::EPOLL_CTL_ADD, self.main.as_raw_fd(), libc::EPOLLIN as u32, 0)?;
+        hold(&outer, self.main.as_raw_fd())?;
         Ok(registry.outer.insert(outer).as_raw_fd())
     }
 }

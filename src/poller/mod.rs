@@ -1,18 +1,24 @@
 //! What waits for file descriptors: a small trait, and one file a poller.
 
-use std::ffi::CStr;
-use std::io;
+use std::ffi::{CStr, c_void};
 use std::sync::Arc;
+use std::{io, ptr};
 
 use crate::dispatcher::Nanos;
 use crate::dispatcher::closure::Failure;
 
+#[cfg(feature = "asio")]
+mod asio;
 mod backend;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod foreign;
+#[cfg(all(target_os = "linux", feature = "io_uring"))]
+pub(crate) mod io_uring;
+#[cfg(all(unix, feature = "libevent"))]
+mod libevent;
 #[cfg(any(feature = "mio", not(target_os = "linux")))]
 mod mio;
-#[expect(dead_code, reason = "the backends libevent and asio are still to come")]
 mod nested;
 mod order;
 pub(crate) mod os_fd;
@@ -22,7 +28,10 @@ mod timer_slack;
 mod wake;
 
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{NAMES, create, create_default};
+pub(crate) use backend::{NAMES, adopt_event_base, create, create_default, create_in};
+pub(crate) use foreign::RustLoop;
+pub use foreign::Turn;
+pub(crate) use nested::ForeignLoop;
 pub use os_fd::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
 pub(crate) use processors::several_processors;
 pub(crate) use timer_slack::TimerSlack;
@@ -160,9 +169,10 @@ pub(crate) struct Ready {
 /// Why a wait ended with nothing to show.
 pub(crate) enum WaitError {
     Os(io::Error),
-    #[expect(dead_code, reason = "as the module `nested`")]
     /// A handler that belongs to the foreign loop in which the poller waits panicked or threw.
     Handler(Box<Failure>),
+    /// Somebody stopped that foreign loop.
+    Stopped,
 }
 
 impl From<io::Error> for WaitError {
@@ -176,6 +186,7 @@ impl std::fmt::Debug for WaitError {
         match self {
             WaitError::Os(error) => error.fmt(f),
             WaitError::Handler(failure) => f.write_str(&failure.describe()),
+            WaitError::Stopped => f.write_str("the foreign loop was stopped"),
         }
     }
 }
@@ -197,6 +208,12 @@ pub(crate) trait Poller: Send + Sync {
 
     fn deregister(&self, token: u64);
 
+    /// The calling thread begins to run the loop: until it leaves, it alone waits.
+    fn enter(&self) {}
+
+    /// It stops to run the loop: from now on the poll fd counts.
+    fn leave(&self) {}
+
     /// Appends what is ready; waits until something is, or `timeout` is over, or somebody wakes it.
     ///
     /// The one thread that runs the loop calls it; not always the same one.
@@ -210,6 +227,34 @@ pub(crate) trait Poller: Send + Sync {
 
     /// An fd that is readable when a `wait` would find something; the poller's own.
     fn poll_fd(&self) -> io::Result<i32>;
+
+    /// Whether it waits in a foreign loop, whose handlers run inside `wait`.
+    fn is_nested(&self) -> bool {
+        false
+    }
+
+    /// The dispatcher is gone, though handles may keep the poller: lets go of a foreign loop.
+    ///
+    /// # Safety
+    /// Nobody is inside `wait`, nor calls it again.
+    unsafe fn release(&self) {}
+
+    /// The libevent `event_base` in which it waits, else null; null, too, once that was released.
+    fn event_base(&self) -> *mut c_void {
+        ptr::null_mut()
+    }
+
+    /// Likewise the C++ object of the class `mcp::event::ForeignLoop`.
+    #[cfg(feature = "ffi")]
+    fn cpp_object(&self) -> *mut c_void {
+        ptr::null_mut()
+    }
+
+    /// The ring that it waits on, to have it do more than poll.
+    #[cfg(all(target_os = "linux", feature = "io_uring"))]
+    fn ring(&self) -> Option<&io_uring::IoUring> {
+        None
+    }
 }
 
 #[cfg(test)]

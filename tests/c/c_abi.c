@@ -49,6 +49,7 @@ static const suite suites[] = {
     {"crash_dump", crash_dump_suite},
     {"foreign_loop", foreign_loop_suite},
     {"fork", fork_suite},
+    {"libevent", libevent_suite},
     {"log", log_suite},
     {"server_call", server_call_suite},
     {"server_manager", server_manager_suite},

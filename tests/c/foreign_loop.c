@@ -1,6 +1,9 @@
-// A dispatcher inside another event loop, here poll(2): watched by its poll fd, bounded by its next timeout.
+// A dispatcher and another event loop, here poll(2): inside it, watched by its poll fd and bounded by its
+// next timeout; and as the one that runs, waiting in it.
 
+#include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "suites.h"
 #include "support.h"
@@ -148,6 +151,91 @@ static void a_foreign_loop_drives_it(void) {
   CHECK_OK(mcp_event_dispatcher_destroy(self.dispatcher));
 }
 
+// A loop of another library, and what its turns return.
+typedef struct poll_loop {
+  atomic_int turns;
+  atomic_int drops;
+  int result;
+} poll_loop;
+
+static int turn(void* data, int fd, int64_t timeout_ns) {
+  poll_loop* const self = data;
+  struct pollfd watched = {.fd = fd, .events = POLLIN};
+  CHECK(poll(&watched, 1, timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000)) >= 0);
+  ++self->turns;
+  return self->result;
+}
+
+static void drop_loop(void* data) { ++((poll_loop*)data)->drops; }
+
+static mcp_event_foreign_loop foreign(poll_loop* self) {
+  return (mcp_event_foreign_loop){
+      .size = sizeof(mcp_event_foreign_loop), .name = "poll", .turn = turn, .data = self, .drop = drop_loop};
+}
+
+static mcp_event_status create_in(const mcp_event_foreign_loop* loop, const char* backend,
+                                  mcp_event_dispatcher** out) {
+  const mcp_event_dispatcher_options options = {
+      .size = sizeof options, .backend = backend, .foreign_loop = loop};
+  return mcp_event_dispatcher_create("in a foreign loop", &options, out);
+}
+
+static void a_dispatcher_waits_in_a_foreign_loop(void) {
+  poll_loop loop = {.result = MCP_EVENT_TURN_OVER};
+  mcp_event_foreign_loop table = foreign(&loop);
+  mcp_event_dispatcher* dispatcher = NULL;
+  CHECK_OK(create_in(&table, NULL, &dispatcher));
+  memset(&table, 0, sizeof table);
+  const char* name = NULL;
+  CHECK_OK(mcp_event_dispatcher_backend(dispatcher, &name));
+  CHECK(strcmp(name, "poll") == 0);
+
+  mcp_event_timer* timer = NULL;
+  CHECK_OK(mcp_event_timer_create(dispatcher, calling(exit_loop, dispatcher), &timer));
+  CHECK_OK(mcp_event_timer_enable_us(timer, 100));
+  run_until_exit(dispatcher);
+  poster self = {.dispatcher = dispatcher, .posted = false};
+  thread* const other = start_thread(post_from_here, &self);
+  while (!self.posted) {
+    run_now(dispatcher);
+  }
+  wait_for(other);
+  CHECK(loop.turns > 0);
+
+  loop.result = MCP_EVENT_TURN_STOPPED;
+  run_until_exit(dispatcher);
+  loop.result = -EIO;
+  CHECK_STATUS(MCP_EVENT_OS_ERROR, mcp_event_dispatcher_run(dispatcher, MCP_EVENT_RUN_NON_BLOCK));
+  CHECK(mcp_event_last_os_error() == EIO);
+  loop.result = 7;
+  CHECK(mcp_event_dispatcher_run(dispatcher, MCP_EVENT_RUN_NON_BLOCK) == MCP_EVENT_OS_ERROR);
+  CHECK(strstr(mcp_event_last_error(), "returned 7") != NULL);
+
+  CHECK(loop.drops == 0);
+  CHECK_OK(mcp_event_timer_destroy(timer));
+  CHECK_OK(mcp_event_dispatcher_destroy(dispatcher));
+  CHECK(loop.drops == 1);
+}
+
+static void a_foreign_loop_that_makes_no_sense_stays_the_callers(void) {
+  poll_loop loop = {.result = MCP_EVENT_TURN_OVER};
+  mcp_event_dispatcher* dispatcher = NULL;
+  mcp_event_foreign_loop bad = foreign(&loop);
+  bad.size = sizeof bad - 1;
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, create_in(&bad, NULL, &dispatcher));
+  bad = foreign(&loop);
+  bad.name = NULL;
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, create_in(&bad, NULL, &dispatcher));
+  bad.name = "";
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, create_in(&bad, NULL, &dispatcher));
+  bad = foreign(&loop);
+  bad.turn = NULL;
+  CHECK_STATUS(MCP_EVENT_NULL_ARGUMENT, create_in(&bad, NULL, &dispatcher));
+  bad = foreign(&loop);
+  CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT, create_in(&bad, "epoll", &dispatcher));
+  CHECK(dispatcher == NULL && loop.drops == 0);
+}
+
 void foreign_loop_suite(void) {
   the_fd_stays_the_same();
   nothing_to_do_is_an_endless_timeout();
@@ -155,4 +243,6 @@ void foreign_loop_suite(void) {
   in_simulated_time_only_what_is_due_bounds_it();
   p7_posts_timers_and_activations_show_on_the_fd();
   a_foreign_loop_drives_it();
+  a_dispatcher_waits_in_a_foreign_loop();
+  a_foreign_loop_that_makes_no_sense_stays_the_callers();
 }

@@ -33,6 +33,7 @@ static void null_dispatchers(void) {
   mcp_event_pressure_driver* driver = NULL;
   mcp_event_load load = {.size = sizeof load, .queue_depth = 7};
   double number = 7;
+  void* base = NULL;
   CHECK_NULL(mcp_event_dispatcher_destroy(NULL));
   CHECK_NULL(mcp_event_dispatcher_run(NULL, MCP_EVENT_RUN_BLOCK));
   CHECK_NULL(mcp_event_dispatcher_exit(NULL));
@@ -46,6 +47,7 @@ static void null_dispatchers(void) {
   CHECK_NULL(mcp_event_dispatcher_approximate_time_ns(NULL, &time));
   CHECK_NULL(mcp_event_dispatcher_update_approximate_time(NULL));
   CHECK_NULL(mcp_event_dispatcher_backend(NULL, &name));
+  CHECK_NULL(mcp_event_dispatcher_libevent_base(NULL, &base));
   CHECK_NULL(mcp_event_dispatcher_poll_fd(NULL, &fd));
   CHECK_NULL(mcp_event_dispatcher_next_timeout_ns(NULL, &timeout));
   CHECK_NULL(mcp_event_dispatcher_enable_stats(NULL));
@@ -135,6 +137,7 @@ static void null_out_parameters(void) {
   CHECK_NULL(mcp_event_dispatcher_is_running(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_approximate_time_ns(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_backend(dispatcher, NULL));
+  CHECK_NULL(mcp_event_dispatcher_libevent_base(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_poll_fd(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_next_timeout_ns(dispatcher, NULL));
   CHECK_NULL(mcp_event_dispatcher_stats(dispatcher, NULL));

@@ -16,6 +16,7 @@ void foreign_loop_suite(void);
 void fork_suite(void);
 void guard_dog_suite(void);
 void label_suite(void);
+void libevent_suite(void);
 void log_suite(void);
 void metrics_suite(void);
 void misuse_suite(void);

@@ -9,6 +9,7 @@ pub fn example_server() -> PathBuf {
     // "<profile>/deps/<test>" and "<profile>/examples/<example>".
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     let server = profile.join("examples").join("mcp_example_server");
+    let server = server.with_extension(env::consts::EXE_EXTENSION);
     assert!(server.is_file(), "{} is missing; `cargo build --examples` makes it", server.display());
     server
 }

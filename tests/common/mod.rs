@@ -2,18 +2,25 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod system;
+
 use std::any::type_name;
 use std::fmt::Debug;
-use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::io::{Read, Write};
 use std::process::{Command, Output};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{env, io, mem, thread};
+use std::{env, mem, thread};
 
-use mcp_event::{Dispatcher, FileEvent, FileReady, Handle, RunType, SimulatedClock, Trigger, Watchdog};
+pub use system::*;
+
+use mcp_event::{
+    AsOsFd, Dispatcher, FileEvent, FileReady, Handle, RunType, SimulatedClock, Trigger, Watchdog,
+};
 
 pub const MS: Duration = Duration::from_millis(1);
 
@@ -125,6 +132,10 @@ impl<T> Slot<T> {
         work(self.0.lock().unwrap().as_ref().expect("the slot is empty"))
     }
 
+    pub fn take(&self) -> T {
+        self.0.lock().unwrap().take().expect("the slot is empty")
+    }
+
     /// Destroys what it holds, outside the lock.
     pub fn destroy(&self) {
         let value = self.0.lock().unwrap().take();
@@ -225,25 +236,24 @@ pub fn use_everything(handle: &Handle) {
     scheduled.schedule_current_iteration();
     scheduled.cancel();
     scheduled.schedule_next_iteration();
-    let (reader, _writer) = io::pipe().unwrap();
-    let event =
-        handle.create_file_event(reader.as_raw_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
+    let (reader, _writer) = pipe();
+    let event = handle.create_file_event(reader.os_fd(), Trigger::Level, FileReady::READ, |_| ()).unwrap();
     event.activate(FileReady::READ).unwrap();
     event.set_enabled(FileReady::WRITE).unwrap();
     drop(event);
-    drop(handle.listen_for_signal(libc::SIGWINCH, || ()).unwrap());
+    drop(handle.listen_for_signal(SIGNAL, || ()).unwrap());
     handle.register_watchdog(Arc::new(Dog(Log::new())), MS);
     handle.unregister_watchdog();
     handle.update_approximate_monotonic_time();
     handle.clear_deferred_delete_list();
     let _ =
         (handle.stats(), handle.queue_depth(), handle.next_timeout(), handle.approximate_monotonic_time());
-    let _ = (handle.is_running(), handle.is_thread_safe(), handle.name(), handle.poll_fd().unwrap());
+    let _ = (handle.is_running(), handle.is_thread_safe(), handle.name(), handle.poll_fd());
 }
 
 /// A pipe with `bytes` in it.
 pub fn pipe_with(bytes: &[u8]) -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = io::pipe().unwrap();
+    let (reader, mut writer) = pipe();
     writer.write_all(bytes).unwrap();
     (reader, writer)
 }
@@ -258,42 +268,13 @@ pub fn read_byte(mut from: impl Read) -> u8 {
 /// Watches `fd` and logs what is delivered.
 pub fn watch(
     handle: &Handle,
-    fd: &impl AsRawFd,
+    fd: &impl AsOsFd,
     trigger: Trigger,
     events: FileReady,
     log: &Log<FileReady>,
 ) -> FileEvent {
     let log = log.clone();
-    handle.create_file_event(fd.as_raw_fd(), trigger, events, move |ready| log.add(ready)).unwrap()
-}
-
-/// Whether `fd` is readable within `timeout`; `None` waits for ever.
-pub fn is_readable(fd: RawFd, timeout: Option<Duration>) -> bool {
-    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    // Rounded up, or the last part of a millisecond would be spent in a busy loop.
-    let milliseconds = timeout.map_or(-1, |timeout| timeout.as_micros().div_ceil(1000) as i32);
-    // SAFETY: one entry, valid for the call.
-    unsafe { libc::poll(&mut entry, 1, milliseconds) == 1 }
-}
-
-/// What the kernel says of `fd`, as an event with this mask is told it.
-pub fn told(fd: RawFd, mask: FileReady) -> FileReady {
-    let mut entry = libc::pollfd { fd, events: libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one entry, valid for the call.
-    unsafe { libc::poll(&mut entry, 1, 0) };
-    let has = |bits| entry.revents & bits != 0;
-    let broken = has(libc::POLLERR | libc::POLLHUP);
-    let ready = [
-        (has(libc::POLLIN) || broken, FileReady::READ),
-        (has(libc::POLLOUT) || broken, FileReady::WRITE),
-        (has(libc::POLLRDHUP | libc::POLLHUP), FileReady::CLOSED),
-        (has(libc::POLLERR), FileReady::ERROR),
-    ];
-    let ready = ready.into_iter().filter(|(is, _)| *is).fold(FileReady::NONE, |all, (_, bit)| all | bit);
-    match ready & mask {
-        FileReady::NONE if broken => mask & (FileReady::CLOSED | FileReady::ERROR),
-        told => told,
-    }
+    handle.create_file_event(fd.os_fd(), trigger, events, move |ready| log.add(ready)).unwrap()
 }
 
 /// Sends `signal` to this thread.
@@ -336,39 +317,6 @@ pub fn alone(body: impl FnOnce()) {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && text.contains("1 passed"), "{}\n{text}\n{errors}", output.status);
     }
-}
-
-/// Forks; `child` must succeed in the child.
-#[track_caller]
-pub fn in_forked_child(child: impl FnOnce()) {
-    // SAFETY: the child runs `child` alone, and then ends without returning.
-    match unsafe { libc::fork() } {
-        0 => end_child(child),
-        pid => assert_child_succeeded(pid),
-    }
-}
-
-/// Runs `work` and ends the process, without the parent's clean-up.
-pub fn end_child(work: impl FnOnce()) -> ! {
-    // SAFETY: plain system calls.
-    unsafe {
-        // So that a child that hangs fails the test instead of hanging it.
-        libc::alarm(30);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        libc::_exit(if result.is_ok() { 0 } else { 101 });
-    }
-}
-
-#[track_caller]
-pub fn assert_child_succeeded(pid: i32) {
-    let mut status = 0;
-    // SAFETY: `status` is valid for writing.
-    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
-    assert_eq!(
-        (libc::WIFEXITED(status), libc::WEXITSTATUS(status)),
-        (true, 0),
-        "the child failed: {status:#x}"
-    );
 }
 
 /// Asserts on a panic's message.

@@ -23,11 +23,6 @@ TEST(DispatcherTest, KeepsItsNameWhateverItIs) {
   }
 }
 
-TEST(DispatcherTest, HasNoEventBaseUnlessItRunsOnLibevent) {
-  LibeventDispatcher dispatcher("base");
-  EXPECT_EQ(nullptr, dispatcher.base());
-}
-
 TEST(DispatcherTest, HandsOutAWatermarkFactory) {
   LibeventDispatcher dispatcher("watermarks");
   WatermarkFactory& factory = dispatcher.getWatermarkFactory();

@@ -4,8 +4,10 @@
 mod common;
 
 mod actions;
+#[cfg(unix)]
 mod backtrace;
 mod kill;
 mod stage;
+#[cfg(target_os = "linux")]
 mod tracked;
 mod watching;

@@ -53,10 +53,11 @@ fn w3_a_loop_that_waits_for_events_is_not_stuck() {
     let (stage, background) = (Stage::new(), running("idle"));
     let timer = background.dispatcher.create_timer(|| ());
     timer.enable(Duration::from_secs(3600));
-    background.settle();
-    fall_asleep(&background);
     stage.dog.watch(&background.dispatcher).unwrap();
     for _ in 0..3 {
+        // Where it waits in a foreign loop, it answers each scan.
+        background.settle();
+        fall_asleep(&background);
         assert_eq!(stage.after(1000 * MS), [""; 0]);
     }
 }
@@ -244,7 +245,9 @@ fn w3_what_makes_no_sense_is_refused() {
             "the share of threads for a multikill is NaN; it must be above 0 and at most 1",
         ),
         (GuardDog::builder().interval(Duration::ZERO), "the interval between two scans is zero"),
+        #[cfg(target_os = "linux")]
         (GuardDog::builder().backtrace_signal(libc::SIGKILL), "signal 9 cannot be caught"),
+        #[cfg(target_os = "linux")]
         (GuardDog::builder().backtrace_signal(0), "signal 0 does not exist; signals are 1 to 64"),
     ];
     for (builder, why) in refused {

@@ -11,7 +11,7 @@ fn a_storm_of_restarts_ends() {
     let settings = json!({ "restart": { "maxRestarts": 3, "backoff": { "initialMs": 1, "maxMs": 2 } } });
     let stage = Stage::one(example(&["--die-at-once"], settings));
     let info = stage.until("it", Failed);
-    let reason = "its process ended: exit status: 1; after 3 restarts within 60s it is given up";
+    let reason = format!("its process ended: {EXIT}: 1; after 3 restarts within 60s it is given up");
     assert_eq!(info.reason, reason);
     let one_life = [Starting, Stopping, Backoff];
     let statuses = stage.statuses("it");

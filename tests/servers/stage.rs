@@ -1,9 +1,6 @@
 //! Servers under management, and everything that their status ever was.
 
 use std::collections::HashMap;
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -13,8 +10,8 @@ use mcp_event::server::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::common::is_readable;
 use crate::example_server::example_server;
+pub use crate::process::*;
 
 /// After this a test has failed; none waits for it.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -158,35 +155,6 @@ impl Drop for Stage {
 /// A request that waits for a server, for as long as a test may take.
 pub fn patient() -> CallOptions {
     CallOptions::new().when_down(WhenDown::Wait).timeout(LIMIT)
-}
-
-pub fn exists(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
-}
-
-pub fn signal(pid: u32, number: i32) {
-    // SAFETY: plain system call.
-    assert_eq!(unsafe { libc::kill(pid as i32, number) }, 0, "{}", io::Error::last_os_error());
-}
-
-/// Someone who sees the end of a process, whoever is its parent.
-pub struct Witness(u32, OwnedFd);
-
-impl Witness {
-    #[track_caller]
-    pub fn of(pid: u32) -> Witness {
-        // SAFETY: plain system call.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-        assert!(fd >= 0, "process {pid} is not there");
-        // SAFETY: just made, and ours.
-        Witness(pid, unsafe { OwnedFd::from_raw_fd(fd as i32) })
-    }
-
-    /// Waits for the end.
-    #[track_caller]
-    pub fn assert_gone(&self) {
-        assert!(is_readable(self.1.as_raw_fd(), Some(LIMIT)), "process {} is left", self.0);
-    }
 }
 
 /// The children that the example server named in its log.

@@ -56,7 +56,7 @@ fn the_history_is_whole_when_the_manager_has_stopped() {
         history,
         [
             (EventKind::Started, "example 1.0.0 is ready"),
-            (EventKind::Failed, "its process ended: exit status: 9"),
+            (EventKind::Failed, &*format!("its process ended: {EXIT}: 9")),
             (EventKind::Started, "example 1.0.0 is ready"),
             (EventKind::Stopped, "it was asked to stop"),
         ]

@@ -2,13 +2,10 @@
 //!
 //! A round measures every contender once, and each round starts with the next one, so that a slow minute of the
 //! machine falls on all of them. A figure is the median of the rounds; a ratio is the median of the ratios to
-//! ours within each round.
+//! one of them within each round.
 
 use std::fmt::Write as _;
 use std::{env, fs, process};
-
-/// The contender that goals are about, and that ratios are taken to.
-pub const OURS: &str = "mcp_event";
 
 /// What ours is to reach.
 pub enum Goal {
@@ -44,6 +41,9 @@ pub struct Experiment<'a> {
 
 /// The command line, and what was measured so far.
 pub struct Program {
+    area: &'static str,
+    /// The contender that goals are about, and that ratios are taken to.
+    standard: &'static str,
     rounds: usize,
     quick: bool,
     json_path: Option<String>,
@@ -53,7 +53,7 @@ pub struct Program {
 }
 
 const USAGE: &str =
-    "usage: bench_actors [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]
+    "usage: [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]
   --quick      two short rounds: does it run, not how fast
   --only       experiments whose title contains this
   --contender  contenders whose name contains this (to profile one alone)";
@@ -64,8 +64,11 @@ fn refuse() -> ! {
 }
 
 impl Program {
-    pub fn from_arguments() -> Program {
+    /// `standard` is the contender that goals are about, and that ratios are taken to.
+    pub fn from_arguments(area: &'static str, standard: &'static str) -> Program {
         let mut program = Program {
+            area,
+            standard,
             rounds: 7,
             quick: false,
             json_path: None,
@@ -87,7 +90,7 @@ impl Program {
                 _ => refuse(),
             }
         }
-        println!("## actors\n");
+        println!("## {area}\n");
         program
     }
 
@@ -111,16 +114,16 @@ impl Program {
         }
         self.print(experiment, &entries, &figures);
         for (entry, rounds) in entries.iter().zip(&figures) {
-            self.json.push(json(experiment, entry, rounds));
+            self.json.push(json(self.area, experiment, entry, rounds));
         }
     }
 
     fn print(&self, experiment: &Experiment<'_>, entries: &[&Entry<'_>], figures: &[Vec<f64>]) {
-        let ours = entries.iter().position(|entry| entry.contender == OURS).map(|row| &figures[row]);
+        let ours = entries.iter().position(|entry| entry.contender == self.standard).map(|row| &figures[row]);
         let unit = experiment.unit;
-        let mut table = vec![[experiment.title.into(), unit.into(), "to ours".into(), "goals".into()]];
+        let mut table = vec![[experiment.title.into(), unit.into(), format!("to {}", self.standard), "goals".into()]];
         for (entry, rounds) in entries.iter().zip(figures) {
-            let is_ours = entry.contender == OURS;
+            let is_ours = entry.contender == self.standard;
             let ratios = ours.map(|ours| rounds.iter().zip(ours).map(|(theirs, ours)| theirs / ours));
             let ratio = ratios.map_or(f64::NAN, median);
             let ratio = if is_ours || ratio.is_nan() { String::new() } else { format!("{ratio:.2} x") };
@@ -179,11 +182,11 @@ fn print_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
 }
 
 /// No name of ours holds a quote or a backslash, so none is escaped.
-fn json(experiment: &Experiment<'_>, entry: &Entry<'_>, rounds: &[f64]) -> String {
+fn json(area: &str, experiment: &Experiment<'_>, entry: &Entry<'_>, rounds: &[f64]) -> String {
     let number = |value: f64| if value.is_nan() { "null".into() } else { format!("{value:.3}") };
     let all: Vec<_> = rounds.iter().copied().map(number).collect();
     format!(
-        "  {{\"area\": \"actors\", \"experiment\": \"{}\", \"unit\": \"{}\", \"contender\": \"{}\", \
+        "  {{\"area\": \"{area}\", \"experiment\": \"{}\", \"unit\": \"{}\", \"contender\": \"{}\", \
          \"operations\": {}, \"median\": {}, \"rounds\": [{}]}}",
         experiment.title,
         experiment.unit,

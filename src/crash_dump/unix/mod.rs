@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_signal_that_is_named_twice_counts_once() {
         let options = Options::new().signals([libc::SIGABRT, libc::SIGABRT]);
-        assert_eq!(check(options).unwrap().count_ones(), 1);
+        assert_eq!(check(&options).unwrap().count_ones(), 1);
         assert_eq!(check(&Options::new()).unwrap().count_ones(), 5);
     }
 }

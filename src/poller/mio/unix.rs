@@ -9,7 +9,7 @@ use ::mio::unix::SourceFd;
 use ::mio::{Events, Interest, Poll, Registry, Token};
 
 use super::super::Raw;
-use super::Registration;
+use super::registrations::{Registration, hint, kernel_interest};
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "kqueue.rs")]
@@ -89,11 +89,11 @@ impl Source {
 
     /// What an event of the main instance says of it.
     pub(super) fn hint(&mut self, event: &Event) -> Raw {
-        let Source::Nested(nested) = self else { return super::hint(event) };
+        let Source::Nested(nested) = self else { return hint(event) };
         // Room for all that one fd can have.
         let mut events = Events::with_capacity(2);
         match nested.poll(&mut events, Some(Duration::ZERO)) {
-            Ok(()) => Raw(events.iter().fold(0, |bits, event| bits | super::hint(event).0)),
+            Ok(()) => Raw(events.iter().fold(0, |bits, event| bits | hint(event).0)),
             Err(_) => Raw(0),
         }
     }
@@ -107,7 +107,7 @@ impl Probe {
     pub(super) fn ask<'a>(&mut self, of: impl Iterator<Item = &'a Registration>) -> io::Result<()> {
         self.0.clear();
         self.0.extend(of.map(|registration| {
-            let interest = super::kernel_interest(registration.interest);
+            let interest = kernel_interest(registration.interest);
             let reads = if interest.is_readable() { libc::POLLIN | selector::PEER_CLOSED } else { 0 };
             let writes = if interest.is_writable() { libc::POLLOUT } else { 0 };
             libc::pollfd { fd: registration.fd, events: reads | writes, revents: 0 }

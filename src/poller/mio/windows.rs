@@ -2,6 +2,7 @@
 //!
 //! A socket can be watched any number of times. The driver reports each readiness once, and knows no edges.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -12,12 +13,13 @@ use ::mio::event::Event;
 use ::mio::net::TcpStream;
 use ::mio::{Events, Interest, Poll, Registry, Token};
 use windows_sys::Win32::Networking::WinSock::{
-    INVALID_SOCKET, POLLERR, POLLHUP, POLLRDNORM, POLLWRNORM, SOCKET_ERROR, WSAENOTSOCK, WSAGetLastError,
-    WSAPOLLFD, WSAPoll,
+    INVALID_SOCKET, POLLERR, POLLHUP, POLLRDNORM, POLLWRNORM, SO_TYPE, SOCKET_ERROR, SOL_SOCKET, WSAENOTSOCK,
+    WSAGetLastError, WSAPOLLFD, WSAPoll, getsockopt,
 };
 
 use super::super::{Raw, Waker};
-use super::{Registration, WAKE};
+use super::WAKE;
+use super::registrations::{Registration, hint, kernel_interest};
 use crate::dispatcher::Nanos;
 
 pub(super) const NAME: &CStr = c"iocp";
@@ -34,7 +36,8 @@ impl Source {
         interest: Interest,
         _known: bool,
     ) -> io::Result<Source> {
-        // SAFETY: it was checked, and what is made of it gives it back without closing it.
+        check_is_open(socket)?;
+        // SAFETY: it is a socket, and what is made of it gives it back without closing it.
         let mut source = Source(ManuallyDrop::new(unsafe { TcpStream::from_raw_socket(socket) }));
         kernel.register(&mut *source.0, token, interest)?;
         Ok(source)
@@ -64,7 +67,7 @@ impl Source {
     }
 
     pub(super) fn hint(&mut self, event: &Event) -> Raw {
-        super::hint(event)
+        hint(event)
     }
 }
 
@@ -78,32 +81,45 @@ impl Drop for Source {
 
 /// How sockets stand at this moment.
 #[derive(Default)]
-pub(super) struct Probe(Vec<WSAPOLLFD>);
+pub(super) struct Probe {
+    /// Each socket once: what `WSAPoll` makes of a repeated one is nowhere said.
+    entries: Vec<WSAPOLLFD>,
+    places: HashMap<RawSocket, usize>,
+    /// Where each registration has its socket, and what it asked of it.
+    asked: Vec<(usize, i16)>,
+}
 
 impl Probe {
     pub(super) fn ask<'a>(&mut self, of: impl Iterator<Item = &'a Registration>) -> io::Result<()> {
-        self.0.clear();
-        self.0.extend(of.map(|registration| {
-            let interest = super::kernel_interest(registration.interest);
+        self.entries.clear();
+        self.places.clear();
+        self.asked.clear();
+        for registration in of {
+            let interest = kernel_interest(registration.interest);
             let reads = if interest.is_readable() { POLLRDNORM } else { 0 };
             let writes = if interest.is_writable() { POLLWRNORM } else { 0 };
-            WSAPOLLFD { fd: registration.fd as _, events: reads | writes, revents: 0 }
-        }));
-        if self.0.is_empty() {
+            let place = *self.places.entry(registration.fd).or_insert_with(|| {
+                self.entries.push(WSAPOLLFD { fd: registration.fd as _, events: 0, revents: 0 });
+                self.entries.len() - 1
+            });
+            self.entries[place].events |= reads | writes;
+            self.asked.push((place, reads | writes));
+        }
+        if self.entries.is_empty() {
             return Ok(());
         }
         // SAFETY: the entries live through the call, and there are that many.
-        if unsafe { WSAPoll(self.0.as_mut_ptr(), self.0.len() as u32, 0) } == SOCKET_ERROR {
-            // SAFETY: a plain call.
-            return Err(io::Error::from_raw_os_error(unsafe { WSAGetLastError() }));
+        match unsafe { WSAPoll(self.entries.as_mut_ptr(), self.entries.len() as u32, 0) } {
+            SOCKET_ERROR => Err(last_error()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// In the order in which they were asked of.
     pub(super) fn answers(&self) -> impl Iterator<Item = Raw> {
-        self.0.iter().map(|entry| {
-            let bit = |theirs: i16, ours: u8| if entry.revents & theirs != 0 { ours } else { 0 };
+        self.asked.iter().map(|(place, asked)| {
+            let answer = self.entries[*place].revents & (asked | POLLHUP | POLLERR);
+            let bit = |theirs: i16, ours: u8| if answer & theirs != 0 { ours } else { 0 };
             Raw(bit(POLLRDNORM, Raw::IN)
                 | bit(POLLWRNORM, Raw::OUT)
                 // Said of a peer that has closed its side, and of a connection that is gone.
@@ -116,6 +132,20 @@ impl Probe {
 /// Whether it can be a socket at all.
 pub(super) fn check(socket: RawSocket) -> io::Result<()> {
     if socket as usize == INVALID_SOCKET { Err(io::Error::from_raw_os_error(WSAENOTSOCK)) } else { Ok(()) }
+}
+
+/// Ends as a call on what is no socket does.
+fn check_is_open(socket: RawSocket) -> io::Result<()> {
+    let (mut kind, mut size) = (0i32, size_of::<i32>() as i32);
+    // SAFETY: the option is that large, and both live through the call.
+    let result =
+        unsafe { getsockopt(socket as _, SOL_SOCKET, SO_TYPE, (&raw mut kind).cast(), &raw mut size) };
+    if result == SOCKET_ERROR { Err(last_error()) } else { Ok(()) }
+}
+
+fn last_error() -> io::Error {
+    // SAFETY: a plain call.
+    io::Error::from_raw_os_error(unsafe { WSAGetLastError() })
 }
 
 pub(super) fn waker(kernel: &Registry) -> io::Result<Waker> {

@@ -89,7 +89,7 @@ fn wait_for_exit(pid: libc::pid_t, options: libc::c_int) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::dispatcher::{Dispatcher, RunType};
-    use crate::task::ProcessExit;
+    use crate::task::process_exit::ProcessExit;
     use std::process::{Command, Stdio};
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn without_pidfds_only_children_are_watched() {
         for pid in [1, std::process::id() as libc::pid_t, libc::pid_t::MAX] {
-            assert_eq!(wait_on_thread(pid).unwrap_err().raw_os_error(), Some(libc::ECHILD));
+            assert_eq!(wait_on_thread(pid).err().unwrap().raw_os_error(), Some(libc::ECHILD));
         }
     }
 }

@@ -1,0 +1,351 @@
+//! A socket that accepts connections.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Duration;
+
+use socket2::{Socket, Type};
+
+use super::address::Address;
+use super::ring::{OperationId, RingIo};
+use super::socket;
+use super::stream::Stream;
+use crate::dispatcher::closure::{Closure, Outcome, guarded};
+use crate::dispatcher::core::Core;
+use crate::dispatcher::{FileEvent, Handle, Label, Timer};
+use crate::error::Error;
+use crate::poller::{FileReady, Trigger};
+
+/// How many connections one callback of the file event accepts, before other events have their turn.
+const BATCH: usize = 64;
+
+/// How long a listener rests when the system has no file descriptor, or no memory, for one more connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// How many connections the system keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// A connection that was accepted, and the peer's address; or why one that waits cannot be. After such an error the
+/// listener rests for a tenth of a second, and tries again.
+pub type Accepted = Result<(Stream, Address), Error>;
+
+/// Accepts connections; made by [`Handle::listen`] or [`Handle::create_listener`]. Dropping it closes the socket: once
+/// that has returned, its callback does not begin. The callback may drop its own listener.
+///
+/// All its functions may be called from any thread.
+pub struct Listener {
+    // Before `acceptor`: an event ends before its fd is closed.
+    event: Arc<FileEvent>,
+    _rest: Arc<Timer>,
+    acceptor: Arc<Acceptor>,
+}
+
+/// What the handle and the event's closure share.
+pub(super) struct Acceptor {
+    core: Arc<Core>,
+    /// Shared with the requests of the ring.
+    pub(super) socket: Arc<Socket>,
+    closed: AtomicBool,
+    event: OnceLock<(Weak<FileEvent>, u64)>,
+    rest: OnceLock<Weak<Timer>>,
+    requests: Mutex<Requests>,
+}
+
+/// What the ring is doing for the listener, where it does.
+#[derive(Default)]
+struct Requests {
+    accept: Option<OperationId>,
+    /// What it has accepted, or why not.
+    arrived: VecDeque<io::Result<Socket>>,
+    /// No request is made until the rest is over.
+    is_resting: bool,
+    /// A connection may have come of which no request was told: a request of a former ring was.
+    is_doubtful: bool,
+    /// The event is about to be told.
+    is_announced: bool,
+}
+
+/// The closure of a listener's file event.
+struct OnReady<F> {
+    acceptor: Arc<Acceptor>,
+    callback: F,
+}
+
+impl<F: FnMut(Accepted) -> Outcome + Send + 'static> Closure for OnReady<F> {
+    fn call(&mut self, _: u32) -> Outcome {
+        let acceptor = &self.acceptor;
+        acceptor.lock().is_announced = false;
+        for _ in 0..BATCH {
+            if acceptor.closed.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            let accepted = match acceptor.accept() {
+                Ok(None) => return Ok(()),
+                Ok(Some(accepted)) => Ok(accepted),
+                Err(error) => {
+                    acceptor.rest();
+                    return (self.callback)(Err(error));
+                }
+            };
+            if let Err(failure) = (self.callback)(accepted) {
+                acceptor.go_on();
+                return Err(failure);
+            }
+        }
+        acceptor.go_on();
+        Ok(())
+    }
+}
+
+impl Acceptor {
+    /// The next connection, if one waits.
+    fn accept(self: &Arc<Self>) -> Result<Option<(Stream, Address)>, Error> {
+        let failed = |source| Error::os("accepting a connection", source);
+        loop {
+            let socket = match self.next_socket() {
+                Ok(Some(socket)) => socket,
+                Ok(None) => return Ok(None),
+                Err(error) if concerns_the_listener(&error) => return Err(failed(error)),
+                // The connection was gone before it was accepted; the next may not be.
+                Err(_) => continue,
+            };
+            // So it is here, too.
+            let Ok(address) = socket.peer_addr() else { continue };
+            return Ok(Some((Stream::new(&self.core, socket)?, Address::from_system(&address))));
+        }
+    }
+
+    fn next_socket(self: &Arc<Self>) -> io::Result<Option<Socket>> {
+        let Some(ring) = RingIo::of(&self.core) else { return self.accept_now() };
+        let mut requests = self.lock();
+        if let Some(accepted) = requests.arrived.pop_front() {
+            return accepted.map(Some);
+        }
+        if requests.is_resting {
+            return Ok(None);
+        }
+        if requests.accept.is_none() {
+            requests.accept = Some(ring.accept(self)?);
+        }
+        if std::mem::take(&mut requests.is_doubtful) {
+            drop(requests);
+            return self.accept_now();
+        }
+        Ok(None)
+    }
+
+    fn accept_now(&self) -> io::Result<Option<Socket>> {
+        let accepted = socket::unless_blocked(self.socket.accept())?.map(|(socket, _)| socket);
+        accepted.iter().try_for_each(socket::prepare)?;
+        Ok(accepted)
+    }
+
+    /// The ring has accepted a connection, or a request to accept has ended. The token of the event, if that is to be
+    /// told.
+    pub(super) fn accepted(&self, accepted: Option<io::Result<Socket>>, is_last: bool) -> Option<u64> {
+        let mut requests = self.lock();
+        if is_last {
+            requests.accept = None;
+        }
+        if is_last && accepted.is_none() {
+            // Each connection wakes one request, and for a while that may have been one of a former ring: look later.
+            self.set_timer();
+        }
+        requests.arrived.extend(accepted);
+        let is_new = !std::mem::replace(&mut requests.is_announced, true);
+        self.event.get().filter(|_| is_new).map(|(_, token)| *token)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let request = self.lock().accept;
+        if let (Some(ring), Some(request)) = (RingIo::of(&self.core), request)
+            && !self.core.is_forked()
+        {
+            ring.abandon([request]);
+            if self.core.is_running() {
+                self.core.wake();
+            } else {
+                // Nobody ends it now, and until then it keeps the socket open: nobody is to connect any more.
+                let _ = self.socket.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    fn rest_is_over(&self) {
+        {
+            let mut requests = self.lock();
+            let was_resting = std::mem::take(&mut requests.is_resting);
+            requests.is_doubtful = !was_resting;
+        }
+        self.go_on();
+    }
+
+    fn go_on(&self) {
+        if let Some(event) = self.event.get().and_then(|(event, _)| event.upgrade()) {
+            // Refused in a forked child alone, where nothing is to happen.
+            let _ = event.activate(FileReady::READ);
+        }
+    }
+
+    fn rest(&self) {
+        self.lock().is_resting = true;
+        self.set_timer();
+    }
+
+    fn set_timer(&self) {
+        if let Some(rest) = self.rest.get().and_then(Weak::upgrade) {
+            rest.enable(REST);
+        }
+    }
+}
+
+/// Whether an error of `accept` is about us. What else it reports, network errors among it, is the fate of one
+/// connection.
+fn concerns_the_listener(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EMFILE
+                | libc::ENFILE
+                | libc::ENOBUFS
+                | libc::ENOMEM
+                | libc::EBADF
+                | libc::EINVAL
+                | libc::ENOTSOCK
+                | libc::EOPNOTSUPP
+        )
+    )
+}
+
+impl Listener {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        socket: Socket,
+        callback: impl FnMut(Accepted) -> Outcome + Send + 'static,
+    ) -> Result<Listener, Error> {
+        let fd = socket::os_fd(&socket);
+        let acceptor = Arc::new(Acceptor {
+            core: core.clone(),
+            socket: Arc::new(socket),
+            closed: AtomicBool::new(false),
+            event: OnceLock::new(),
+            rest: OnceLock::new(),
+            requests: Mutex::default(),
+        });
+        let closure = OnReady { acceptor: acceptor.clone(), callback };
+        let ring = RingIo::of(core);
+        let event = Arc::new(match ring {
+            Some(_) => FileEvent::unwatched(core, fd, closure)?,
+            None => FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?,
+        });
+        let told = Arc::downgrade(&acceptor);
+        let over = move || told.upgrade().iter().for_each(|acceptor| acceptor.rest_is_over());
+        let rest = Arc::new(Timer::new(core, over));
+        // Set once, here.
+        let _ = acceptor.event.set((Arc::downgrade(&event), event.token()));
+        let _ = acceptor.rest.set(Arc::downgrade(&rest));
+        match ring {
+            Some(_) => event.activate(FileReady::READ)?,
+            None => event.set_enabled(FileReady::READ)?,
+        }
+        Ok(Listener { event, _rest: rest, acceptor })
+    }
+
+    /// The address that it listens on, with the port that the system chose.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn address(&self) -> Result<Address, Error> {
+        let address = self.acceptor.socket.local_addr();
+        address
+            .map(|address| Address::from_system(&address))
+            .map_err(|source| Error::os("asking for an address", source))
+    }
+
+    /// Names its callback in reports.
+    pub fn set_label(&self, label: Label) {
+        self.event.set_label(label);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Also between two callbacks of one turn, which the event's own end would let go on.
+        self.acceptor.close();
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.acceptor.socket.as_fd()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("fd", &self.acceptor.socket.as_raw_fd()).finish_non_exhaustive()
+    }
+}
+
+/// A socket that listens on `address`.
+fn bind(address: &Address) -> io::Result<Socket> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+    if matches!(address, Address::Tcp(_)) {
+        // A server that is started again must not wait for its former connections.
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.to_system()?)?;
+    socket.listen(BACKLOG)?;
+    socket::prepare(&socket)?;
+    Ok(socket)
+}
+
+impl Handle {
+    /// Listens on `address`, and hands `callback` each connection. A Unix socket's path must not exist yet, and stays
+    /// when the listener goes.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the address is taken or makes no sense; [`Error::Forked`] in a forked child.
+    pub fn listen(
+        &self,
+        address: impl Into<Address>,
+        mut callback: impl FnMut(Accepted) + Send + 'static,
+    ) -> Result<Listener, Error> {
+        self.listen_with(&address.into(), move |accepted| guarded(|| callback(accepted)))
+    }
+
+    pub(crate) fn listen_with(
+        &self,
+        address: &Address,
+        callback: impl FnMut(Accepted) -> Outcome + Send + 'static,
+    ) -> Result<Listener, Error> {
+        self.core().check_fork()?;
+        let socket = bind(address).map_err(|source| Error::os(format!("listening on {address}"), source))?;
+        Listener::new(self.core(), socket, callback)
+    }
+
+    /// As [`listen`](Self::listen), with a socket that listens already: a `TcpListener`, a `UnixListener`. It is made
+    /// non-blocking, for all who share its open file.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when it is not a stream socket.
+    pub fn create_listener(
+        &self,
+        socket: impl Into<OwnedFd>,
+        mut callback: impl FnMut(Accepted) + Send + 'static,
+    ) -> Result<Listener, Error> {
+        self.core().check_fork()?;
+        let socket = socket::adopt(socket.into()).map_err(|source| Error::os("making a listener", source))?;
+        Listener::new(self.core(), socket, move |accepted| guarded(|| callback(accepted)))
+    }
+}

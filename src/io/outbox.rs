@@ -1,0 +1,186 @@
+//! What a stream has still to send: bytes in order, and who wants to know when they are gone. A pure machine; it
+//! makes no system call and calls nobody.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::error::{Completion, SendRefusal};
+use crate::error::Error;
+
+/// Pieces that follow each other closely leave in one system call: short ones are gathered up to this size.
+const GATHERED: usize = 16 * 1024;
+
+/// How many pieces one system call takes.
+pub(super) const PIECES: usize = 16;
+
+pub(super) struct Outbox {
+    pieces: VecDeque<Vec<u8>>,
+    /// How much of the first piece the system has taken.
+    front_taken: usize,
+    /// Bytes ever accepted, and how many of them the system has taken.
+    accepted: u64,
+    taken: u64,
+    /// Who is to be told when `taken` has come to the position; in that order.
+    waiting: VecDeque<(u64, Completion)>,
+    limit: usize,
+    end: End,
+}
+
+/// Whether anything more is accepted.
+enum End {
+    Open,
+    /// The sending side ends when all is sent.
+    Requested,
+    Done,
+    /// Nothing can be sent any more, for this reason.
+    Broken(io::Error),
+}
+
+impl Outbox {
+    pub(super) fn new() -> Outbox {
+        Outbox {
+            pieces: VecDeque::new(),
+            front_taken: 0,
+            accepted: 0,
+            taken: 0,
+            waiting: VecDeque::new(),
+            limit: usize::MAX,
+            end: End::Open,
+        }
+    }
+
+    /// Bytes accepted that the system has not taken.
+    pub(super) fn queued(&self) -> usize {
+        (self.accepted - self.taken) as usize
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.accepted == self.taken
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Why nothing would be accepted now.
+    pub(super) fn check(&self) -> Result<(), SendRefusal> {
+        match self.end {
+            End::Open if self.queued() >= self.limit => Err(SendRefusal::Full),
+            End::Open => Ok(()),
+            End::Requested | End::Done => Err(SendRefusal::ShutDown),
+            End::Broken(_) => Err(SendRefusal::Broken),
+        }
+    }
+
+    /// Accepts what the system has taken already, all of it.
+    pub(super) fn note_sent(&mut self, length: usize, completion: Option<Completion>) {
+        self.accepted += length as u64;
+        self.taken += length as u64;
+        self.expect(completion);
+    }
+
+    /// Accepts `bytes`, of which the system has taken the first `taken`, fewer than all, if nothing else waits.
+    pub(super) fn push<B>(&mut self, bytes: B, taken: usize, completion: Option<Completion>)
+    where
+        B: AsRef<[u8]> + Into<Vec<u8>>,
+    {
+        let length = bytes.as_ref().len();
+        self.accepted += length as u64;
+        match self.pieces.back_mut() {
+            Some(last) if last.len() + length <= GATHERED => last.extend_from_slice(bytes.as_ref()),
+            _ if length > 0 => self.pieces.push_back(bytes.into()),
+            _ => {}
+        }
+        self.front_taken += taken;
+        self.taken += taken as u64;
+        self.expect(completion);
+    }
+
+    fn expect(&mut self, completion: Option<Completion>) {
+        self.waiting.extend(completion.map(|completion| (self.accepted, completion)));
+    }
+
+    /// The next bytes to send, in pieces.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let skipped = std::iter::once(self.front_taken).chain(std::iter::repeat(0));
+        self.pieces.iter().take(PIECES).zip(skipped).map(|(piece, skipped)| &piece[skipped..])
+    }
+
+    /// The system has taken this many bytes more.
+    pub(super) fn advance(&mut self, mut length: usize) {
+        self.taken += length as u64;
+        while let Some(front) = self.pieces.front() {
+            let left = front.len() - self.front_taken;
+            if length < left {
+                self.front_taken += length;
+                return;
+            }
+            length -= left;
+            self.front_taken = 0;
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Takes the next piece out, for a request of its own.
+    pub(super) fn take_piece(&mut self) -> Option<Vec<u8>> {
+        self.pieces.pop_front()
+    }
+
+    /// The system has taken this many bytes more of pieces that were taken out.
+    pub(super) fn confirm(&mut self, length: usize) {
+        if !matches!(self.end, End::Broken(_)) {
+            self.taken += length as u64;
+        }
+    }
+
+    /// Whether somebody is to be told, or the sending side to be ended.
+    pub(super) fn has_news(&self) -> bool {
+        match self.end {
+            End::Broken(_) => !self.waiting.is_empty(),
+            End::Requested if self.is_empty() => true,
+            _ => self.waiting.front().is_some_and(|(position, _)| *position <= self.taken),
+        }
+    }
+
+    /// A completion whose bytes are gone, or never will be; and how it ended.
+    pub(super) fn next_done(&mut self) -> Option<(Completion, Result<(), Error>)> {
+        let position = self.waiting.front()?.0;
+        let result = match &self.end {
+            _ if position <= self.taken => Ok(()),
+            End::Broken(reason) => Err(Error::os("sending", copy(reason))),
+            _ => return None,
+        };
+        Some((self.waiting.pop_front()?.1, result))
+    }
+
+    /// Accepts nothing more; the sending side ends when all is sent.
+    pub(super) fn request_end(&mut self) {
+        if matches!(self.end, End::Open) {
+            self.end = End::Requested;
+        }
+    }
+
+    /// Whether it is time to end the sending side; said once.
+    pub(super) fn take_end(&mut self) -> bool {
+        let is_time = matches!(self.end, End::Requested) && self.is_empty();
+        if is_time {
+            self.end = End::Done;
+        }
+        is_time
+    }
+
+    /// Nothing can be sent any more; what waits is dropped.
+    pub(super) fn fail(&mut self, reason: io::Error) {
+        if !matches!(self.end, End::Broken(_)) {
+            self.end = End::Broken(reason);
+            self.accepted = self.taken;
+            self.pieces.clear();
+            self.front_taken = 0;
+        }
+    }
+}
+
+/// An `io::Error` of the system once more; one of another kind keeps that alone.
+fn copy(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}

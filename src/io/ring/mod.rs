@@ -1,0 +1,340 @@
+//! I/O that the ring of an io_uring dispatcher does: it receives, sends and accepts, and says when that is done.
+//!
+//! Requests are made on the loop's thread and submitted with its next wait. Each has a place in a table, which keeps
+//! what the kernel uses until its last completion: the socket, and the bytes to send. So a stream that is dropped first
+//! has its requests cancelled, and its socket closes when they have ended.
+//!
+//! **Another thread, another ring.** What was under way in the former one is made anew. Nothing is done twice and
+//! nothing lost, because a former ring does nothing any more once there is another, and what it has done is in its
+//! completions, which are taken out: a send that has not completed has sent nothing.
+
+mod buffers;
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use io_uring::{cqueue, opcode, squeue, types};
+use socket2::Socket;
+
+pub(super) use self::buffers::Lease;
+use self::buffers::{Buffers, GROUP};
+use super::connection::{Arrived, Connection};
+use super::listener::Acceptor;
+use crate::dispatcher::core::Core;
+use crate::error::Error;
+pub(super) use crate::poller::io_uring::OperationId;
+use crate::poller::io_uring::{Completion, IoUring};
+use crate::poller::{Raw, Ready};
+
+/// The requests of one dispatcher.
+#[derive(Default)]
+pub(crate) struct Operations {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    /// To be cancelled: nobody waits for them any more, or not now.
+    abandoned: Vec<OperationId>,
+    buffers: Option<Arc<Buffers>>,
+    /// The ring that `buffers` are registered with.
+    buffers_ring: u64,
+    /// The ring that the last completions came from.
+    ring: u64,
+    /// Requests were made, or are to end, since the last wait.
+    is_ahead: bool,
+    /// Kept for its memory.
+    completions: Vec<Completion>,
+}
+
+#[derive(Default)]
+struct Place {
+    generation: u32,
+    operation: Option<Operation>,
+    /// The ring that it was made for.
+    ring: u64,
+}
+
+struct Operation {
+    what: What,
+    /// The fd stays the kernel's to use until the request has ended.
+    _socket: Arc<Socket>,
+}
+
+enum What {
+    Receive(Weak<Connection>),
+    Send { of: Weak<Connection>, bytes: Vec<u8>, from: usize },
+    Accept(Weak<Acceptor>),
+}
+
+/// The ring of a dispatcher, and the requests that were made of it.
+#[derive(Clone, Copy)]
+pub(crate) struct RingIo<'a> {
+    ring: &'a IoUring,
+    operations: &'a Operations,
+}
+
+impl Operations {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Table {
+    /// A name for one more request, if there is one left.
+    fn next_id(&mut self) -> Option<OperationId> {
+        let place = match self.free.last() {
+            Some(place) => *place,
+            None if self.places.len() < OperationId::PLACES as usize => {
+                self.places.push(Place::default());
+                self.free.push(self.places.len() as u32 - 1);
+                self.places.len() as u32 - 1
+            }
+            None => return None,
+        };
+        let generation = self.places[place as usize].generation.wrapping_add(1);
+        Some(OperationId { place, generation })
+    }
+
+    /// Puts the request into the place that [`Table::next_id`] has just named.
+    fn occupy(&mut self, id: OperationId, operation: Operation, ring: u64) {
+        self.free.pop();
+        self.places[id.place as usize] =
+            Place { generation: id.generation, operation: Some(operation), ring };
+    }
+
+    fn get(&mut self, id: OperationId) -> Option<&mut Operation> {
+        let place = self.places.get_mut(id.place as usize)?;
+        place.operation.as_mut().filter(|_| place.generation == id.generation)
+    }
+
+    fn end(&mut self, id: OperationId) -> Option<Operation> {
+        self.get(id)?;
+        self.free.push(id.place);
+        self.places[id.place as usize].operation.take()
+    }
+
+    /// Takes out a request that was made for another ring than the present one.
+    fn next_stale(&mut self, from: &mut usize) -> Option<Operation> {
+        while let Some(place) = self.places.get(*from) {
+            let id = OperationId { place: *from as u32, generation: place.generation };
+            let is_stale = place.operation.is_some() && place.ring != self.ring;
+            *from += 1;
+            if is_stale {
+                return self.end(id);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> RingIo<'a> {
+    /// The ring of `core`'s dispatcher, if it runs on one that does more than poll.
+    pub(crate) fn of(core: &'a Core) -> Option<RingIo<'a>> {
+        let ring = core.poller.ring().filter(|ring| ring.has_operations())?;
+        Some(RingIo { ring, operations: &core.operations })
+    }
+
+    /// Receives, again and again, until that ends.
+    pub(super) fn receive(self, connection: &Arc<Connection>) -> io::Result<OperationId> {
+        self.register_buffers()?;
+        let socket = connection.socket.clone();
+        let entry = opcode::RecvMulti::new(types::Fd(socket.as_raw_fd()), GROUP).build();
+        let what = What::Receive(Arc::downgrade(connection));
+        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, _)| error)
+    }
+
+    /// The present ring has buffers to receive into.
+    fn register_buffers(self) -> io::Result<()> {
+        let ring = self.ring.own_ring()?;
+        let mut table = self.operations.lock();
+        if table.buffers.is_none() || table.buffers_ring != ring {
+            table.buffers = Some(self.ring.with_submitter(|submitter| Buffers::register(&submitter))?);
+            table.buffers_ring = ring;
+        }
+        Ok(())
+    }
+
+    /// Sends `bytes` from the position `from`.
+    ///
+    /// # Errors
+    /// With the bytes.
+    pub(super) fn send(
+        self,
+        connection: &Arc<Connection>,
+        bytes: Vec<u8>,
+        from: usize,
+    ) -> Result<OperationId, (io::Error, Vec<u8>)> {
+        let socket = connection.socket.clone();
+        let part = &bytes[from..];
+        // What is longer goes in several requests.
+        let length = u32::try_from(part.len()).unwrap_or(1 << 30);
+        let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), part.as_ptr(), length)
+            .flags(libc::MSG_NOSIGNAL)
+            .build();
+        let what = What::Send { of: Arc::downgrade(connection), bytes, from };
+        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, operation)| match operation
+            .what
+        {
+            What::Send { bytes, .. } => (error, bytes),
+            What::Receive(_) | What::Accept(_) => (error, Vec::new()),
+        })
+    }
+
+    /// Accepts, again and again, until that ends.
+    pub(super) fn accept(self, acceptor: &Arc<Acceptor>) -> io::Result<OperationId> {
+        let socket = acceptor.socket.clone();
+        let entry = opcode::AcceptMulti::new(types::Fd(socket.as_raw_fd()))
+            .flags(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+            .build();
+        let what = What::Accept(Arc::downgrade(acceptor));
+        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, _)| error)
+    }
+
+    fn submit(
+        self,
+        entry: squeue::Entry,
+        operation: Operation,
+    ) -> Result<OperationId, (io::Error, Operation)> {
+        let mut table = self.operations.lock();
+        table.is_ahead = true;
+        let Some(id) = table.next_id() else {
+            return Err((io::ErrorKind::OutOfMemory.into(), operation));
+        };
+        // SAFETY: the table keeps the operation, and with it what the entry points to, until its last completion.
+        match unsafe { self.ring.submit(id, entry) } {
+            Ok(ring) => {
+                table.occupy(id, operation, ring);
+                Ok(id)
+            }
+            Err(error) => Err((error, operation)),
+        }
+    }
+
+    /// Has these ended by the loop's next wait; from any thread.
+    pub(super) fn abandon(self, operations: impl IntoIterator<Item = OperationId>) {
+        let mut table = self.operations.lock();
+        table.is_ahead = true;
+        table.abandoned.extend(operations);
+    }
+
+    /// Whether the kernel is still to be told of something, by the next wait.
+    pub(crate) fn is_ahead(self) -> bool {
+        self.operations.lock().is_ahead
+    }
+
+    /// Before a wait: ends what is abandoned.
+    pub(crate) fn prepare(self) {
+        let mut table = self.operations.lock();
+        table.is_ahead = false;
+        while let Some(id) = table.abandoned.pop() {
+            if table.get(id).is_some() && self.ring.cancel(id).is_err() {
+                // No room; it is tried again before the next wait.
+                table.abandoned.push(id);
+                table.is_ahead = true;
+                return;
+            }
+        }
+    }
+
+    /// After a wait: takes over what has completed, and says in `ready` who has something to tell its user.
+    pub(crate) fn deliver(self, ready: &mut Vec<Ready>) {
+        let mut completions = mem::take(&mut self.operations.lock().completions);
+        let ring = self.ring.take_completions(&mut completions);
+        for completion in completions.drain(..) {
+            ready.extend(self.complete(completion).map(told));
+        }
+        let mut table = self.operations.lock();
+        table.completions = completions;
+        if table.ring == ring {
+            return;
+        }
+        table.ring = ring;
+        drop(table);
+        let mut from = 0;
+        loop {
+            // No lock is held while it is told.
+            let stale = self.operations.lock().next_stale(&mut from);
+            let Some(operation) = stale else { return };
+            ready.extend(end(operation, libc::ECANCELED, None).map(told));
+        }
+    }
+
+    /// The token of the event that is to tell of it.
+    fn complete(self, completion: Completion) -> Option<u64> {
+        let Completion { id, result, flags } = completion;
+        let mut table = self.operations.lock();
+        let lease = match (cqueue::buffer_select(flags), &table.buffers) {
+            (Some(number), Some(buffers)) => Some(buffers.lease(number, result.max(0) as usize)),
+            _ => None,
+        };
+        if !cqueue::more(flags) {
+            let operation = table.end(id)?;
+            drop(table);
+            return end(operation, -result, lease);
+        }
+        match &table.get(id)?.what {
+            What::Receive(connection) => {
+                let connection = connection.upgrade();
+                drop(table);
+                connection?.received(lease.map(Arrived::Lent), false)
+            }
+            What::Accept(acceptor) => {
+                let acceptor = acceptor.upgrade();
+                drop(table);
+                let socket = accepted(result);
+                acceptor?.accepted(socket, false)
+            }
+            What::Send { .. } => None,
+        }
+    }
+}
+
+/// An operation has ended: with the system's error `code`, or, where that is not above zero, with a result.
+fn end(operation: Operation, code: i32, lease: Option<Lease>) -> Option<u64> {
+    match operation.what {
+        What::Receive(connection) => {
+            let arrived = match (code, lease) {
+                (_, Some(lease)) => Some(Arrived::Lent(lease)),
+                (0, None) => Some(Arrived::End),
+                // It was cancelled, or there was no buffer: nothing has happened to the connection.
+                (libc::ECANCELED | libc::ENOBUFS | libc::EINTR | libc::EAGAIN, None) => None,
+                (code, None) => {
+                    let error = io::Error::from_raw_os_error(code);
+                    Some(Arrived::Failed(Error::os("receiving", error)))
+                }
+            };
+            connection.upgrade()?.received(arrived, true)
+        }
+        What::Send { of, bytes, from } => {
+            let result = match code {
+                libc::ECANCELED | libc::EINTR | libc::EAGAIN => Ok(0),
+                code if code > 0 => Err(io::Error::from_raw_os_error(code)),
+                _ => Ok(code.unsigned_abs() as usize),
+            };
+            of.upgrade()?.sent(bytes, from, result)
+        }
+        What::Accept(acceptor) => {
+            let socket = accepted(-code);
+            acceptor.upgrade()?.accepted(socket, true)
+        }
+    }
+}
+
+/// The socket that the kernel has accepted; `None` for a request that ended for no fault of a connection.
+fn accepted(result: i32) -> Option<io::Result<Socket>> {
+    match result {
+        // SAFETY: the kernel has just made it, for us.
+        fd if fd >= 0 => Some(Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))),
+        code if -code == libc::ECANCELED => None,
+        code => Some(Err(io::Error::from_raw_os_error(-code))),
+    }
+}
+
+fn told(token: u64) -> Ready {
+    Ready { token, raw: Raw(Raw::IN) }
+}

@@ -1,0 +1,451 @@
+//! The poller on io_uring, where Linux has it.
+//!
+//! What the thread that runs the loop changes is submitted by the one call that waits; only a request that ends is
+//! ended at once, since it keeps its file open, and the caller may close the fd next. See [`registry`] for what happens
+//! between the kernel's report and a callback.
+//!
+//! A ring belongs to one thread ([`ring`]): the one that runs the loop, or outside `run()` the one that last had a use
+//! for it. Others add to the lists of the registry and wake the loop; where nobody runs it and a request is to end, the
+//! whole ring is given up, and the next to need one makes a new one and watches all anew. Readiness that exists then is
+//! delivered again, also for an edge: rather twice than never.
+//!
+//! The poll fd is an epoll instance that holds the ring. Outside `run()`, once somebody has asked for it, all changes go
+//! to the kernel at once, what is ready but was already taken from the ring wakes it, and the ring is one that the kernel
+//! serves without being asked, for only such a one tells epoll.
+
+mod identity;
+mod operation;
+mod registry;
+mod ring;
+mod user_data;
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use io_uring::{cqueue, opcode, types};
+
+pub(crate) use self::operation::{Completion, OperationId};
+use self::registry::{News, Registry};
+use self::ring::{Ring, Service};
+use self::user_data::UserData;
+use super::{OsFd, Poller, Ready, Trigger, WaitError, Waker, epoll};
+use crate::dispatcher::Nanos;
+use crate::dispatcher::core::thread_number;
+use crate::error::Error;
+
+/// How many completions a wait takes, lest a flood keeps the loop from its timers.
+const LARGEST_BATCH: usize = 16 * 1024;
+
+pub(crate) struct IoUring {
+    waker: Arc<Waker>,
+    /// How its rings are served, unless somebody watches the poll fd.
+    service: Service,
+    /// Never held while the kernel waits.
+    state: Mutex<State>,
+    /// Taken after `state`; while the loop runs, by its thread alone, so never contended.
+    ring: Mutex<Ring>,
+}
+
+struct State {
+    registry: Registry,
+    /// Whose the ring is, as [`thread_number`]; 0 while it is disabled.
+    owner: u64,
+    /// Who runs the loop; 0 for nobody.
+    runner: u64,
+    ring_fd: i32,
+    /// How many rings there were before.
+    ring_number: u64,
+    /// The poll fd; it survives the ring.
+    outer: Option<OwnedFd>,
+    completions: Vec<Completion>,
+}
+
+impl State {
+    /// Keeps what has completed of an operation for its owner.
+    fn note_operation(&mut self, completion: &cqueue::Entry) {
+        if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
+            let (result, flags) = (completion.result(), completion.flags());
+            self.completions.push(Completion { id, result, flags });
+        }
+    }
+}
+
+impl IoUring {
+    pub(super) fn new() -> Result<IoUring, Error> {
+        IoUring::served(Service::OnRequest)
+    }
+
+    fn served(service: Service) -> Result<IoUring, Error> {
+        let ring = Ring::new(service)?;
+        let waker = Waker::new().map_err(|source| Error::os("creating an eventfd", source))?;
+        let state = State {
+            registry: Registry::default(),
+            owner: 0,
+            runner: 0,
+            ring_fd: ring.fd(),
+            ring_number: 0,
+            outer: None,
+            completions: Vec::new(),
+        };
+        Ok(IoUring {
+            waker: Arc::new(waker),
+            service: ring.service(),
+            state: Mutex::new(state),
+            ring: Mutex::new(ring),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Makes the ring the calling thread's, who may use it.
+    fn own(&self, state: &mut State, ring: &mut Ring) -> io::Result<()> {
+        let is_fit = state.outer.is_none() || ring.service() == Service::Unasked;
+        if is_fit && state.owner == 0 {
+            self.listen(ring)?;
+            ring.enable()?;
+            state.owner = thread_number();
+        }
+        if is_fit && state.owner == thread_number() {
+            return Ok(());
+        }
+        let mut fresh = Ring::new(if state.outer.is_none() { self.service } else { Service::Unasked })?;
+        self.listen(&mut fresh)?;
+        fresh.enable()?;
+        if let Some(outer) = &state.outer {
+            epoll::hold(outer, fresh.fd())?;
+            epoll::let_go(outer, ring.fd());
+        }
+        state.ring_fd = fresh.fd();
+        let mut former = std::mem::replace(ring, fresh);
+        let was_quiet = former.is_quiet();
+        former.stop();
+        for completion in former.completions() {
+            state.note_operation(&completion);
+        }
+        state.owner = thread_number();
+        state.ring_number += 1;
+        state.registry.forget_requests();
+        state.registry.submit(ring)?;
+        ring.enter(Some(0), 0)?;
+        // By now both rings watch. If the former has seen nothing, what the new one finds is known.
+        let is_known = was_quiet && former.is_quiet();
+        let is_woken = self.harvest(state, ring, if is_known { News::Known } else { News::Doubtful })?;
+        if is_woken && !is_known {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Has the waker wake it.
+    fn listen(&self, ring: &mut Ring) -> io::Result<()> {
+        let poll = opcode::PollAdd::new(types::Fd(self.waker.fd()), libc::POLLIN as u32).multi(true).build();
+        // SAFETY: the entry points to nothing.
+        unsafe { ring.push(&poll.user_data(UserData::Wake.encode())) }
+    }
+
+    /// Takes the completions out. True if the loop is not to sleep.
+    fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
+        let (mut is_woken, mut is_deaf, mut count) = (false, false, 0);
+        loop {
+            for completion in ring.completions() {
+                count += 1;
+                match UserData::decode(completion.user_data()) {
+                    UserData::Nobody => {}
+                    UserData::Wake => {
+                        is_woken = true;
+                        is_deaf |= !cqueue::more(completion.flags());
+                    }
+                    UserData::Poll { index, arm } => {
+                        state.registry.complete((index, arm), &completion, &mut news);
+                    }
+                    UserData::Operation(_) => {
+                        is_woken = true;
+                        state.note_operation(&completion);
+                    }
+                }
+            }
+            if count >= LARGEST_BATCH || !ring.has_work() {
+                break;
+            }
+            // The kernel delivers a few at a time, unless it is told to wait for more.
+            ring.enter(Some(0), 0)?;
+        }
+        if is_deaf {
+            self.listen(ring)?;
+        }
+        Ok(is_woken)
+    }
+
+    /// After a change: brings it to the kernel if it must not wait. What fails stays on the lists for the next wait,
+    /// which reports it if it fails again.
+    fn apply(&self, state: &mut State) {
+        if (state.registry.has_changes() || state.registry.has_doubtful())
+            && let Err(error) = self.try_to_apply(state)
+        {
+            tracing::warn!(%error, "a change of what is watched has to wait");
+            self.waker.wake();
+        }
+    }
+
+    fn try_to_apply(&self, state: &mut State) -> io::Result<()> {
+        let me = thread_number();
+        if state.runner != 0 && state.runner != me {
+            self.waker.wake();
+            return Ok(());
+        }
+        if state.registry.is_urgent() {
+            let mut ring = self.ring();
+            self.own(state, &mut ring)?;
+            state.registry.submit(&mut ring)?;
+            ring.enter(Some(0), 0)?;
+            // Also what ends it waits its turn, behind what others became ready by.
+            while ring.has_work() {
+                ring.enter(Some(0), 0)?;
+            }
+        } else if state.runner == 0 && state.owner != 0 && state.owner != me {
+            // Not worth a new ring: whoever waits next has one made.
+            self.waker.wake();
+            return Ok(());
+        }
+        if state.runner == 0 { self.surface(state) } else { Ok(()) }
+    }
+
+    /// Before the thread leaves: takes the completions that wait in the kernel for room, where another thread would not
+    /// find them.
+    fn stand_still(&self, state: &mut State) -> io::Result<()> {
+        let mut ring = self.ring();
+        if state.owner == thread_number()
+            && ring.has_overflow()
+            && self.harvest(state, &mut ring, News::Doubtful)?
+        {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Outside `run()`: makes the poll fd, if somebody has it, tell the truth.
+    fn surface(&self, state: &mut State) -> io::Result<()> {
+        if state.outer.is_none() {
+            return Ok(());
+        }
+        let mut ring = self.ring();
+        self.own(state, &mut ring)?;
+        state.registry.submit(&mut ring)?;
+        ring.enter(Some(0), 0)?;
+        let is_woken = self.harvest(state, &mut ring, News::Doubtful)?;
+        state.registry.resolve(None)?;
+        if is_woken || state.registry.has_doubtful() || !state.completions.is_empty() {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+}
+
+impl Poller for IoUring {
+    fn name(&self) -> &'static CStr {
+        c"io_uring"
+    }
+
+    fn register(&self, fd: OsFd, token: u64, trigger: Trigger) -> io::Result<()> {
+        if fd < 0 {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        self.lock().registry.register(fd, token, trigger);
+        Ok(())
+    }
+
+    fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
+        let mut state = self.lock();
+        state.registry.update(token, interest, rearm, self.waker.fd())?;
+        self.apply(&mut state);
+        Ok(())
+    }
+
+    fn deregister(&self, token: u64) {
+        let mut state = self.lock();
+        state.registry.deregister(token);
+        self.apply(&mut state);
+    }
+
+    fn enter(&self) {
+        self.lock().runner = thread_number();
+    }
+
+    fn leave(&self) {
+        let mut state = self.lock();
+        state.runner = 0;
+        if let Err(error) = self.stand_still(&mut state).and_then(|()| self.surface(&mut state)) {
+            tracing::warn!(%error, "the poll fd may not show what is ready");
+            self.waker.wake();
+        }
+    }
+
+    fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
+        let mut state = self.lock();
+        let mut ring = self.ring();
+        let first = ready.len();
+        self.own(&mut state, &mut ring)?;
+        state.registry.begin_wait();
+        state.registry.submit(&mut ring)?;
+        let mut is_woken = false;
+        if ring.has_completions() || ring.has_work() {
+            if ring.has_unsubmitted() || ring.has_work() {
+                ring.enter(Some(0), 0)?;
+            }
+            is_woken = self.harvest(&mut state, &mut ring, News::Doubtful)?;
+        }
+        if state.registry.has_doubtful() {
+            state.registry.resolve(Some(ready))?;
+        }
+        state.registry.submit(&mut ring)?;
+        let has_news = is_woken || ready.len() > first || !state.completions.is_empty();
+        let timeout = if has_news { Some(0) } else { timeout };
+        if timeout != Some(0) || ring.has_unsubmitted() {
+            drop(state);
+            ring.enter(timeout, u32::from(timeout != Some(0)))?;
+            state = self.lock();
+            self.harvest(&mut state, &mut ring, News::Fresh(ready))?;
+        }
+        state.registry.order(&mut ready[first..]);
+        Ok(())
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
+    }
+
+    fn poll_fd(&self) -> io::Result<i32> {
+        let mut state = self.lock();
+        if let Some(outer) = &state.outer {
+            return Ok(outer.as_raw_fd());
+        }
+        let outer = epoll::new_instance()?;
+        epoll::hold(&outer, state.ring_fd)?;
+        let number = state.outer.insert(outer).as_raw_fd();
+        if state.runner == 0 {
+            self.surface(&mut state)?;
+        }
+        Ok(number)
+    }
+
+    fn ring(&self) -> Option<&IoUring> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::poller::{FileReady, Raw};
+
+    const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
+    const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
+
+    const NOTHING: [u64; 0] = [];
+
+    fn watch(poller: &IoUring, fd: i32, token: u64, trigger: Trigger) {
+        poller.register(fd, token, trigger).unwrap();
+        poller.update(token, &|| FileReady::READ.bits(), false).unwrap();
+    }
+
+    /// The tokens of what a wait finds.
+    fn wait(poller: &IoUring, timeout: Option<Nanos>) -> Vec<u64> {
+        let mut ready = Vec::new();
+        poller.wait(&mut ready, timeout).unwrap();
+        assert!(ready.iter().all(|item| item.raw == Raw(Raw::IN)));
+        ready.iter().map(|item| item.token).collect()
+    }
+
+    #[test]
+    fn it_works_however_the_ring_is_served() {
+        for (service, trigger) in SERVICES.into_iter().flat_map(|service| TRIGGERS.map(|it| (service, it))) {
+            let poller = IoUring::served(service).unwrap();
+            assert_eq!(poller.ring().service(), service);
+            let (mut socket, mut peer) = UnixStream::pair().unwrap();
+            watch(&poller, socket.as_raw_fd(), 7, trigger);
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            // While it sleeps, and while it does not.
+            std::thread::scope(|scope| {
+                scope.spawn(|| (&peer).write_all(b"x").unwrap());
+                assert_eq!(wait(&poller, None), [7]);
+            });
+            let again = if trigger == Trigger::Edge { vec![] } else { vec![7] };
+            assert_eq!(wait(&poller, Some(0)), again, "{service:?} {trigger:?}");
+            peer.write_all(b"x").unwrap();
+            assert_eq!(wait(&poller, Some(0)), [7]);
+            // What is read before it looks is no news.
+            peer.write_all(b"x").unwrap();
+            socket.read_exact(&mut [0; 3]).unwrap();
+            assert_eq!(wait(&poller, Some(0)), NOTHING);
+            poller.wake();
+            assert_eq!(wait(&poller, None), NOTHING);
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_when_there_are_more_than_the_queues_hold() {
+        // More than there is room for in the queue of completions, many times that in the queue of submissions.
+        const EVENTS: u64 = 6_000;
+        for service in SERVICES {
+            let poller = IoUring::served(service).unwrap();
+            let (socket, mut peer) = UnixStream::pair().unwrap();
+            let fds: Vec<_> = (0..60).map(|_| socket.try_clone().unwrap()).collect();
+            for token in 0..EVENTS {
+                watch(&poller, fds[token as usize % fds.len()].as_raw_fd(), token, Trigger::Edge);
+            }
+            for _ in 0..2 {
+                assert_eq!(wait(&poller, Some(0)), NOTHING);
+                peer.write_all(b"x").unwrap();
+                let mut told = vec![0; EVENTS as usize];
+                while told.contains(&0) {
+                    wait(&poller, Some(0)).into_iter().for_each(|token| told[token as usize] += 1);
+                }
+                // A request that found no room for its completion is made again, which finds what is ready again.
+                while !wait(&poller, Some(0)).is_empty() {}
+            }
+        }
+    }
+
+    #[test]
+    fn operations_share_the_ring() {
+        let poller = IoUring::new().unwrap();
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let mut buffer = Box::new([0u8; 4]);
+        let id = OperationId { place: 3, generation: 9 };
+        let mut receive = || {
+            let fd = types::Fd(peer.as_raw_fd());
+            let entry = opcode::Recv::new(fd, buffer.as_mut_ptr(), buffer.len() as u32).build();
+            // SAFETY: the buffer outlives the completion, which is waited for.
+            unsafe { poller.submit(id, entry).unwrap() };
+        };
+        receive();
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
+        (&socket).write_all(b"data").unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        let mut completions = Vec::new();
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.iter().map(|it| (it.id, it.result)).collect::<Vec<_>>(), [(id, 4)]);
+        receive();
+        wait(&poller, Some(0));
+        poller.cancel(id).unwrap();
+        assert_eq!(wait(&poller, None), NOTHING);
+        poller.take_completions(&mut completions);
+        assert_eq!(completions.last().map(|it| it.result), Some(-libc::ECANCELED));
+        assert_eq!(&*buffer, b"data");
+    }
+}

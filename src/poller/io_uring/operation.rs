@@ -1,0 +1,79 @@
+//! What the ring does besides polling, for others in this crate: the seam for I/O that the ring owns.
+//!
+//! Operations share the ring, its one system call an iteration and its completions with the file events. Their owner
+//! keeps a table of them and names each by an [`OperationId`]; it fills the submission entry, and takes the completions
+//! after each wait. All this happens on the loop's thread, inside `run()`.
+//!
+//! A ring cannot be handed to another thread. When another one runs the loop it gets a new ring, and the number tells:
+//! what was registered with the former one (buffers) is gone, and what was under way there is to be submitted again.
+//! What that had done by then is not lost: its completions are taken out of the former ring, and nothing is done there
+//! any more. For a ring that works on request, because it is never asked again; another one's requests are cancelled
+//! first. So what an operation points to is needed until its last completion, or until the number has changed.
+
+use std::io;
+
+use io_uring::{opcode, squeue};
+
+use super::IoUring;
+use super::ring::Service;
+pub(crate) use super::user_data::OperationId;
+use super::user_data::UserData;
+
+/// What came of an operation, or of one shot of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completion {
+    pub(crate) id: OperationId,
+    /// What the system call would have returned, or its error, negative.
+    pub(crate) result: i32,
+    /// The kernel's flags, among them whether more completions come.
+    pub(crate) flags: u32,
+}
+
+impl IoUring {
+    /// Submits an operation with the next wait, and says to which ring. Its user data is replaced by `id`.
+    ///
+    /// # Safety
+    /// What the entry points to stays valid until the last completion of `id`, or until there is another ring.
+    pub(crate) unsafe fn submit(&self, id: OperationId, entry: squeue::Entry) -> io::Result<u64> {
+        let entry = entry.user_data(UserData::Operation(id).encode());
+        let mut state = self.lock();
+        let mut ring = self.ring();
+        self.own(&mut state, &mut ring)?;
+        // SAFETY: the caller's promise.
+        unsafe { ring.push(&entry)? };
+        Ok(state.ring_number)
+    }
+
+    /// Makes the ring the calling thread's, and says which it is.
+    pub(crate) fn own_ring(&self) -> io::Result<u64> {
+        let mut state = self.lock();
+        self.own(&mut state, &mut self.ring())?;
+        Ok(state.ring_number)
+    }
+
+    /// Whether this kernel can do all that there is to operations: it came with rings that work on request.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.service == Service::OnRequest
+    }
+
+    /// Ends an operation soon: its last completion says ECANCELED, unless it was done before.
+    pub(crate) fn cancel(&self, id: OperationId) -> io::Result<()> {
+        let cancel = opcode::AsyncCancel::new(UserData::Operation(id).encode()).build();
+        // SAFETY: the entry points to nothing.
+        unsafe { self.ring().push(&cancel.user_data(UserData::Nobody.encode())) }
+    }
+
+    /// Appends what has completed since the last call. After a wait there is nothing unless a completion ended it.
+    ///
+    /// Also which ring it is by now: a number that changes whenever another one takes its place.
+    pub(crate) fn take_completions(&self, completions: &mut Vec<Completion>) -> u64 {
+        let mut state = self.lock();
+        completions.append(&mut state.completions);
+        state.ring_number
+    }
+
+    /// Registers something (buffers) with the ring.
+    pub(crate) fn with_submitter<R>(&self, register: impl FnOnce(io_uring::Submitter<'_>) -> R) -> R {
+        register(self.ring().submitter())
+    }
+}

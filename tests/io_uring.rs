@@ -1,0 +1,90 @@
+//! The backend on io_uring where it is refused: it says why, and the default takes its place if the environment asked
+//! for it. What it does where it works is the contract's, as on any other backend.
+
+#![cfg(all(target_os = "linux", feature = "io_uring"))]
+
+mod common;
+
+use common::*;
+use mcp_event::{BackendState, Dispatcher, Error, backends};
+
+/// Has the system answer `call` with `code` from now on, in this process.
+fn refuse(call: libc::c_long, code: i32) {
+    let instruction = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        // The number of the call is the first word.
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
+        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | code as u32, 0, 0),
+        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the program lives through the calls.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
+fn assert_unavailable(text: &str) {
+    let Err(Error::Unavailable(why)) = Dispatcher::builder("x").backend("io_uring").build() else {
+        panic!("it was made");
+    };
+    assert!(why.contains("io_uring") && why.contains(text), "{why}");
+    let listed = backends().into_iter().find(|backend| backend.name == "io_uring").unwrap();
+    assert_eq!(listed.state, BackendState::Refused(why));
+}
+
+#[test]
+fn a_system_without_rings() {
+    alone(|| {
+        refuse(libc::SYS_io_uring_setup, libc::ENOSYS);
+        assert_unavailable("has none");
+    });
+}
+
+#[test]
+fn a_filter_that_refuses_rings() {
+    alone(|| {
+        refuse(libc::SYS_io_uring_setup, libc::EPERM);
+        assert_unavailable("refused");
+    });
+}
+
+#[test]
+fn a_filter_that_refuses_their_use() {
+    alone(|| {
+        refuse(libc::SYS_io_uring_enter, libc::EPERM);
+        assert_unavailable("refused");
+    });
+}
+
+#[test]
+fn a_filter_that_refuses_what_is_registered_with_them() {
+    alone(|| {
+        refuse(libc::SYS_io_uring_register, libc::EPERM);
+        assert_unavailable("refused");
+    });
+}
+
+#[test]
+fn f16_something_ran_out() {
+    alone(|| {
+        refuse(libc::SYS_io_uring_setup, libc::ENOMEM);
+        assert_eq!(os_code(Dispatcher::builder("x").backend("io_uring").build()), libc::ENOMEM);
+    });
+}
+
+#[test]
+fn the_environment_gets_the_default_instead() {
+    let output = in_own_process(
+        |command| _ = command.env("MCP_EVENT_BACKEND", "io_uring"),
+        || {
+            refuse(libc::SYS_io_uring_setup, libc::EPERM);
+            let dispatcher = Dispatcher::new("x").unwrap();
+            assert_eq!(dispatcher.backend(), "epoll");
+            pump(&dispatcher);
+        },
+    );
+    assert!(output.is_none_or(|output| output.status.success()));
+}

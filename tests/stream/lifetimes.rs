@@ -1,0 +1,285 @@
+//! Dropping: on the loop, in the stream's own callback, on other threads, after the dispatcher.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use mcp_event::RunType;
+use mcp_event::io::{SendRefusal, Stream};
+use socket2::SockRef;
+
+use super::common::{Background, Log, OnDrop, Slot, dispatcher, in_forked_child, pump, soon};
+use super::stream_and_peer;
+
+#[test]
+fn f9_a_receiver_may_drop_its_own_stream() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let slot = Slot::new();
+    let log = Log::new();
+    let (own, handle, noted, dropped) =
+        (slot.clone(), dispatcher.handle(), log.clone(), log.on_drop("dropped"));
+    stream
+        .receive(move |_| {
+            own.destroy();
+            let _ = &dropped;
+            noted.add("after");
+            handle.exit();
+        })
+        .unwrap();
+    slot.put(stream);
+    peer.write_all(b"x").unwrap();
+    dispatcher.run(RunType::Block).unwrap();
+    assert_eq!(log.take(), ["after", "dropped"]);
+    assert_eq!(peer.read(&mut [0]).unwrap_or(0), 0);
+}
+
+#[test]
+fn f9_a_completion_may_drop_its_own_stream() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let slot = Slot::new();
+    let log = Log::new();
+    let (own, handle, noted) = (slot.clone(), dispatcher.handle(), log.clone());
+    stream
+        .send_then("all", move |_| {
+            own.destroy();
+            noted.add("sent");
+            handle.exit();
+        })
+        .unwrap();
+    let noted = log.clone();
+    stream.send_then("more", move |_| noted.add("never")).unwrap();
+    slot.put(stream);
+    dispatcher.run(RunType::Block).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), ["sent"]);
+    let mut all = String::new();
+    peer.read_to_string(&mut all).unwrap();
+    assert_eq!(all, "allmore");
+}
+
+#[test]
+fn f8_no_callback_begins_after_a_drop_on_another_thread() {
+    for _ in 0..50 {
+        let background = Background::start(dispatcher());
+        let (stream, mut peer) = stream_and_peer(&background.dispatcher);
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let (seen, dropped) = (is_dropped.clone(), Log::new());
+        let closure_dropped = dropped.on_drop("dropped");
+        stream
+            .receive(move |_| {
+                let _ = &closure_dropped;
+                assert!(!seen.load(Ordering::SeqCst));
+            })
+            .unwrap();
+        stream.send_then("x", |_| ()).unwrap();
+        let writer = thread::spawn(move || while peer.write_all(b"y").is_ok() {});
+        background.on_loop(|| ());
+        drop(stream);
+        is_dropped.store(true, Ordering::SeqCst);
+        writer.join().unwrap();
+        background.settle();
+        assert_eq!(dropped.take(), ["dropped"]);
+    }
+}
+
+#[test]
+fn f8_a_drop_on_another_thread_waits_for_the_running_receiver() {
+    let background = Background::start(dispatcher());
+    let (stream, mut peer) = stream_and_peer(&background.dispatcher);
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let log = Log::new();
+    let noted = log.clone();
+    stream
+        .receive(move |_| {
+            begun.send(()).unwrap();
+            soon(&may_go);
+            noted.add("returned");
+        })
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    soon(&has_begun);
+    let noted = log.clone();
+    let dropper = thread::spawn(move || {
+        drop(stream);
+        noted.add("dropped");
+    });
+    go.send(()).unwrap();
+    dropper.join().unwrap();
+    assert_eq!(log.take(), ["returned", "dropped"]);
+}
+
+#[test]
+fn what_another_callback_drops_tells_nothing_more() {
+    let dispatcher = dispatcher();
+    let (first, mut first_peer) = stream_and_peer(&dispatcher);
+    let (second, mut second_peer) = stream_and_peer(&dispatcher);
+    let log = Log::new();
+    // Whichever is called first drops the other.
+    let slots = [Slot::new(), Slot::new()];
+    for (stream, other) in [(&first, &slots[1]), (&second, &slots[0])] {
+        let (other, noted) = (other.clone(), log.clone());
+        stream
+            .receive(move |_| {
+                other.destroy();
+                noted.add("told");
+            })
+            .unwrap();
+    }
+    pump(&dispatcher);
+    slots[0].put(first);
+    slots[1].put(second);
+    first_peer.write_all(b"x").unwrap();
+    second_peer.write_all(b"x").unwrap();
+    pump(&dispatcher);
+    pump(&dispatcher);
+    assert_eq!(log.take(), ["told"]);
+}
+
+#[test]
+fn a_drop_with_sends_under_way_drops_their_completions() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let log = Log::new();
+    let (kept, noted) = (log.on_drop("dropped"), log.clone());
+    stream
+        .send_then(vec![1; 4 << 20], move |_| {
+            let _ = &kept;
+            noted.add("told");
+        })
+        .unwrap();
+    pump(&dispatcher);
+    drop(stream);
+    pump(&dispatcher);
+    assert_eq!(log.take(), ["dropped"]);
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert!(all.len() < 4 << 20 && all.iter().all(|byte| *byte == 1));
+}
+
+#[test]
+fn h2_a_stream_outlives_its_dispatcher() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let log = Log::new();
+    stream
+        .receive({
+            let log = log.clone();
+            move |_| log.add("told")
+        })
+        .unwrap();
+    pump(&dispatcher);
+    drop(dispatcher);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(stream.send("y").unwrap_err().refusal, SendRefusal::Closed);
+    stream.pause();
+    stream.resume();
+    stream.set_receive_timeout(Some(super::common::MS));
+    stream.shutdown();
+    let sender = stream.sender();
+    drop(stream);
+    assert_eq!(sender.send("z").unwrap_err().refusal, SendRefusal::Closed);
+    assert!(log.take().is_empty());
+}
+
+#[test]
+fn h1_streams_are_made_and_dropped_anywhere_while_the_loop_runs() {
+    let background = Background::start(dispatcher());
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let dispatcher = background.dispatcher.clone();
+            thread::spawn(move || {
+                for _ in 0..200 {
+                    let (stream, mut peer) = stream_and_peer(&dispatcher);
+                    let (told, heard) = std::sync::mpsc::channel();
+                    stream.receive(move |received| drop(told.send(format!("{received:?}")))).unwrap();
+                    peer.write_all(b"x").unwrap();
+                    assert_eq!(soon(&heard), "Data([120])");
+                    stream.set_receive_timeout(Some(super::common::MS));
+                    stream.send("y").unwrap();
+                    let mut answer = [0];
+                    peer.read_exact(&mut answer).unwrap();
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn r5_another_thread_goes_on_where_the_last_one_left() {
+    let dispatcher = Arc::new(dispatcher());
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let log: Log<Vec<u8>> = Log::new();
+    let noted = log.clone();
+    stream
+        .receive(move |received| match received {
+            mcp_event::io::Received::Data(bytes) => noted.add(bytes.to_vec()),
+            other => panic!("{other:?}"),
+        })
+        .unwrap();
+    let large = super::pattern(4 << 20);
+    stream.send(large.clone()).unwrap();
+    let reader = {
+        let mut peer = peer.try_clone().unwrap();
+        thread::spawn(move || {
+            let mut all = vec![0; 4 << 20];
+            peer.read_exact(&mut all).unwrap();
+            all
+        })
+    };
+    let mut sent = Vec::new();
+    for number in 0..50u8 {
+        peer.write_all(&[number]).unwrap();
+        sent.push(number);
+        let dispatcher = dispatcher.clone();
+        // Each run on a thread of its own.
+        thread::spawn(move || pump(&dispatcher)).join().unwrap();
+    }
+    while !reader.is_finished() || log.len() == 0 {
+        pump(&dispatcher);
+    }
+    assert!(reader.join().unwrap() == large);
+    let mut received = Vec::new();
+    while received.len() < sent.len() {
+        received.extend(log.take().concat());
+        pump(&dispatcher);
+    }
+    assert_eq!(received, sent);
+}
+
+#[test]
+fn a_forked_child_is_refused() {
+    let dispatcher = dispatcher();
+    let (stream, _peer) = stream_and_peer(&dispatcher);
+    in_forked_child(move || {
+        assert_eq!(stream.send("x").unwrap_err().refusal, SendRefusal::Forked);
+        drop(stream);
+    });
+}
+
+#[test]
+fn only_stream_sockets_make_streams() {
+    let dispatcher = dispatcher();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    assert!(dispatcher.create_stream(reader).is_err());
+    assert!(dispatcher.create_stream(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).is_err());
+}
+
+#[test]
+fn the_socket_closes_with_the_stream() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    stream.receive(|_| ()).unwrap();
+    pump(&dispatcher);
+    assert!(SockRef::from(&stream).peer_addr().is_ok());
+    let sender = stream.sender();
+    drop::<Stream>(stream);
+    pump(&dispatcher);
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    assert_eq!(sender.queued(), 0);
+    let _ = OnDrop::new(|| ());
+}
