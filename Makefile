@@ -8,7 +8,7 @@ CMAKE_FLAGS ?=
 # Cargo's features that are off by default.
 OPTIONAL := asio,http,metrics,prometheus
 # The suites that a backend could make fail. They run on every one that works here.
-CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll deferred file_event foreign_loop fork \
+CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll closing deferred file_event foreign_loop fork \
 	iteration lifetimes load post readiness run_exit scaled_timer schedulable signal slow_callbacks stats stress task \
 	timer tracked watchdog worker worker_stop
 

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=$PWD/target/bench
-all_areas=(post ping_pong schedule deferred_delete timers file_events echo actors)
+all_areas=(post ping_pong schedule deferred_delete timers file_events echo actors streams)
 areas=()
 options=()
 while [ $# -gt 0 ]; do
@@ -24,11 +24,11 @@ while [ $# -gt 0 ]; do
 done
 [ ${#areas[@]} -gt 0 ] || areas=("${all_areas[@]}")
 
-# The actors' program is cargo's alone; all others are CMake's.
+# The programs of the actors and the streams are cargo's alone; all others are CMake's.
 build_area() {
-  if [ "$1" = actors ]; then
-    cargo build --release --locked --manifest-path bench/actors/Cargo.toml --target-dir "$build/actors" &&
-      ln -sf actors/release/bench_actors "$build/bench_actors"
+  if [ "$1" = actors ] || [ "$1" = streams ]; then
+    cargo build --release --locked --manifest-path "bench/$1/Cargo.toml" --target-dir "$build/$1" &&
+      ln -sf "$1/release/bench_$1" "$build/bench_$1"
   else
     scripts/ensure-tools.sh build bench &&
       cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release &&

@@ -41,7 +41,7 @@ find_zig() {
 }
 
 zig() {
-  if command -v zig >/dev/null; then command zig "$@"; else python3 -m ziglang "$@"; fi
+  if type -P zig >/dev/null; then command zig "$@"; else python3 -m ziglang "$@"; fi
 }
 
 # The name of a Rust target at zig's.
@@ -60,12 +60,12 @@ standard_library() {
   esac
 }
 
-cargo_for() {
+for_target() {
   local target=$1
   shift
   case $target in
-    *-openbsd) RUSTC_BOOTSTRAP=1 cargo "$@" -Zbuild-std=std,panic_abort,panic_unwind,test --target "$target" ;;
-    *) cargo "$@" --target "$target" ;;
+    *-openbsd) RUSTC_BOOTSTRAP=1 "$@" -Zbuild-std=std,panic_abort,panic_unwind,test --target "$target" ;;
+    *) "$@" --target "$target" ;;
   esac
 }
 
@@ -107,9 +107,9 @@ for target in $targets; do
       rust)
         # The tests' dependencies have parts in C.
         if $can_link; then
-          check "$name" cargo_for "$target" zigbuild check --locked --lib --tests --examples
+          check "$name" for_target "$target" cargo-zigbuild check --locked --lib --tests --examples
         else
-          check "$name (library)" cargo_for "$target" check --locked --lib
+          check "$name (library)" for_target "$target" cargo check --locked --lib
           skip "$name (tests, examples)" "zig has no headers of this system for the C in their dependencies"
         fi
         ;;
@@ -118,7 +118,7 @@ for target in $targets; do
         ;;
       link)
         if $can_link; then
-          check "$name" cargo_for "$target" zigbuild --locked --lib --example pipe_and_timer
+          check "$name" for_target "$target" cargo-zigbuild zigbuild --locked --lib --example pipe_and_timer
         else
           skip "$name" "zig has no libraries of this system"
         fi

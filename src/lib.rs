@@ -87,6 +87,7 @@ mod documentation {
         ServersOverHttp = "../docs/servers-over-http.md",
         Signals = "../docs/signals.md",
         Stats = "../docs/stats.md",
+        Streams = "../docs/streams.md",
         Tasks = "../docs/tasks.md",
         Timers = "../docs/timers.md",
         TrackedObjects = "../docs/tracked-objects.md",

@@ -32,11 +32,6 @@ fn install(signal: i32, handler: usize, flags: i32) {
     }
 }
 
-fn errno() -> &'static mut i32 {
-    // SAFETY: the thread's own.
-    unsafe { &mut *libc::__errno_location() }
-}
-
 #[test]
 fn n1_the_callback_runs_on_the_loop_thread() {
     let (background, signal) = (Background::start(dispatcher()), own_signal());

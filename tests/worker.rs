@@ -221,6 +221,7 @@ fn o3_stop_signals_all_before_it_waits_for_any() {
     pool.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn o3_a_failed_start_stops_those_already_started() {
     // In a forked child, where a dispatcher of the parent's cannot run.

@@ -121,9 +121,10 @@ impl Outbox {
         }
     }
 
-    /// Takes the next piece out, for a request of its own.
-    pub(super) fn take_piece(&mut self) -> Option<Vec<u8>> {
-        self.pieces.pop_front()
+    /// Takes the next piece out, for a request of its own; with how much of it the system has taken.
+    pub(super) fn take_piece(&mut self) -> Option<(Vec<u8>, usize)> {
+        let piece = self.pieces.pop_front()?;
+        Some((piece, std::mem::take(&mut self.front_taken)))
     }
 
     /// The system has taken this many bytes more of pieces that were taken out.
@@ -183,4 +184,79 @@ impl Outbox {
 /// An `io::Error` of the system once more; one of another kind keeps that alone.
 fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(outbox: &Outbox) -> Vec<u8> {
+        outbox.pieces().flatten().copied().collect()
+    }
+
+    #[test]
+    fn what_the_system_takes_leaves_from_the_front() {
+        let mut outbox = Outbox::new();
+        outbox.push("abc", 1, None);
+        outbox.push(vec![b'd'; GATHERED], 0, None);
+        assert_eq!(outbox.queued(), 2 + GATHERED);
+        outbox.advance(1);
+        assert_eq!(left(&outbox)[..2], *b"cd");
+        outbox.advance(1 + GATHERED);
+        assert!(outbox.is_empty() && left(&outbox).is_empty());
+    }
+
+    #[test]
+    fn a_piece_that_is_taken_out_keeps_its_position_and_its_bytes() {
+        let mut outbox = Outbox::new();
+        outbox.push("abc", 1, None);
+        assert_eq!(outbox.take_piece(), Some((b"abc".to_vec(), 1)));
+        outbox.push("de", 0, None);
+        assert_eq!((outbox.queued(), left(&outbox)), (4, b"de".to_vec()));
+        outbox.confirm(2);
+        assert_eq!(outbox.take_piece(), Some((b"de".to_vec(), 0)));
+        outbox.confirm(2);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn short_pieces_are_gathered() {
+        let mut outbox = Outbox::new();
+        (0..100).for_each(|_| outbox.push("xy", 0, None));
+        assert_eq!(outbox.pieces().count(), 1);
+    }
+
+    #[test]
+    fn completions_come_when_their_bytes_are_gone() {
+        let completion = || -> Option<Completion> { Some(Box::new(|_| Ok(()))) };
+        let mut outbox = Outbox::new();
+        outbox.note_sent(3, completion());
+        outbox.push("abc", 0, completion());
+        assert!(outbox.has_news() && outbox.next_done().is_some());
+        outbox.advance(2);
+        assert!(!outbox.has_news() && outbox.next_done().is_none());
+        outbox.advance(1);
+        assert!(outbox.next_done().is_some_and(|(_, result)| result.is_ok()));
+    }
+
+    #[test]
+    fn a_failure_is_told_to_all_that_wait() {
+        let mut outbox = Outbox::new();
+        outbox.push("abc", 0, Some(Box::new(|_| Ok(()))));
+        outbox.fail(io::ErrorKind::BrokenPipe.into());
+        assert_eq!((outbox.queued(), outbox.check()), (0, Err(SendRefusal::Broken)));
+        assert!(outbox.next_done().is_some_and(|(_, result)| result.is_err()));
+        assert!(!outbox.take_end());
+    }
+
+    #[test]
+    fn the_end_comes_after_all_bytes_and_once() {
+        let mut outbox = Outbox::new();
+        outbox.push("abc", 0, None);
+        outbox.request_end();
+        assert_eq!(outbox.check(), Err(SendRefusal::ShutDown));
+        assert!(!outbox.take_end());
+        outbox.advance(3);
+        assert!(outbox.take_end() && !outbox.take_end());
+    }
 }

@@ -13,7 +13,8 @@ use crate::dispatcher::Nanos;
 use crate::dispatcher::closure::Failure;
 use crate::error::Error;
 
-#[cxx::bridge(namespace = "mcp_event_asio")]
+// Not a namespace that begins with `mcp_event_`: symbols that do are exported.
+#[cxx::bridge(namespace = "asio_backend")]
 mod bridge {
     struct Outcome {
         stopped: bool,

@@ -36,6 +36,8 @@ impl<F: Fn(OsFd, Option<Duration>) -> io::Result<Turn> + Send + Sync> ForeignLoo
     }
 
     fn turn(&self, fd: i32, timeout: Option<Nanos>) -> Result<(), WaitError> {
+        #[allow(clippy::unnecessary_cast, reason = "on Windows it is another type, but nothing to wait for")]
+        let fd = fd as OsFd;
         let mut turn = Ok(Turn::Over);
         guarded(|| turn = (self.turn)(fd, timeout.map(Duration::from_nanos))).map_err(WaitError::Handler)?;
         match turn? {

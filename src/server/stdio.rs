@@ -80,6 +80,14 @@ impl StdioLink {
     }
 }
 
+impl StdioLink {
+    /// Armed anew: where the system has no edges, room that is there again before the loop waits is not told of.
+    fn await_room(&self) -> io::Result<()> {
+        let armed = self.output_event.as_ref().map(|event| event.set_enabled(FileReady::WRITE));
+        armed.unwrap_or(Ok(())).map_err(io::Error::other)
+    }
+}
+
 impl Link for StdioLink {
     fn send(&mut self, line: String, _kind: Kind) -> Result<(), usize> {
         if self.stdin.is_none() {
@@ -115,7 +123,7 @@ impl Link for StdioLink {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.await_room(),
                 Err(error) => {
                     sigpipe.take_back();
                     self.close_input();

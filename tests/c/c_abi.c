@@ -41,6 +41,7 @@ static const suite suites[] = {
     {"signal_event", signal_event_suite},
     {"stats", stats_suite},
     {"status", status_suite},
+    {"stream", stream_suite},
     {"timer", timer_suite},
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},

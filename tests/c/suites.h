@@ -35,6 +35,7 @@ void server_trouble_suite(void);
 void signal_event_suite(void);
 void stats_suite(void);
 void status_suite(void);
+void stream_suite(void);
 void timer_suite(void);
 void tracked_suite(void);
 void watchdog_suite(void);

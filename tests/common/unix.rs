@@ -46,6 +46,18 @@ impl<T: AsOsFd> Watchable for T {
     }
 }
 
+/// The C library's, of this thread.
+pub fn errno() -> &'static mut i32 {
+    #[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
+    use libc::__errno as location;
+    #[cfg(target_os = "linux")]
+    use libc::__errno_location as location;
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+    use libc::__error as location;
+    // SAFETY: the thread's own.
+    unsafe { &mut *location() }
+}
+
 /// Whether it ended by `abort()`.
 pub fn has_aborted(status: ExitStatus) -> bool {
     status.signal() == Some(libc::SIGABRT)

@@ -450,16 +450,5 @@ TEST(AsioAdoption, BoostsContextIsAdoptedLikewise) {
 }
 #endif
 
-#if !MCP_EVENT_ASIO
-TEST(AsioAdoption, WithoutTheBackendTheFactorySaysSo) {
-  try {
-    createAsioDispatcherFactory();
-    ADD_FAILURE() << "it did not throw";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string::npos, std::string(error.what()).find("\"asio\" is not built in")) << error.what();
-  }
-}
-#endif
-
 }  // namespace
 }  // namespace mcp_event_test

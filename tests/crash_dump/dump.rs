@@ -50,6 +50,7 @@ fn x2_a_write_to_null_shows_the_loop_and_its_objects() {
     crash.assert_dump("signal 11 (SIGSEGV) at 0x0 on thread doomed thread (tid ", &expected);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn x2_a_page_past_the_end_of_a_file() {
     let crash = crashed(|| {

@@ -61,11 +61,9 @@ fn x2_an_earlier_handler_that_returns_leaves_the_program_as_it_was() {
         install_handler(libc::SIGABRT, note as *const () as usize, 0);
         install(Options::new());
         on_loop(|| {
-            // SAFETY: this thread's.
-            unsafe { *libc::__errno_location() = 4711 };
+            *errno() = 4711;
             raise(libc::SIGABRT);
-            // SAFETY: as above.
-            assert_eq!(unsafe { *libc::__errno_location() }, 4711);
+            assert_eq!(*errno(), 4711);
             assert_eq!(SEEN.load(Ordering::SeqCst), 1);
         });
     });

@@ -260,6 +260,7 @@ fn w3_what_makes_no_sense_is_refused() {
     GuardDog::builder().miss(MS).megamiss(MS).kill(MS).build().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_forked_child_has_no_guard_dog() {
     let (stage, background) = (Stage::new(), running("worker"));

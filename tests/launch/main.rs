@@ -1,6 +1,5 @@
 //! Launching servers: what they are given, how they end, and that nothing is ever left of them. All with real
-//! processes; that one is gone is asked of its pidfd; on Windows, of a
-//! handle to it.
+//! processes; that one is gone is asked of its pidfd, on Windows of a handle.
 
 #![cfg(all(any(target_os = "linux", windows), feature = "servers"))]
 

@@ -22,6 +22,7 @@ pub fn example(args: &[&str], settings: Value) -> Value {
 }
 
 /// A server that is a shell script.
+#[cfg(not(windows))]
 pub fn shell(script: &str, settings: Value) -> Value {
     with(settings, json!({ "command": "sh", "args": ["-c", script] }))
 }

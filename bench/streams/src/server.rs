@@ -94,7 +94,7 @@ fn streams(
     messages: usize,
     start: &mut dyn FnMut(),
 ) -> u64 {
-    let left = Arc::new(AtomicUsize::new(messages));
+    let left = Arc::new(AtomicUsize::new(messages * MESSAGE));
     let _streams: Vec<_> = connections
         .into_iter()
         .map(|socket| {
@@ -102,9 +102,8 @@ fn streams(
             let (echo, handle, left) = (stream.sender(), dispatcher.handle(), left.clone());
             let receiver = move |received: Received<'_>| {
                 let Received::Data(bytes) = received else { return };
-                assert_eq!(bytes.len(), MESSAGE);
                 echo.send(bytes).expect("it takes the echo");
-                if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                if left.fetch_sub(bytes.len(), Ordering::Relaxed) == bytes.len() {
                     handle.exit();
                 }
             };

@@ -1,56 +1,98 @@
 //! Buffers from which the kernel chooses when it receives.
 //!
-//! The kernel takes them from a ring in shared memory, in the order in which they were given. One that it has filled is
-//! a [`Lease`]: dropping that, on any thread, gives the buffer back.
+//! The kernel takes them from a ring in shared memory, in the order in which they were given. Where it can (Linux 6.12),
+//! it fills one piece by piece, so that short messages lie close together, and a long one finds much room; else each
+//! piece takes a buffer of its own. A piece is a [`Lease`]: when the kernel is done with a buffer and the last of its
+//! leases is dropped, on any thread, the buffer is given again.
 
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
-
-/// How many there are; a power of two.
-const COUNT: u16 = 1024;
-
-/// How long each is.
-const SIZE: usize = 4096;
-
-const ENTRIES: usize = COUNT as usize * size_of::<BufRingEntry>();
+use io_uring::{Submitter, cqueue};
 
 /// The number by which requests name the ring of buffers.
 pub(super) const GROUP: u16 = 0;
 
-pub(super) struct Buffers {
-    /// The kernel's ring, and after it the buffers.
-    memory: NonNull<u8>,
-    /// One past the last buffer given.
-    tail: Mutex<u16>,
+/// That buffers are filled piece by piece; see `IOU_PBUF_RING_INC` in `<linux/io_uring.h>`.
+const PIECE_BY_PIECE: u16 = 2;
+
+/// How many buffers there are, a power of two, and how long each is.
+#[derive(Clone, Copy)]
+struct Shape {
+    count: u16,
+    size: usize,
 }
 
-// SAFETY: the ring is written under the lock of `tail`; a buffer has one user at a time, the kernel or a lease.
+const FEW: Shape = Shape { count: 64, size: 64 * 1024 };
+const MANY: Shape = Shape { count: 1024, size: 4 * 1024 };
+
+pub(super) struct Buffers {
+    shape: Shape,
+    /// The kernel's ring, and after it the buffers.
+    memory: NonNull<u8>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// One past the last buffer given.
+    tail: u16,
+    buffers: Vec<Buffer>,
+}
+
+#[derive(Clone, Default)]
+struct Buffer {
+    /// How much of it the kernel has filled.
+    filled: usize,
+    leases: usize,
+    /// The kernel does not fill it any more.
+    is_done: bool,
+}
+
+// SAFETY: the ring is written under the lock; each part of a buffer has one user, the kernel or a lease.
 unsafe impl Send for Buffers {}
 // SAFETY: as above.
 unsafe impl Sync for Buffers {}
 
-/// A buffer that the kernel has received into.
+/// What the kernel has received at once: a part of a buffer.
 pub(in crate::io) struct Lease {
     buffers: Arc<Buffers>,
     number: u16,
+    start: usize,
     length: usize,
 }
 
-impl Buffers {
-    const LENGTH: usize = ENTRIES + COUNT as usize * SIZE;
+impl Shape {
+    fn entries(self) -> usize {
+        usize::from(self.count) * size_of::<BufRingEntry>()
+    }
 
+    fn length(self) -> usize {
+        self.entries() + usize::from(self.count) * self.size
+    }
+}
+
+impl Buffers {
     /// Makes them and gives them all to the kernel.
     pub(super) fn register(submitter: &Submitter<'_>) -> io::Result<Arc<Buffers>> {
+        let few = Buffers::new(FEW)?;
+        match few.hand_over(submitter, PIECE_BY_PIECE) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            result => return result.map(|()| few),
+        }
+        let many = Buffers::new(MANY)?;
+        many.hand_over(submitter, 0)?;
+        Ok(many)
+    }
+
+    fn new(shape: Shape) -> io::Result<Arc<Buffers>> {
         // SAFETY: new memory, wherever the kernel likes.
         let memory = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                Buffers::LENGTH,
+                shape.length(),
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
@@ -61,58 +103,89 @@ impl Buffers {
             return Err(io::Error::last_os_error());
         }
         let memory = NonNull::new(memory.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let buffers = Arc::new(Buffers { memory, tail: Mutex::new(0) });
-        (0..COUNT).for_each(|number| buffers.give(number));
+        let buffers = vec![Buffer::default(); usize::from(shape.count)];
+        Ok(Arc::new(Buffers { shape, memory, state: Mutex::new(State { tail: 0, buffers }) }))
+    }
+
+    fn hand_over(&self, submitter: &Submitter<'_>, flags: u16) -> io::Result<()> {
         // SAFETY: the memory begins with a page, is long enough, and outlives all requests that use it: whoever makes
         // them keeps it.
-        unsafe { submitter.register_buf_ring_with_flags(memory.as_ptr() as u64, COUNT, GROUP, 0)? };
-        Ok(buffers)
+        unsafe {
+            let ring = self.memory.as_ptr() as u64;
+            submitter.register_buf_ring_with_flags(ring, self.shape.count, GROUP, flags)?;
+        }
+        let mut state = self.lock();
+        (0..self.shape.count).for_each(|number| self.give(&mut state, number));
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn address(&self, number: u16) -> NonNull<u8> {
-        // SAFETY: within the memory, since numbers are below COUNT.
-        unsafe { self.memory.add(ENTRIES + number as usize * SIZE) }
+        // SAFETY: within the memory, since numbers are below the count.
+        unsafe { self.memory.add(self.shape.entries() + usize::from(number) * self.shape.size) }
     }
 
-    fn give(&self, number: u16) {
-        let mut tail = self.tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    fn give(&self, state: &mut State, number: u16) {
+        state.buffers[usize::from(number)] = Buffer::default();
         let entries = self.memory.cast::<BufRingEntry>();
         // SAFETY: the place is within the ring, which lies at the beginning of the memory; the kernel does not look at
-        // it until the tail has passed it, and no more than COUNT buffers are ever there.
+        // it until the tail has passed it, and no more buffers than there are places are ever there.
         unsafe {
-            let entry = entries.add((*tail % COUNT) as usize).as_mut();
+            let entry = entries.add(usize::from(state.tail % self.shape.count)).as_mut();
             entry.set_addr(self.address(number).as_ptr() as u64);
-            entry.set_len(SIZE as u32);
+            entry.set_len(self.shape.size as u32);
             entry.set_bid(number);
         }
-        *tail = tail.wrapping_add(1);
+        state.tail = state.tail.wrapping_add(1);
         // SAFETY: the kernel reads this place as an atomic, and this process writes it under the lock alone.
         let shared = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(entries.as_ptr()).cast_mut()) };
-        shared.store(*tail, Ordering::Release);
+        shared.store(state.tail, Ordering::Release);
     }
 
-    /// What the kernel has filled; `number` and `length` are its own words.
-    pub(super) fn lease(self: &Arc<Self>, number: u16, length: usize) -> Lease {
-        Lease { buffers: self.clone(), number: number % COUNT, length: length.min(SIZE) }
+    /// What the kernel has filled, by its own words. To be asked of each completion, in their order.
+    pub(super) fn lease(self: &Arc<Self>, flags: u32, result: i32) -> Option<Lease> {
+        let number = cqueue::buffer_select(flags).filter(|number| *number < self.shape.count)?;
+        let mut state = self.lock();
+        let buffer = &mut state.buffers[usize::from(number)];
+        let start = buffer.filled;
+        let length = usize::try_from(result).unwrap_or(0).min(self.shape.size - start);
+        buffer.filled += length;
+        buffer.leases += 1;
+        buffer.is_done = !cqueue::buffer_more(flags);
+        Some(Lease { buffers: self.clone(), number, start, length })
     }
 }
 
 impl Drop for Buffers {
     fn drop(&mut self) {
-        // SAFETY: mapped in `register`; no lease lives, and the ring that used it is gone.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), Buffers::LENGTH) };
+        // SAFETY: mapped in `new`; no lease lives, and the ring that used it is gone.
+        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.shape.length()) };
     }
 }
 
 impl Lease {
     pub(in crate::io) fn bytes(&self) -> &[u8] {
-        // SAFETY: the kernel has filled this part, and leaves the buffer alone until it is given back.
-        unsafe { std::slice::from_raw_parts(self.buffers.address(self.number).as_ptr(), self.length) }
+        // SAFETY: within the buffer; the kernel has filled this part, and leaves it alone until the buffer is given
+        // again.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.buffers.address(self.number).add(self.start).as_ptr(),
+                self.length,
+            )
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.buffers.give(self.number);
+        let mut state = self.buffers.lock();
+        let buffer = &mut state.buffers[usize::from(self.number)];
+        buffer.leases -= 1;
+        if buffer.is_done && buffer.leases == 0 {
+            self.buffers.give(&mut state, self.number);
+        }
     }
 }

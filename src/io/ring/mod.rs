@@ -40,9 +40,8 @@ struct Table {
     free: Vec<u32>,
     /// To be cancelled: nobody waits for them any more, or not now.
     abandoned: Vec<OperationId>,
-    buffers: Option<Arc<Buffers>>,
-    /// The ring that `buffers` are registered with.
-    buffers_ring: u64,
+    /// Of the present ring and the one before, of which completions may be left; each with the ring's number.
+    buffers: [Option<(u64, Arc<Buffers>)>; 2],
     /// The ring that the last completions came from.
     ring: u64,
     /// Requests were made, or are to end, since the last wait.
@@ -85,6 +84,10 @@ impl Operations {
 }
 
 impl Table {
+    fn buffers_of(&self, ring: u64) -> Option<&Arc<Buffers>> {
+        self.buffers.iter().flatten().find(|(number, _)| *number == ring).map(|(_, buffers)| buffers)
+    }
+
     /// A name for one more request, if there is one left.
     fn next_id(&mut self) -> Option<OperationId> {
         let place = match self.free.last() {
@@ -152,9 +155,10 @@ impl<'a> RingIo<'a> {
     fn register_buffers(self) -> io::Result<()> {
         let ring = self.ring.own_ring()?;
         let mut table = self.operations.lock();
-        if table.buffers.is_none() || table.buffers_ring != ring {
-            table.buffers = Some(self.ring.with_submitter(|submitter| Buffers::register(&submitter))?);
-            table.buffers_ring = ring;
+        if table.buffers_of(ring).is_none() {
+            let buffers = self.ring.with_submitter(|submitter| Buffers::register(&submitter))?;
+            let former = table.buffers[0].replace((ring, buffers));
+            table.buffers[1] = former;
         }
         Ok(())
     }
@@ -266,12 +270,10 @@ impl<'a> RingIo<'a> {
 
     /// The token of the event that is to tell of it.
     fn complete(self, completion: Completion) -> Option<u64> {
-        let Completion { id, result, flags } = completion;
+        let Completion { id, ring, result, flags } = completion;
         let mut table = self.operations.lock();
-        let lease = match (cqueue::buffer_select(flags), &table.buffers) {
-            (Some(number), Some(buffers)) => Some(buffers.lease(number, result.max(0) as usize)),
-            _ => None,
-        };
+        let lease = table.buffers_of(ring).and_then(|buffers| buffers.lease(flags, result));
+        let lease = lease.filter(|lease| !lease.bytes().is_empty());
         if !cqueue::more(flags) {
             let operation = table.end(id)?;
             drop(table);

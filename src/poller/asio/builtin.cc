@@ -13,7 +13,7 @@
 #include "mcp-event/src/poller/asio.rs.h"
 #include "mcp/event/asio.h"
 
-namespace mcp_event_asio {
+namespace asio_backend {
 
 Outcome Builtin::turn(int32_t fd, int64_t timeout) const noexcept {
   Outcome outcome{false, nullptr};
@@ -42,4 +42,4 @@ rust::String describe(const Thrown& thrown) noexcept {
   }
 }
 
-}  // namespace mcp_event_asio
+}  // namespace asio_backend

@@ -10,7 +10,7 @@
 #include "mcp/event/foreign_loop.h"
 #include "rust/cxx.h"
 
-namespace mcp_event_asio {
+namespace asio_backend {
 
 using Thrown = std::exception_ptr;
 struct Outcome;
@@ -34,6 +34,6 @@ std::unique_ptr<Builtin> create();
 // The text of the exception.
 rust::String describe(const Thrown& thrown) noexcept;
 
-}  // namespace mcp_event_asio
+}  // namespace asio_backend
 
 #endif  // MCP_EVENT_POLLER_ASIO_BUILTIN_H

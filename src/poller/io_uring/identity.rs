@@ -2,7 +2,8 @@
 //!
 //! A poll request names its file by a number only until it is submitted, and keeps the file open afterwards. So it is
 //! found out here, before anything is submitted, whether a number was closed and reused, and what `epoll_ctl` would
-//! refuse is refused at once.
+//! refuse is refused at once. Files without an inode of their own (eventfds, timerfds and their like) are all one to it:
+//! one that was closed under its event, whose number another of them got, is noticed only when its event goes.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -32,10 +33,14 @@ impl Identity {
         // SAFETY: the call has filled it.
         let stat = unsafe { stat.assume_init() };
         let kind = stat.st_mode & libc::S_IFMT;
-        let access = if kind == libc::S_IFSOCK { 0 } else { access(fd)? };
-        if kind != libc::S_IFSOCK && kind != libc::S_IFIFO {
-            check_watchable(fd, no_epoll)?;
-        }
+        let access = match kind {
+            libc::S_IFSOCK => 0,
+            libc::S_IFIFO => access(fd)?,
+            _ => {
+                check_watchable(fd, no_epoll)?;
+                0
+            }
+        };
         Ok(Identity { device: stat.st_dev, inode: stat.st_ino, access })
     }
 }

@@ -67,7 +67,7 @@ impl State {
     fn note_operation(&mut self, completion: &cqueue::Entry) {
         if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
             let (result, flags) = (completion.result(), completion.flags());
-            self.completions.push(Completion { id, result, flags });
+            self.completions.push(Completion { id, ring: self.ring_number, result, flags });
         }
     }
 }
@@ -353,6 +353,7 @@ mod tests {
     use super::*;
     use crate::poller::{FileReady, Raw};
 
+    const NOTHING: [u64; 0] = [];
     const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
     const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::EmulatedEdge];
 

@@ -23,6 +23,8 @@ use super::user_data::UserData;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Completion {
     pub(crate) id: OperationId,
+    /// The number of the ring that did it.
+    pub(crate) ring: u64,
     /// What the system call would have returned, or its error, negative.
     pub(crate) result: i32,
     /// The kernel's flags, among them whether more completions come.

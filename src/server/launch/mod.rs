@@ -1,7 +1,8 @@
 //! Starting a server as a process of which nothing is ever left behind.
 //!
-//! A [`Launcher`] makes a [`Process`] out of a [`Launch`]; [`LocalLauncher`] makes one on this machine, under a
-//! guardian. docs/no-orphans.md tells how it holds what it promises.
+//! A [`Launcher`] makes a [`Process`] out of a [`Launch`]; [`LocalLauncher`] makes one on this machine: on Linux under
+//! a guardian (`local`), on Windows in a job (`job`), elsewhere in a process group (`group`). docs/no-orphans.md tells
+//! what each holds.
 
 mod check;
 #[cfg(any(test, not(mcp_event_guardian)))]
@@ -162,7 +163,7 @@ pub trait Process: Send {
     /// What the system says; or this is a forked child.
     fn next_event(&mut self) -> io::Result<Option<ProcessEvent>>;
 
-    /// Asks the server and all its descendants to end: SIGTERM. Nothing follows by itself; see
+    /// Asks the server and all its descendants to end: SIGTERM, on Windows Ctrl-Break. Nothing follows by itself; see
     /// [`Process::kill`]. Does nothing when they are gone.
     ///
     /// # Errors

@@ -31,6 +31,21 @@ fn a_server_answers_and_ends_with_its_input() {
 }
 
 #[test]
+fn a_thousand_messages_go_each_way() {
+    let mut server = launch(&example(&[], NEVER));
+    server.started();
+    for id in 0..1000 {
+        let request = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n");
+        server.stdin.as_mut().unwrap().write_all(request.as_bytes()).unwrap();
+        let answer = line(&mut server.stdout);
+        assert!(answer.contains(&format!("\"id\":{id}")), "{answer}");
+    }
+    server.stdin = None;
+    assert!(server.exited().success());
+    server.gone();
+}
+
+#[test]
 fn the_status_is_the_servers() {
     let mut server = launch(&example(&["--die-at-once", "7"], NEVER));
     server.started();

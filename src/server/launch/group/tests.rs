@@ -159,7 +159,9 @@ fn kill_ends_those_who_ignore_sigterm() {
 
 #[test]
 fn terminate_asks_all_and_leaves_time() {
-    let mut server = launch(&shell("trap 'read line; exit 7' TERM; echo ready; sleep 1000 & wait", NEVER));
+    // It is the last of them that says so.
+    let script = "trap 'read line; exit 7' TERM; sh -c 'echo ready; exec sleep 1000' & wait";
+    let mut server = launch(&shell(script, NEVER));
     server.started();
     assert_eq!(server.line(), "ready");
     server.process.terminate().unwrap();
