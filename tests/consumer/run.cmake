@@ -38,13 +38,21 @@ endif()
 
 file(REMOVE_RECURSE ${project_build})
 set(ENV{PKG_CONFIG_PATH} ${moved}/${LIBDIR}/pkgconfig)
-run(${CMAKE_COMMAND} -S ${LIBRARY_SOURCE}/tests/consumer/project -B ${project_build} -G ${GENERATOR}
-    -DCMAKE_C_COMPILER=${C_COMPILER} -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_PREFIX_PATH=${moved}
+if(TOOLCHAIN)
+  set(tools --toolchain ${TOOLCHAIN} -DCMAKE_FIND_ROOT_PATH=${moved})
+else()
+  set(tools -DCMAKE_C_COMPILER=${C_COMPILER} -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_PREFIX_PATH=${moved})
+endif()
+run(${CMAKE_COMMAND} -S ${LIBRARY_SOURCE}/tests/consumer/project -B ${project_build} -G ${GENERATOR} ${tools}
     -DWAY=${STEP} -DMCP_EVENT_SOURCE_DIR=${LIBRARY_SOURCE} -DMCP_EVENT_CARGO_TARGET_DIR=${CARGO_TARGET_DIR})
 run(${CMAKE_COMMAND} --build ${project_build})
 set(ENV{LD_LIBRARY_PATH} ${moved}/${LIBDIR})
+if(SUFFIX STREQUAL ".exe")
+  # A program finds its libraries beside itself.
+  file(COPY ${moved}/${BINDIR}/ DESTINATION ${project_build})
+endif()
 foreach(program consumer consumer_static)
-  if(EXISTS ${project_build}/${program})
-    run(${project_build}/${program})
+  if(EXISTS ${project_build}/${program}${SUFFIX})
+    run(${EMULATOR} ${project_build}/${program}${SUFFIX})
   endif()
 endforeach()
