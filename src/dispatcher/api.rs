@@ -166,8 +166,8 @@ impl Builder {
         let poller = match (self.event_base, self.foreign, self.backend.as_deref()) {
             (None, None, None) => poller::create_default()?,
             (None, None, Some(name)) => poller::create(name)?,
-            // SAFETY: the promise given to `libevent_base`.
             (Some(EventBase(base)), None, None | Some("libevent")) => {
+                // SAFETY: the promise given to `libevent_base`.
                 unsafe { poller::adopt_event_base(base) }?
             }
             (None, Some(foreign), None) => poller::create_in(foreign)?,

@@ -24,10 +24,10 @@ mod program_counter;
 mod slot;
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "bsd.rs")]
-mod system;
+mod threads;
 
 use program_counter::interrupted_at;
-use system::{Status, asked, send, wait, wake};
+use threads::{Status, asked, send, wait, wake};
 
 /// The signal by default. Its own default is to be ignored, so a late one harms nobody.
 pub(in crate::guard_dog) const SIGNAL: i32 = libc::SIGURG;
