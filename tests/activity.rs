@@ -43,11 +43,13 @@ fn every_kind_of_callback_is_told() {
     dispatcher.post(ask.clone()).unwrap();
     dispatcher.deferred_delete(OnDrop::boxed(ask.clone()));
     pump(&dispatcher);
+    #[allow(clippy::unnecessary_cast, reason = "wider on Windows")]
+    let fd = fd as i32;
     let expected = [
         Activity::DeferredDelete,
         Activity::Post,
         Activity::Signal { signal: OTHER_SIGNAL },
-        Activity::FileEvent { fd: fd as i32 },
+        Activity::FileEvent { fd },
         Activity::Timer,
         Activity::Scheduled,
     ];
