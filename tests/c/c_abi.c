@@ -41,7 +41,6 @@ static const suite suites[] = {
     {"signal_event", signal_event_suite},
     {"stats", stats_suite},
     {"status", status_suite},
-    {"stream", stream_suite},
     {"timer", timer_suite},
     {"tracked", tracked_suite},
     {"watchdog", watchdog_suite},
@@ -56,6 +55,7 @@ static const suite suites[] = {
     {"server_manager", server_manager_suite},
     {"server_misuse", server_misuse_suite},
     {"server_trouble", server_trouble_suite},
+    {"stream", stream_suite},
 #endif
 };
 

@@ -81,7 +81,9 @@ fd_pair new_socket_pair(void) {
   CHECK(bind(listener, (const struct sockaddr*)&address, sizeof address) == 0);
   CHECK(listen(listener, 1) == 0);
   CHECK(getsockname(listener, (struct sockaddr*)&address, &length) == 0);
-  const fd_pair pair = {.theirs = connect_to(ntohs(address.sin_port)), .mine = accept(listener, NULL, NULL)};
+  fd_pair pair;
+  pair.theirs = connect_to(ntohs(address.sin_port));
+  pair.mine = accept(listener, NULL, NULL);
   CHECK(pair.mine != NO_FD);
   close_fd(listener);
   return pair;

@@ -122,8 +122,14 @@ TEST_F(GuardDogTest, W4_ReportTellsWhoHowLongWithWhatAndWhere) {
   EXPECT_EQ(milliseconds(11), thread.stuck_for);
   EXPECT_NE(0, thread.thread_id);
   EXPECT_EQ("post", thread.doing);
+#ifdef _WIN32
+  // Nobody can look into a thread.
+  EXPECT_EQ("", thread.tracked_objects);
+  EXPECT_EQ("", thread.backtrace);
+#else
   EXPECT_EQ("request 42\n", thread.tracked_objects);
   EXPECT_NE(std::string::npos, thread.backtrace.find("mcp_event_test::computeForEver")) << thread.backtrace;
+#endif
   EXPECT_EQ(1u, thread.misses);
   EXPECT_EQ(0u, reports[0].text.find("guard dog: miss: worker has been stuck for 11ms (thread "));
   EXPECT_EQ(milliseconds(11), dog_.figures(dispatcher).stuck_for);
@@ -134,6 +140,7 @@ TEST_F(GuardDogTest, W4_ReportTellsWhoHowLongWithWhatAndWhere) {
   EXPECT_LT(dog_.figures(dispatcher).stuck_for.count(), 0);
 }
 
+#ifndef _WIN32
 TEST_F(GuardDogTest, W4_TrackedObjectThatThrowsCostsOnlyItself) {
   LibeventDispatcher dispatcher("worker");
   const BadRequest request;
@@ -146,6 +153,7 @@ TEST_F(GuardDogTest, W4_TrackedObjectThatThrowsCostsOnlyItself) {
   ASSERT_EQ(1u, reports.size());
   EXPECT_EQ("so far\n(its dumpState() threw)\n", reports[0].threads[0].tracked_objects);
 }
+#endif
 
 TEST_F(GuardDogTest, W3_WorkersOfAPoolAreWatched) {
   const auto factory = createPlatformDefaultDispatcherFactory();
@@ -244,7 +252,9 @@ TEST_F(GuardDogTest, W3_WhatMakesNoSenseIsRefused) {
   refuse([](GuardDogOptions& bad) { bad.interval = milliseconds(-1); });
   refuse([](GuardDogOptions& bad) { bad.kill_grace = milliseconds(-1); });
   refuse([](GuardDogOptions& bad) { bad.multikill_share = 1.1; });
+#ifndef _WIN32
   refuse([](GuardDogOptions& bad) { bad.backtrace_signal = 9; });
+#endif
   refuse([](GuardDogOptions& bad) { bad.miss = bad.megamiss = milliseconds(0); });
   EXPECT_THROW(dog_.watchTouched(std::string("my\0own", 6)), std::invalid_argument);
   EXPECT_THROW(dog_.watchTouched("\xff"), std::invalid_argument);
