@@ -291,9 +291,13 @@ fn w3_by_its_own_threads_it_finds_who_is_stuck() {
         let told = told.clone();
         dog.on(event, move |report| drop(told.send((report.event, report.threads[0].name.clone()))));
     }
+    // On a busy machine the worker may have been late, and have recovered, before.
+    let hear_of = |event| {
+        while soon(&is_told) != (event, "worker".into()) {}
+    };
     let busy = background.keep_busy();
-    assert_eq!(soon(&is_told), (Event::Megamiss, "worker".into()));
+    hear_of(Event::Megamiss);
     drop(busy);
-    assert_eq!(soon(&is_told), (Event::Recovered, "worker".into()));
+    hear_of(Event::Recovered);
     assert!(dog.figures().scans > 0);
 }
