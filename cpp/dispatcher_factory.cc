@@ -52,9 +52,7 @@ DispatcherFactoryPtr createLibeventDispatcherFactory() {
   return std::make_unique<LibeventDispatcherFactory>();
 }
 
-DispatcherFactoryPtr createAsioDispatcherFactory() {
-  return createDispatcherFactory("asio");
-}
+DispatcherFactoryPtr createAsioDispatcherFactory() { return createDispatcherFactory("asio"); }
 
 DispatcherFactoryPtr createDispatcherFactory(const std::string& backend) {
   // The core takes a C string: one that ends early would be taken for another name.

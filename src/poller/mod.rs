@@ -27,8 +27,10 @@ mod timer_slack;
 #[cfg_attr(not(target_os = "linux"), path = "mio/waker.rs")]
 mod wake;
 
+#[cfg(feature = "ffi")]
+pub(crate) use backend::NAMES;
 pub use backend::{Backend, BackendState, backends};
-pub(crate) use backend::{NAMES, adopt_event_base, create, create_default, create_in};
+pub(crate) use backend::{adopt_event_base, create, create_default, create_in};
 pub(crate) use foreign::RustLoop;
 pub use foreign::Turn;
 pub(crate) use nested::ForeignLoop;

@@ -160,9 +160,12 @@ typedef struct poll_loop {
 
 static int turn(void* data, int fd, int64_t timeout_ns) {
   poll_loop* const self = data;
-  struct pollfd watched = {.fd = fd, .events = POLLIN};
-  CHECK(poll(&watched, 1, timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000)) >= 0);
   ++self->turns;
+  // One that was stopped, or failed, does not wait.
+  if (self->result == MCP_EVENT_TURN_OVER) {
+    struct pollfd watched = {.fd = fd, .events = POLLIN};
+    CHECK(poll(&watched, 1, timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000)) >= 0);
+  }
   return self->result;
 }
 

@@ -31,7 +31,7 @@ TEST_F(BusyPoll, SpinsAsLongAsTold) {
   setBusyPoll(dispatcher_, microseconds(1), false);
   const uint64_t always = spins();
   // None where there is only one processor.
-  EXPECT_TRUE(always == 0 || (always > 4 && always <= 20)) << always;
+  EXPECT_TRUE(always == 0 || always > 4) << always;
   EXPECT_EQ(always > 0, loopStats(dispatcher_).time_spun_us > 0);
 
   setBusyPoll(dispatcher_, microseconds(1));

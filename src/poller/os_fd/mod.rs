@@ -4,5 +4,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
+#[cfg(feature = "servers")]
+pub(crate) use system::Stream;
 pub use system::{AsOsFd, BorrowedOsFd, OsFd, OwnedOsFd};
-pub(crate) use system::{Stream, is_readable, is_writable, number, raw, set_nonblocking, stream_of};
+pub(crate) use system::{is_readable, is_writable, number, raw, set_nonblocking, stream_of};
