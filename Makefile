@@ -47,13 +47,10 @@ test-format: test-tools
 	clang-format --dry-run --Werror $(CPP_SOURCES)
 
 test-rust: test-tools
-	cargo clippy --quiet --locked --all-targets -- --deny warnings
+	cargo clippy --quiet --locked --all-targets --features $(OPTIONAL) -- --deny warnings
+	cargo clippy --quiet --locked --lib -- --deny warnings
 	cargo clippy --quiet --locked --lib --no-default-features -- --deny warnings
-	cargo clippy --quiet --locked --lib --test http_servers --features http -- --deny warnings
-	cargo clippy --quiet --locked --lib --test metrics_endpoint --test metrics_publisher --features metrics,prometheus -- --deny warnings
-	cargo clippy --quiet --locked --lib --no-default-features --features metrics,prometheus -- --deny warnings
-	cargo clippy --quiet --locked --lib --test asio --features asio -- --deny warnings
-	cargo clippy --quiet --locked --lib --no-default-features --features asio -- --deny warnings
+	cargo clippy --quiet --locked --lib --no-default-features --features asio,metrics,prometheus -- --deny warnings
 	cargo test --quiet --locked --features $(OPTIONAL)
 	@for backend in $$(cargo run --quiet --locked --features $(OPTIONAL) --example backends -- --names); do \
 		echo "the contract on $$backend" && \
