@@ -205,6 +205,7 @@ fn it_sees_signals_if_it_wants_to_and_fails_with_its_links_if_not() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it runs a shell")]
 fn a_process_is_awaited_by_an_actor() {
     struct Runner(mpsc::Sender<Option<i32>>);
     impl AsyncActor for Runner {

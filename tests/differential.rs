@@ -3,6 +3,10 @@
 //! What the contract leaves open is no difference: the order of different descriptors in a batch is the kernel's (so
 //! neighbours are sorted), and an edge may be told more often than it must (F20), which then does not count. It must be
 //! told what is ready if it was armed, or if its peer did something that shows.
+//!
+//! Windows has one backend.
+
+#![cfg(unix)]
 
 mod common;
 

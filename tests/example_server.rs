@@ -1,4 +1,8 @@
 //! The example MCP server: it speaks the protocol when it behaves, and misbehaves as it is told.
+//!
+//! The example is a script of signals and process groups, which Windows has not.
+
+#![cfg(unix)]
 
 #[path = "common/example_server.rs"]
 mod example_server;

@@ -1,6 +1,6 @@
 //! The examples that look after MCP servers, run as their users run them: real processes, signals, a terminal.
 
-#![cfg(feature = "servers")]
+#![cfg(all(unix, feature = "servers"))]
 
 #[path = "common/example_server.rs"]
 mod example_server;

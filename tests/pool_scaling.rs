@@ -147,6 +147,7 @@ fn o7_a_scaling_pool_starts_stops_and_shuts_down_at_any_time() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn o7_a_forked_child_leaves_the_pool_alone() {
     let pool = Pool::builder().scaling(1, 2, config()).build().unwrap();

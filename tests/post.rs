@@ -450,6 +450,7 @@ fn p11_a_panic_stops_the_loop_and_comes_out_of_run() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "an edge for data is told again while it is unread")]
 fn p11_what_was_harvested_survives_a_panic() {
     let ((dispatcher, clock), log, events) = (simulated(), Log::new(), Log::new());
     let pipes = [pipe_with(b"x"), pipe_with(b"x")];
@@ -476,6 +477,7 @@ fn p11_what_was_harvested_survives_a_panic() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "an edge for data is told again while it is unread")]
 fn p11_every_kind_of_callback_may_panic() {
     let (dispatcher, clock) = simulated();
     let timer = dispatcher.create_timer(|| panic!("timer"));

@@ -677,6 +677,7 @@ fn readiness_is_true_and_never_stale() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "a connection takes what its peer will not read")]
 fn a_hang_up_wakes_readers_and_writers() {
     let dispatcher = dispatcher();
     let (near, far) = socket_pair();

@@ -1,4 +1,8 @@
 //! A dispatcher that waits in a loop of another library: `Builder::foreign_loop`.
+//!
+//! On Windows a loop has nothing that another could wait for.
+
+#![cfg(unix)]
 
 mod common;
 

@@ -33,9 +33,11 @@ fn o1_a_pool_names_its_workers() {
     let worker = pool.worker(1).unwrap();
     assert_eq!((worker.name(), worker.dispatcher().name()), ("connection_handler_1", "connection_handler_1"));
     worker.start(None).unwrap();
-    // Linux takes 15 bytes.
-    let name = on_worker(&worker, || fs::read_to_string("/proc/thread-self/comm").unwrap());
-    assert_eq!(name.trim_end(), "connection_han1");
+    if cfg!(target_os = "linux") {
+        // It takes 15 bytes.
+        let name = on_worker(&worker, || fs::read_to_string("/proc/thread-self/comm").unwrap());
+        assert_eq!(name.trim_end(), "connection_han1");
+    }
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn the_dispatchers_settings_are_kept() {
     let clock = SimulatedClock::new();
     let options = WorkerOptions {
         queue_bound: Some(1),
-        backend: Some("epoll".into()),
+        backend: Some("auto".into()),
         clock: Some(clock.clone()),
         ..WorkerOptions::default()
     };

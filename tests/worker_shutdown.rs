@@ -200,6 +200,7 @@ fn o6_a_worker_cannot_wait_for_its_own_end() {
     assert!(pool.workers().iter().all(|worker| worker.dispatcher().is_running()));
 }
 
+#[cfg(unix)]
 #[test]
 fn o6_in_a_forked_child_there_is_nothing_to_shut_down() {
     let pool = Pool::new(1).unwrap();

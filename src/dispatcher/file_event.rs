@@ -449,6 +449,7 @@ impl FileEvent {
     }
 
     /// One that no poller watches: others find what it is to be told, by its token.
+    #[cfg(unix)]
     pub(crate) fn unwatched<F: Closure>(core: &Arc<Core>, fd: OsFd, closure: F) -> Result<FileEvent, Error> {
         let event = FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?;
         let cell = event.owner.cell();
@@ -457,6 +458,7 @@ impl FileEvent {
         Ok(event)
     }
 
+    #[cfg(unix)]
     pub(crate) fn token(&self) -> u64 {
         self.owner.cell().kind.token
     }

@@ -173,7 +173,7 @@ impl Drop for Scope<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -1,4 +1,8 @@
 //! Streams, listeners and connects, on the backend that the environment names.
+//!
+//! Windows has no streams yet.
+
+#![cfg(unix)]
 
 #[path = "../common/mod.rs"]
 mod common;

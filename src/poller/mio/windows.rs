@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::windows::io::{FromRawSocket, IntoRawSocket, RawSocket};
+use std::slice;
 use std::time::Duration;
 
 use ::mio::event::Event;
@@ -108,10 +109,9 @@ impl Probe {
         if self.entries.is_empty() {
             return Ok(());
         }
-        // SAFETY: the entries live through the call, and there are that many.
-        match unsafe { WSAPoll(self.entries.as_mut_ptr(), self.entries.len() as u32, 0) } {
-            SOCKET_ERROR => Err(last_error()),
-            _ => Ok(()),
+        match poll(&mut self.entries) {
+            Err(error) if is_closed(&error) => poll_each(&mut self.entries),
+            outcome => outcome,
         }
     }
 
@@ -127,6 +127,30 @@ impl Probe {
                 | bit(POLLERR, Raw::ERROR))
         })
     }
+}
+
+fn poll(entries: &mut [WSAPOLLFD]) -> io::Result<()> {
+    // SAFETY: the entries live through the call, and there are that many.
+    match unsafe { WSAPoll(entries.as_mut_ptr(), entries.len() as u32, 0) } {
+        SOCKET_ERROR => Err(last_error()),
+        _ => Ok(()),
+    }
+}
+
+/// A socket that was closed under its event may fail the call for all of them. By itself it fails alone, and has
+/// nothing to tell.
+fn poll_each(entries: &mut [WSAPOLLFD]) -> io::Result<()> {
+    for entry in entries {
+        match poll(slice::from_mut(entry)) {
+            Err(error) if is_closed(&error) => entry.revents = 0,
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(WSAENOTSOCK)
 }
 
 /// Whether it can be a socket at all.
