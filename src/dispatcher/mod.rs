@@ -389,24 +389,11 @@ impl OnLoop<'_> {
             || !self.current_due.is_empty()
     }
 
-    /// Whether the loop is to stop, as the next look will find.
-    fn has_failed(self) -> bool {
-        let failure = self.failure.take();
-        let has_failed = failure.is_some();
-        self.failure.set(failure);
-        has_failed
-    }
-
     /// What runs outside any callback, a destructor or a handler of a foreign loop, may have destroyed the dispatcher, or
     /// forked.
     #[inline]
     fn stop_if_failed(self) -> Outcome {
         self.after_callback(Ok(()))
-    }
-
-    /// Whether there is something for [`settle`](Self::settle) to do.
-    fn is_unsettled(self) -> bool {
-        !self.arming.is_empty() || !self.dirty.is_empty()
     }
 
     /// Brings the poller and the wheel up to date with what callbacks asked for.

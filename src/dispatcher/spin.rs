@@ -178,7 +178,7 @@ impl OnLoop<'_> {
 
     /// Whether the poll, another thread, or a handler of the foreign loop in which it waits brought something to do.
     fn has_news(self) -> bool {
-        self.has_queued_work() || self.core.has_arrivals() || self.is_unsettled() || self.has_failed()
+        self.has_queued_work() || self.core.has_arrivals()
     }
 }
 

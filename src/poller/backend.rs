@@ -32,8 +32,8 @@ pub enum BackendState {
 pub(crate) const NAMES: [&CStr; 7] =
     [c"epoll", c"io_uring", c"kqueue", c"iocp", c"mio", c"libevent", c"asio"];
 
-/// What a dispatcher runs on when nobody names a backend: the first of these that works.
-const BEST: &[&str] = if cfg!(target_os = "linux") { &["epoll"] } else { &["mio"] };
+/// What a dispatcher runs on when nobody names a backend.
+const BEST: &str = if cfg!(target_os = "linux") { "epoll" } else { "mio" };
 
 /// Every backend that this version knows, with the reason why one cannot be used. Each that is built in is tried.
 ///
@@ -89,9 +89,9 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
             Ok(Box::new(mio.map_err(|source| Error::os("creating the poller of mio", source))?))
         }
         #[cfg(all(unix, feature = "libevent"))]
-        "libevent" => Ok(create_in(super::libevent::Libevent::new()?)?),
+        "libevent" => Ok(create_in(Box::new(super::libevent::Libevent::new()?))?),
         #[cfg(feature = "asio")]
-        "asio" => Ok(create_in(super::asio::Asio::new()?)?),
+        "asio" => Ok(create_in(Box::new(super::asio::Asio::new()?))?),
         #[cfg(all(target_os = "linux", feature = "io_uring"))]
         "io_uring" => Ok(Box::new(super::io_uring::IoUring::new()?)),
         _ => Err(Reason::NotBuiltIn(why_not(name))),
@@ -106,7 +106,7 @@ fn make(name: &str) -> Result<Box<dyn Poller>, Reason> {
 pub(crate) unsafe fn adopt_event_base(base: NonNull<c_void>) -> Result<Box<dyn Poller>, Error> {
     #[cfg(all(unix, feature = "libevent"))]
     // SAFETY: the caller's promise.
-    return create_in(unsafe { super::libevent::Libevent::adopt(base) }?);
+    return create_in(Box::new(unsafe { super::libevent::Libevent::adopt(base) }?));
     #[cfg(not(all(unix, feature = "libevent")))]
     {
         let _ = base;
@@ -128,9 +128,7 @@ fn why_not(name: &str) -> &'static str {
 
 /// The poller of that name.
 pub(crate) fn create(name: &str) -> Result<Box<dyn Poller>, Error> {
-    if name == "auto" {
-        return create_best();
-    }
+    let name = if name == "auto" { BEST } else { name };
     if !names().any(|known| known == name) {
         let known: Vec<_> = names().collect();
         let known = known.join("\", \"");
@@ -146,32 +144,20 @@ pub(crate) fn create(name: &str) -> Result<Box<dyn Poller>, Error> {
     })
 }
 
-/// The best that works here; if none does, the error of the last.
-fn create_best() -> Result<Box<dyn Poller>, Error> {
-    let mut outcome = Err(Error::Unavailable("no backend is built in for this system".into()));
-    for name in BEST {
-        outcome = create(name);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
-}
-
 /// The best that works here, waiting in a foreign loop.
-pub(crate) fn create_in(foreign: impl ForeignLoop + 'static) -> Result<Box<dyn Poller>, Error> {
-    let nested = Nested::new(foreign, create_best()?);
+pub(crate) fn create_in(foreign: Box<dyn ForeignLoop>) -> Result<Box<dyn Poller>, Error> {
+    let nested = Nested::new(foreign, create(BEST)?);
     Ok(Box::new(nested.map_err(|source| Error::os("making a poll fd", source))?))
 }
 
 /// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.
 pub(crate) fn create_default() -> Result<Box<dyn Poller>, Error> {
     static WARN: std::sync::Once = std::sync::Once::new();
-    let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create_best() };
+    let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create(BEST) };
     create(&name.to_string_lossy()).or_else(|error| match error {
         Error::InvalidArgument(_) | Error::Unavailable(_) => {
             WARN.call_once(|| tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored"));
-            create_best()
+            create(BEST)
         }
         error => Err(error),
     })

@@ -35,30 +35,11 @@ pub(crate) trait ForeignLoop: Send + Sync {
     }
 }
 
-impl ForeignLoop for Box<dyn ForeignLoop> {
-    fn name(&self) -> &'static CStr {
-        (**self).name()
-    }
-
-    fn turn(&self, fd: i32, timeout: Option<Nanos>) -> Result<(), WaitError> {
-        (**self).turn(fd, timeout)
-    }
-
-    fn event_base(&self) -> *mut c_void {
-        (**self).event_base()
-    }
-
-    #[cfg(feature = "ffi")]
-    fn cpp_object(&self) -> *mut c_void {
-        (**self).cpp_object()
-    }
-}
-
 /// A poller that waits in a foreign loop.
-pub(crate) struct Nested<L> {
+pub(crate) struct Nested {
     name: &'static CStr,
     /// Until it is released. Only those who wait look into it, and whoever releases it, when nobody does.
-    foreign: UnsafeCell<Option<L>>,
+    foreign: UnsafeCell<Option<Box<dyn ForeignLoop>>>,
     /// What the foreign loop is to others, until it is released.
     event_base: AtomicPtr<c_void>,
     #[cfg(feature = "ffi")]
@@ -70,10 +51,10 @@ pub(crate) struct Nested<L> {
 }
 
 // SAFETY: `foreign` is shared and sent between threads as what it is, under the rule stated there.
-unsafe impl<L: Send + Sync> Sync for Nested<L> {}
+unsafe impl Sync for Nested {}
 
-impl<L: ForeignLoop> Nested<L> {
-    pub(crate) fn new(foreign: L, native: Box<dyn Poller>) -> io::Result<Nested<L>> {
+impl Nested {
+    pub(crate) fn new(foreign: Box<dyn ForeignLoop>, native: Box<dyn Poller>) -> io::Result<Nested> {
         let fd = native.poll_fd()?;
         Ok(Nested {
             name: foreign.name(),
@@ -86,19 +67,17 @@ impl<L: ForeignLoop> Nested<L> {
             fork_generation: fork::generation(),
         })
     }
-}
 
-impl<L> Nested<L> {
     /// Lets go of the foreign loop. In a forked child it is forgotten: the kernel object in which it watches our fd is the
     /// parent's too, who still needs that.
-    fn let_go(&self, foreign: Option<L>) {
+    fn let_go(&self, foreign: Option<Box<dyn ForeignLoop>>) {
         if fork::generation() != self.fork_generation {
             std::mem::forget(foreign);
         }
     }
 }
 
-impl<L> Drop for Nested<L> {
+impl Drop for Nested {
     // Before the native poller, whose fd it watches.
     fn drop(&mut self) {
         let foreign = self.foreign.get_mut().take();
@@ -106,7 +85,7 @@ impl<L> Drop for Nested<L> {
     }
 }
 
-impl<L: ForeignLoop> Poller for Nested<L> {
+impl Poller for Nested {
     fn name(&self) -> &'static CStr {
         self.name
     }
