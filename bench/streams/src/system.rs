@@ -27,7 +27,8 @@ pub fn end_with_parent() {
 }
 
 /// Puts whoever calls this on one processor, where each runs until it has nothing to do: what one finds ready does not
-/// depend on how fast another was just then.
+/// depend on how fast another was just then. A real-time priority that the caller was given stays, as by `chrt`, which
+/// keeps other programs out of a run on a busy machine.
 pub fn take_turns_on_one_cpu() {
     // SAFETY: plain system calls, on sets and parameters of our own.
     unsafe {
@@ -35,7 +36,9 @@ pub fn take_turns_on_one_cpu() {
         libc::CPU_SET(0, &mut cpus);
         libc::sched_setaffinity(0, size_of_val(&cpus), &cpus);
         let no_priority = libc::sched_param { sched_priority: 0 };
-        libc::sched_setscheduler(0, libc::SCHED_BATCH, &no_priority);
+        if libc::sched_getscheduler(0) == libc::SCHED_OTHER {
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &no_priority);
+        }
     }
 }
 
