@@ -18,7 +18,7 @@ use socket2::Socket;
 use super::buffer;
 use super::error::{Completion, Received, Receiver, SendError, SendRefusal};
 use super::outbox::Outbox;
-use super::ring::{Lease, OperationId, RingIo};
+use super::ring::{Lease, OperationId, RingIo, Ticket};
 use super::socket;
 use crate::dispatcher::closure::{Closure, Outcome};
 use crate::dispatcher::core::Core;
@@ -69,6 +69,8 @@ struct Requests {
     send: Option<OperationId>,
     /// The piece that it was sending, and how much of that is sent.
     unsent: Option<(Vec<u8>, usize)>,
+    /// What counts as sent, but leaves with the next wait.
+    leaving: Option<Ticket>,
     /// The event is about to be told.
     is_announced: bool,
 }
@@ -155,11 +157,16 @@ impl Connection {
 
     /// No callback begins any more.
     pub(super) fn close(&self) {
-        let requests = {
+        let (requests, is_leaving) = {
             let mut state = self.lock();
             state.closed = true;
-            [state.requests.receive, state.requests.send]
+            ([state.requests.receive, state.requests.send], self.leaving(&state).is_some())
         };
+        if let Some(ring) = self.ring()
+            && is_leaving
+        {
+            ring.keep_for_batch(self.socket.clone());
+        }
         if let Some(ring) = self.ring()
             && requests.iter().any(Option::is_some)
             && !self.core.is_forked()
@@ -238,14 +245,13 @@ impl Connection {
         }
         let is_first = state.outbox.is_empty();
         let length = bytes.as_ref().len();
-        // What other threads send, the loop's thread writes: one writer keeps the order. Also where there is a ring: one
-        // call now costs less than a request, its completion, and a copy of the bytes.
+        // What other threads send, the loop's thread writes: one writer keeps the order.
         let now = if is_here && is_first && length > 0 {
-            socket::unless_blocked(socket::send(&self.socket, bytes.as_ref()))
+            self.send_first(ring, &mut state, bytes.as_ref())
         } else {
-            Ok(None)
+            Ok(0)
         };
-        let (taken, failed) = now.map_or_else(|error| (0, Some(error)), |taken| (taken.unwrap_or(0), None));
+        let (taken, failed) = now.map_or_else(|error| (0, Some(error)), |taken| (taken, None));
         if taken == length {
             state.outbox.note_sent(length, completion);
         } else {
@@ -258,15 +264,62 @@ impl Connection {
         let mut needs_turn = is_first && !state.outbox.is_empty();
         if let Some(ring) = ring.filter(|_| is_here) {
             self.request_send(ring, &mut state);
-            // Where there is a limit, its timer is set in a turn.
-            needs_turn &= state.send_limit.limit.is_some();
+            // What comes behind what is leaving needs one, and where there is a limit, its timer is set in a turn.
+            needs_turn &= state.requests.send.is_none() || state.send_limit.limit.is_some();
         }
         needs_turn |= state.outbox.has_news();
         drop(state);
         if needs_turn {
             self.kick(FileReady::WRITE);
         }
+        if let Some(ring) = ring.filter(|_| is_here) {
+            ring.send_batch_if_due();
+        }
         Ok(())
+    }
+
+    /// Sends what nothing waits in front of; how much of it is gone.
+    fn send_first(
+        self: &Arc<Self>,
+        ring: Option<RingIo<'_>>,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        if let Some(ring) = ring {
+            let leaving = self.leaving(state);
+            if let Some(ticket) = ring.send_in_batch(self, leaving, bytes) {
+                state.requests.leaving = Some(ticket);
+                return Ok(bytes.len());
+            }
+            if leaving.is_some() {
+                return Ok(0);
+            }
+        }
+        socket::unless_blocked(socket::send(&self.socket, bytes)).map(|taken| taken.unwrap_or(0))
+    }
+
+    /// What is on its way to the system: how much of it that takes is not known yet.
+    fn leaving(&self, state: &State) -> Option<Ticket> {
+        let ring = self.ring()?;
+        state.requests.leaving.filter(|ticket| ring.is_pending(*ticket))
+    }
+
+    /// The system did not take the last of what was leaving. The token of the event, if that is to be told.
+    pub(super) fn unsent(self: &Arc<Self>, rest: &[u8], error: Option<io::Error>) -> Option<u64> {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        state.requests.leaving = None;
+        if state.closed {
+            return None;
+        }
+        state.outbox.take_back(rest);
+        state.send_limit.moved = true;
+        match (error, self.ring()) {
+            (Some(error), _) => state.outbox.fail(error),
+            (None, Some(ring)) => self.request_send(ring, state),
+            (None, None) => {}
+        }
+        if state.outbox.has_news() || state.send_limit.limit.is_some() { self.announce(state) } else { None }
     }
 
     fn check_open(&self, state: &State) -> Result<(), SendRefusal> {
@@ -280,7 +333,8 @@ impl Connection {
     }
 
     pub(super) fn queued(&self) -> usize {
-        self.lock().outbox.queued()
+        let state = self.lock();
+        state.outbox.queued() + self.leaving(&state).map_or(0, Ticket::length)
     }
 
     pub(super) fn set_send_limit(&self, bytes: usize) {
@@ -365,10 +419,21 @@ impl Connection {
                 buffer::with(|buffer| self.receive_into(buffer, events))?;
             }
         }
-        self.flush(ring);
-        self.complete()?;
+        if self.leaves_first() {
+            // Not now: what would come next, or be told, comes after what is leaving.
+            self.kick(FileReady::WRITE);
+        } else {
+            self.flush(ring);
+            self.complete()?;
+        }
         self.settle(ring);
         Ok(())
+    }
+
+    /// Whether something is leaving that something else has to wait for.
+    fn leaves_first(&self) -> bool {
+        let state = self.lock();
+        self.leaving(&state).is_some() && (state.outbox.has_news() || !state.outbox.is_empty())
     }
 
     /// Tells the receiver what came in while it could not be told.
@@ -464,7 +529,7 @@ impl Connection {
 
     /// Has the ring send what is next, if it is not sending.
     fn request_send(self: &Arc<Self>, ring: RingIo<'_>, state: &mut State) {
-        if state.requests.send.is_some() {
+        if state.requests.send.is_some() || self.leaving(state).is_some() {
             return;
         }
         let next = state.requests.unsent.take().or_else(|| state.outbox.take_piece());

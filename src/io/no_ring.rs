@@ -5,6 +5,8 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use socket2::Socket;
+
 use super::connection::Connection;
 use super::listener::Acceptor;
 use crate::dispatcher::core::Core;
@@ -16,6 +18,15 @@ pub(super) enum Lease {}
 impl Lease {
     pub(super) fn bytes(&self) -> &[u8] {
         match *self {}
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Ticket {}
+
+impl Ticket {
+    pub(super) fn length(self) -> usize {
+        match self {}
     }
 }
 
@@ -41,6 +52,22 @@ impl<'a> RingIo<'a> {
     }
 
     pub(super) fn accept(self, _: &Arc<Acceptor>) -> io::Result<OperationId> {
+        match self.0 {}
+    }
+
+    pub(super) fn send_in_batch(self, _: &Arc<Connection>, _: Option<Ticket>, _: &[u8]) -> Option<Ticket> {
+        match self.0 {}
+    }
+
+    pub(super) fn is_pending(self, _: Ticket) -> bool {
+        match self.0 {}
+    }
+
+    pub(super) fn keep_for_batch(self, _: Arc<Socket>) {
+        match self.0 {}
+    }
+
+    pub(super) fn send_batch_if_due(self) {
         match self.0 {}
     }
 

@@ -96,6 +96,15 @@ impl Outbox {
         self.expect(completion);
     }
 
+    /// The system did not take these bytes, which it was said to have taken last.
+    pub(super) fn take_back(&mut self, bytes: &[u8]) {
+        if matches!(self.end, End::Broken(_)) {
+            return;
+        }
+        self.taken -= bytes.len() as u64;
+        self.pieces.push_front(bytes.to_vec());
+    }
+
     fn expect(&mut self, completion: Option<Completion>) {
         self.waiting.extend(completion.map(|completion| (self.accepted, completion)));
     }

@@ -8,16 +8,20 @@
 //! nothing lost, because a former ring does nothing any more once there is another, and what it has done is in its
 //! completions, which are taken out: a send that has not completed has sent nothing.
 
+mod batch;
 mod buffers;
 
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use io_uring::{cqueue, opcode, squeue, types};
 use socket2::Socket;
 
+use self::batch::Batch;
+pub(super) use self::batch::Ticket;
 pub(super) use self::buffers::Lease;
 use self::buffers::{Buffers, GROUP};
 use super::connection::{Arrived, Connection};
@@ -26,13 +30,18 @@ use crate::dispatcher::core::Core;
 use crate::error::Error;
 pub(super) use crate::poller::io_uring::OperationId;
 use crate::poller::io_uring::{Completion, IoUring};
-use crate::poller::{Raw, Ready};
+use crate::poller::{Poller, Raw, Ready};
 
 /// The requests of one dispatcher.
 #[derive(Default)]
 pub(crate) struct Operations {
     table: Mutex<Table>,
+    /// The number of the batch in the table.
+    batch: AtomicU64,
 }
+
+/// Places from here on are those of the batch.
+const BATCH: u32 = OperationId::PLACES / 2;
 
 #[derive(Default)]
 struct Table {
@@ -46,6 +55,7 @@ struct Table {
     ring: u64,
     /// Requests were made, or are to end, since the last wait.
     is_ahead: bool,
+    batch: Batch,
     /// Kept for its memory.
     completions: Vec<Completion>,
 }
@@ -92,7 +102,7 @@ impl Table {
     fn next_id(&mut self) -> Option<OperationId> {
         let place = match self.free.last() {
             Some(place) => *place,
-            None if self.places.len() < OperationId::PLACES as usize => {
+            None if self.places.len() < BATCH as usize => {
                 self.places.push(Place::default());
                 self.free.push(self.places.len() as u32 - 1);
                 self.places.len() as u32 - 1
@@ -189,6 +199,50 @@ impl<'a> RingIo<'a> {
         })
     }
 
+    /// Has a copy of `bytes` sent with the next wait, behind those of `former`, which is the stream's own in the batch.
+    /// They count as sent; what the system does not take comes back before the batch is over. `None` if they are better
+    /// sent otherwise.
+    pub(super) fn send_in_batch(
+        self,
+        connection: &Arc<Connection>,
+        former: Option<Ticket>,
+        bytes: &[u8],
+    ) -> Option<Ticket> {
+        let mut table = self.operations.lock();
+        table.is_ahead = true;
+        table.batch.add(connection, former, bytes)
+    }
+
+    /// Whether it is not known yet what became of that send.
+    pub(super) fn is_pending(self, ticket: Ticket) -> bool {
+        ticket.batch() == self.operations.batch.load(Ordering::Acquire)
+    }
+
+    /// Keeps the socket of a stream that is dropped open until the batch is over.
+    pub(super) fn keep_for_batch(self, socket: Arc<Socket>) {
+        self.operations.lock().batch.keep(socket);
+    }
+
+    /// Sends the batch now if enough wait for each other.
+    pub(super) fn send_batch_if_due(self) {
+        let mut table = self.operations.lock();
+        if table.batch.is_due() && self.ask_for_batch(&mut table).is_ok() {
+            // Else the next wait does it.
+            let _ = self.ring.submit_now();
+        }
+    }
+
+    fn ask_for_batch(self, table: &mut Table) -> io::Result<()> {
+        while let Some((index, entry)) = table.batch.next() {
+            let id = OperationId { place: BATCH + index as u32, generation: table.batch.number() as u32 };
+            // SAFETY: the bytes stay until the batch is over, and that it is when the ring has done all it was given;
+            // of the sockets, the streams keep those that they do not leave to the batch.
+            unsafe { self.ring.submit(id, entry)? };
+            table.batch.note_asked();
+        }
+        Ok(())
+    }
+
     /// Accepts, again and again, until that ends.
     pub(super) fn accept(self, acceptor: &Arc<Acceptor>) -> io::Result<OperationId> {
         let socket = acceptor.socket.clone();
@@ -231,10 +285,15 @@ impl<'a> RingIo<'a> {
         self.operations.lock().is_ahead
     }
 
-    /// Before a wait: ends what is abandoned.
+    /// Before a wait: sends the batch, and ends what is abandoned.
     pub(crate) fn prepare(self) {
         let mut table = self.operations.lock();
         table.is_ahead = false;
+        if self.ask_for_batch(&mut table).is_err() {
+            // No room; it is tried again, at once.
+            table.is_ahead = true;
+            self.ring.wake();
+        }
         while let Some(id) = table.abandoned.pop() {
             if table.get(id).is_some() && self.ring.cancel(id).is_err() {
                 // No room; it is tried again before the next wait.
@@ -248,17 +307,24 @@ impl<'a> RingIo<'a> {
     /// After a wait: takes over what has completed, and says in `ready` who has something to tell its user.
     pub(crate) fn deliver(self, ready: &mut Vec<Ready>) {
         let mut completions = mem::take(&mut self.operations.lock().completions);
-        let ring = self.ring.take_completions(&mut completions);
+        let (ring, is_done) = self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
-            ready.extend(self.complete(completion).map(told));
+            let token = match completion.id.place.checked_sub(BATCH) {
+                Some(index) => self.complete_in_batch(index as usize, &completion),
+                None => self.complete(completion),
+            };
+            ready.extend(token.map(told));
         }
         let mut table = self.operations.lock();
         table.completions = completions;
-        if table.ring == ring {
+        let sockets = if is_done { table.batch.end() } else { Vec::new() };
+        self.operations.batch.store(table.batch.number(), Ordering::Release);
+        let is_same = std::mem::replace(&mut table.ring, ring) == ring;
+        drop(table);
+        drop(sockets);
+        if is_same {
             return;
         }
-        table.ring = ring;
-        drop(table);
         let mut from = 0;
         loop {
             // No lock is held while it is told.
@@ -266,6 +332,21 @@ impl<'a> RingIo<'a> {
             let Some(operation) = stale else { return };
             ready.extend(end(operation, libc::ECANCELED, None).map(told));
         }
+    }
+
+    /// A send of the batch did not do all it should.
+    fn complete_in_batch(self, index: usize, completion: &Completion) -> Option<u64> {
+        let taken = usize::try_from(completion.result).unwrap_or(0);
+        let error = match -completion.result {
+            libc::EAGAIN | libc::EINTR | libc::ECANCELED => None,
+            code => (code > 0).then(|| io::Error::from_raw_os_error(code)),
+        };
+        let (connection, rest) = {
+            let table = self.operations.lock();
+            let is_now = table.batch.number() as u32 == completion.id.generation;
+            table.batch.rest(index, taken).filter(|_| is_now)?
+        };
+        connection.unsent(&rest, error)
     }
 
     /// The token of the event that is to tell of it.

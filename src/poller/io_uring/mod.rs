@@ -124,6 +124,10 @@ impl IoUring {
             epoll::let_go(outer, ring.fd());
         }
         state.ring_fd = fresh.fd();
+        if state.owner == thread_number() {
+            // What was made for it, it does.
+            ring.submit()?;
+        }
         let mut former = std::mem::replace(ring, fresh);
         let was_quiet = former.is_quiet();
         former.stop();

@@ -67,11 +67,19 @@ impl IoUring {
 
     /// Appends what has completed since the last call. After a wait there is nothing unless a completion ended it.
     ///
-    /// Also which ring it is by now: a number that changes whenever another one takes its place.
-    pub(crate) fn take_completions(&self, completions: &mut Vec<Completion>) -> u64 {
+    /// Also which ring it is by now, a number that changes whenever another one takes its place; and whether it has been
+    /// given all that was submitted, and there is nothing of it left to take out.
+    pub(crate) fn take_completions(&self, completions: &mut Vec<Completion>) -> (u64, bool) {
         let mut state = self.lock();
         completions.append(&mut state.completions);
-        state.ring_number
+        let mut ring = self.ring();
+        let is_done = !ring.has_unsubmitted() && !ring.has_completions() && !ring.has_overflow();
+        (state.ring_number, is_done)
+    }
+
+    /// Gives the ring what was submitted, without a wait.
+    pub(crate) fn submit_now(&self) -> io::Result<()> {
+        self.ring().submit()
     }
 
     /// Registers something (buffers) with the ring.

@@ -135,6 +135,13 @@ impl Ring {
         self.ring.completion().len()
     }
 
+    /// Submits, and does nothing else.
+    pub(super) fn submit(&mut self) -> io::Result<()> {
+        let unsubmitted = self.ring.submission().len() as u32;
+        // SAFETY: there are no arguments.
+        unsafe { self.ring.submitter().enter::<()>(unsubmitted, 0, 0, None) }.map(drop)
+    }
+
     /// Submits, and waits until there are `want` completions or `timeout` is over. Early returns are harmless.
     pub(super) fn enter(&mut self, timeout: Option<Nanos>, want: u32) -> io::Result<()> {
         let unsubmitted = self.ring.submission().len() as u32;
