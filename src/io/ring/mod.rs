@@ -353,7 +353,11 @@ impl<'a> RingIo<'a> {
     fn complete(self, completion: Completion) -> Option<u64> {
         let Completion { id, ring, result, flags } = completion;
         let mut table = self.operations.lock();
-        let lease = table.buffers_of(ring).and_then(|buffers| buffers.lease(flags, result));
+        let buffers = table.buffers_of(ring);
+        if let Some(buffers) = buffers.filter(|_| result == -libc::ENOBUFS) {
+            buffers.want_more();
+        }
+        let lease = buffers.and_then(|buffers| buffers.lease(flags, result));
         let lease = lease.filter(|lease| !lease.bytes().is_empty());
         if !cqueue::more(flags) {
             let operation = table.end(id)?;
