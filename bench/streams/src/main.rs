@@ -3,6 +3,7 @@
 mod clients;
 #[path = "../../actors/src/harness.rs"]
 mod harness;
+mod ring_floor;
 mod server;
 mod system;
 
@@ -10,11 +11,12 @@ use clients::Clients;
 use harness::{Entry, Experiment, Goal, Program};
 use server::Server;
 
-const CONTENDERS: [(&str, Server); 5] = [
+const CONTENDERS: [(&str, Server); 6] = [
     ("mcp_event, streams, io_uring", server::streams_on_io_uring),
     ("mcp_event, streams, epoll", server::streams_on_epoll),
     ("mcp_event, file events, epoll", server::file_events),
     ("floor (epoll)", server::floor),
+    ("floor (io_uring)", ring_floor::ring_floor),
     ("tokio", server::tokio),
 ];
 
