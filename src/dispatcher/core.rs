@@ -293,6 +293,7 @@ impl Drop for Running<'_> {
         }
         core.release();
         core.receive_stragglers();
+        core.hang_up_stragglers();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
         if pending || !core.posts.is_empty() {
             core.wake();
@@ -563,6 +564,14 @@ impl Core {
         return RingIo::of(self).is_some_and(RingIo::is_ahead);
         #[cfg(not(all(target_os = "linux", feature = "io_uring")))]
         false
+    }
+
+    /// After a run: has the ring let go of what was dropped too late for the run to see.
+    fn hang_up_stragglers(&self) {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        if let Some(ring) = RingIo::of(self).filter(|ring| ring.is_ahead() && !self.is_forked()) {
+            ring.hang_up();
+        }
     }
 
     /// Wakes the loop if it sleeps (or nobody runs it); one system call at most for each sleep (P7).

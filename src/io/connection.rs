@@ -162,22 +162,11 @@ impl Connection {
             state.closed = true;
             ([state.requests.receive, state.requests.send], self.leaving(&state).is_some())
         };
-        if let Some(ring) = self.ring()
-            && is_leaving
-        {
-            ring.keep_for_batch(self.socket.clone());
-        }
-        if let Some(ring) = self.ring()
-            && requests.iter().any(Option::is_some)
-            && !self.core.is_forked()
-        {
-            ring.abandon(requests.into_iter().flatten());
-            if self.core.is_running() {
-                self.core.wake();
-            } else {
-                // Nobody ends them now, and until then they keep the socket open: the peer is to hear of it.
-                let _ = self.socket.shutdown(Shutdown::Both);
+        if let Some(ring) = self.ring().filter(|_| !self.core.is_forked()) {
+            if is_leaving {
+                ring.keep_for_batch(self.socket.clone());
             }
+            ring.close(requests.into_iter().flatten());
         }
     }
 

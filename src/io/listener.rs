@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -168,16 +167,8 @@ impl Acceptor {
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let request = self.lock().accept;
-        if let (Some(ring), Some(request)) = (RingIo::of(&self.core), request)
-            && !self.core.is_forked()
-        {
-            ring.abandon([request]);
-            if self.core.is_running() {
-                self.core.wake();
-            } else {
-                // Nobody ends it now, and until then it keeps the socket open: nobody is to connect any more.
-                let _ = self.socket.shutdown(Shutdown::Both);
-            }
+        if let Some(ring) = RingIo::of(&self.core).filter(|_| !self.core.is_forked()) {
+            ring.close(request);
         }
     }
 

@@ -71,6 +71,10 @@ impl<'a> RingIo<'a> {
         match self.0 {}
     }
 
+    pub(super) fn close(self, _: impl IntoIterator<Item = OperationId>) {
+        match self.0 {}
+    }
+
     pub(super) fn abandon(self, _: impl IntoIterator<Item = OperationId>) {
         match self.0 {}
     }

@@ -283,3 +283,25 @@ fn the_socket_closes_with_the_stream() {
     assert_eq!(sender.queued(), 0);
     let _ = OnDrop::new(|| ());
 }
+
+#[test]
+fn a_stream_that_is_dropped_while_the_loop_leaves_its_run_closes_at_once() {
+    for _ in 0..200 {
+        let dispatcher = dispatcher();
+        let (stream, mut peer) = stream_and_peer(&dispatcher);
+        stream.receive(|_| ()).unwrap();
+        pump(&dispatcher);
+        let handle = dispatcher.handle();
+        let dropper = thread::spawn(move || {
+            handle.exit();
+            drop(stream);
+        });
+        dispatcher.run(RunType::Block).unwrap();
+        dropper.join().unwrap();
+        // Nobody runs the loop any more.
+        let (told, heard) = std::sync::mpsc::channel();
+        let reader = thread::spawn(move || told.send(peer.read(&mut [0]).unwrap()).unwrap());
+        assert_eq!(soon(&heard), 0);
+        reader.join().unwrap();
+    }
+}

@@ -13,6 +13,7 @@ mod buffers;
 
 use std::io;
 use std::mem;
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -71,7 +72,9 @@ struct Place {
 struct Operation {
     what: What,
     /// The fd stays the kernel's to use until the request has ended.
-    _socket: Arc<Socket>,
+    socket: Arc<Socket>,
+    /// Who made it is gone.
+    is_closed: bool,
 }
 
 enum What {
@@ -83,6 +86,7 @@ enum What {
 /// The ring of a dispatcher, and the requests that were made of it.
 #[derive(Clone, Copy)]
 pub(crate) struct RingIo<'a> {
+    core: &'a Core,
     ring: &'a IoUring,
     operations: &'a Operations,
 }
@@ -149,7 +153,7 @@ impl<'a> RingIo<'a> {
     /// The ring of `core`'s dispatcher, if it runs on one that does more than poll.
     pub(crate) fn of(core: &'a Core) -> Option<RingIo<'a>> {
         let ring = core.poller.ring().filter(|ring| ring.has_operations())?;
-        Some(RingIo { ring, operations: &core.operations })
+        Some(RingIo { core, ring, operations: &core.operations })
     }
 
     /// Receives, again and again, until that ends.
@@ -158,7 +162,7 @@ impl<'a> RingIo<'a> {
         let socket = connection.socket.clone();
         let entry = opcode::RecvMulti::new(types::Fd(socket.as_raw_fd()), GROUP).build();
         let what = What::Receive(Arc::downgrade(connection));
-        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, _)| error)
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
     }
 
     /// The present ring has buffers to receive into.
@@ -191,7 +195,7 @@ impl<'a> RingIo<'a> {
             .flags(libc::MSG_NOSIGNAL)
             .build();
         let what = What::Send { of: Arc::downgrade(connection), bytes, from };
-        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, operation)| match operation
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, operation)| match operation
             .what
         {
             What::Send { bytes, .. } => (error, bytes),
@@ -250,7 +254,7 @@ impl<'a> RingIo<'a> {
             .flags(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
             .build();
         let what = What::Accept(Arc::downgrade(acceptor));
-        self.submit(entry, Operation { what, _socket: socket }).map_err(|(error, _)| error)
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
     }
 
     fn submit(
@@ -278,6 +282,47 @@ impl<'a> RingIo<'a> {
         let mut table = self.operations.lock();
         table.is_ahead = true;
         table.abandoned.extend(operations);
+    }
+
+    /// Ends what a stream or listener was doing that is dropped; from any thread.
+    pub(super) fn close(self, operations: impl IntoIterator<Item = OperationId>) {
+        {
+            let mut table = self.operations.lock();
+            for id in operations {
+                if let Some(operation) = table.get(id) {
+                    operation.is_closed = true;
+                    table.abandoned.push(id);
+                    table.is_ahead = true;
+                }
+            }
+            if table.abandoned.is_empty() {
+                return;
+            }
+        }
+        if self.core.is_running() {
+            self.core.wake();
+        } else {
+            self.hang_up();
+        }
+    }
+
+    /// When nobody runs the loop: nobody ends now what was dropped, and until then it keeps its socket open. Peers are to
+    /// hear of it at once. To be called by who drops, and by who leaves the loop: so one of them sees it.
+    pub(crate) fn hang_up(self) {
+        let mut sockets = Vec::new();
+        {
+            let mut table = self.operations.lock();
+            let abandoned = mem::take(&mut table.abandoned);
+            let operations = abandoned.iter().filter_map(|id| {
+                table.get(*id).filter(|operation| operation.is_closed).map(|it| it.socket.clone())
+            });
+            sockets.extend(operations);
+            table.abandoned = abandoned;
+        }
+        for socket in sockets {
+            // It fails when the connection is gone already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
     }
 
     /// Whether the kernel is still to be told of something, by the next wait.
@@ -319,7 +364,7 @@ impl<'a> RingIo<'a> {
         table.completions = completions;
         let sockets = if is_done { table.batch.end() } else { Vec::new() };
         self.operations.batch.store(table.batch.number(), Ordering::Release);
-        let is_same = std::mem::replace(&mut table.ring, ring) == ring;
+        let is_same = mem::replace(&mut table.ring, ring) == ring;
         drop(table);
         drop(sockets);
         if is_same {
