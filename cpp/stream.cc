@@ -177,5 +177,17 @@ Connect::Connect(Dispatcher& dispatcher, const std::string& address, std::chrono
 
 Connect::~Connect() { mcp_event_connect_destroy(connect_); }
 
+void setLabel(Stream& stream, const std::string& label) {
+  check(mcp_event_stream_set_label(stream.stream_, mcp_event_impl::toCText(label)));
+}
+
+void setLabel(Listener& listener, const std::string& label) {
+  check(mcp_event_listener_set_label(listener.listener_, mcp_event_impl::toCText(label)));
+}
+
+void setLabel(Connect& connect, const std::string& label) {
+  check(mcp_event_connect_set_label(connect.connect_, mcp_event_impl::toCText(label)));
+}
+
 }  // namespace event
 }  // namespace mcp

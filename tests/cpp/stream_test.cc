@@ -5,10 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
+#include "mcp/event/label.h"
 #include "support.h"
 
 namespace {
@@ -88,6 +91,37 @@ TEST(StreamTest, P11_AnExceptionOfAReceiverComesOutOfRun) {
   ASSERT_EQ(write(pair[1], "x", 1), 1);
   EXPECT_THROW(dispatcher->run(RunType::Block), std::runtime_error);
   close(pair[1]);
+}
+
+TEST(StreamTest, CallbacksAreToldWithTheirLabels) {
+  const DispatcherPtr dispatcher = newDispatcher();
+  StreamPtr server;
+  StreamPtr client;
+  std::vector<std::string> told;
+  const auto tell = [&] {
+    told.push_back(doing(*dispatcher).label);
+    if (told.size() == 3) {
+      dispatcher->exit();
+    }
+  };
+  Listener listener(*dispatcher, "127.0.0.1:0", [&](StreamPtr stream, const std::error_code&) {
+    tell();
+    server = std::move(stream);
+    setLabel(*server, "a stream");
+    server->receive([&](const Received&) { tell(); });
+  });
+  Connect connect(*dispatcher, listener.address(), std::chrono::seconds(0),
+                  [&](StreamPtr stream, const std::error_code&) {
+                    tell();
+                    client = std::move(stream);
+                    EXPECT_TRUE(client->send("x", 1));
+                  });
+  setLabel(listener, "a listener");
+  setLabel(connect, "a connect");
+  dispatcher->run(RunType::Block);
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, (std::vector<std::string>{"a connect", "a listener", "a stream"}));
+  EXPECT_THROW(setLabel(*server, ""), std::invalid_argument);
 }
 
 TEST(StreamTest, WhatMakesNoSenseIsRefused) {

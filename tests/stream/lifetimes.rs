@@ -9,7 +9,7 @@ use mcp_event::RunType;
 use mcp_event::io::{SendRefusal, Stream};
 use socket2::SockRef;
 
-use super::common::{Background, Log, OnDrop, Slot, dispatcher, in_forked_child, pump, soon};
+use super::common::{Background, Log, OnDrop, Slot, dispatcher, in_forked_child, is_readable, pump, soon};
 use super::stream_and_peer;
 
 #[test]
@@ -303,5 +303,41 @@ fn a_stream_that_is_dropped_while_the_loop_leaves_its_run_closes_at_once() {
         let reader = thread::spawn(move || told.send(peer.read(&mut [0]).unwrap()).unwrap());
         assert_eq!(soon(&heard), 0);
         reader.join().unwrap();
+    }
+}
+
+#[test]
+fn r5_another_thread_goes_on_inside_a_foreign_loop() {
+    let dispatcher = Arc::new(dispatcher());
+    // The foreign loop: what waits is this fd, whoever runs ours.
+    let fd = dispatcher.poll_fd().unwrap();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let (echo, log) = (stream.sender(), Log::new());
+    let noted = log.clone();
+    stream
+        .receive(move |received| {
+            let mcp_event::io::Received::Data(bytes) = received else { return };
+            noted.add(bytes.to_vec());
+            echo.send(bytes).unwrap();
+        })
+        .unwrap();
+    pump(&dispatcher);
+    for number in 0..50u8 {
+        assert_eq!(dispatcher.poll_fd().unwrap(), fd);
+        peer.write_all(&[number, 0]).unwrap();
+        let (dispatcher, log, mut peer) = (dispatcher.clone(), log.clone(), peer.try_clone().unwrap());
+        let mut drive = move || {
+            let mut received = Vec::new();
+            while received.len() < 2 {
+                is_readable(fd, None);
+                pump(&dispatcher);
+                received.extend(log.take().concat());
+            }
+            let mut echo = [0; 2];
+            peer.read_exact(&mut echo).unwrap();
+            assert_eq!((received.as_slice(), echo), ([number, 0].as_slice(), [number, 0]));
+        };
+        // Two turns of each thread, one after the other.
+        if number % 4 < 2 { drive() } else { thread::spawn(drive).join().unwrap() }
     }
 }

@@ -8,7 +8,7 @@ use std::{mem, thread};
 use mcp_event::io::{Received, Stream};
 use mcp_event::{Dispatcher, Handle, RunType};
 
-use super::common::{Background, Log, dispatcher, pump, soon};
+use super::common::{Background, Log, dispatcher, in_one_iteration, pump, soon};
 use super::{note, pattern, stream_and_peer, tcp_pair};
 
 const LARGE: usize = 8 << 20;
@@ -222,4 +222,120 @@ fn a_slow_receiver_keeps_nobody_else_waiting() {
     }
     drop(flooded);
     flooder.join().unwrap();
+}
+
+#[test]
+fn what_a_full_socket_does_not_take_of_an_iterations_sends_comes_later_and_in_order() {
+    // More than go in one call; each gives once an iteration, and some twice, until no socket takes any more.
+    const STREAMS: usize = 40;
+    const ROUNDS: usize = 100;
+    let dispatcher = dispatcher();
+    let (mut streams, mut peers) = (Vec::new(), Vec::new());
+    for index in 0..STREAMS {
+        let sockets = if index % 2 == 0 { either(tcp_pair()) } else { either(UnixStream::pair().unwrap()) };
+        socket2::SockRef::from(&sockets.0).set_send_buffer_size(8 * 1024).unwrap();
+        streams.push(dispatcher.create_stream(sockets.0).unwrap());
+        peers.push(sockets.1);
+    }
+    let all: Arc<[u8]> = pattern(8_000).into();
+    let part = move |round: usize, index: usize| all[round * 10 + index..][..2_000 + 10 * index].to_vec();
+    let senders: Arc<Vec<_>> = Arc::new(streams.iter().map(Stream::sender).collect());
+    for round in 0..ROUNDS {
+        let (senders, part) = (senders.clone(), part.clone());
+        in_one_iteration(&dispatcher, move || {
+            for (index, sender) in senders.iter().enumerate() {
+                sender.send(part(round, index)).unwrap();
+                if index % 5 == 0 {
+                    sender.send(part(round, index)).unwrap();
+                }
+            }
+            for sender in senders.iter().step_by(3) {
+                sender.send("behind the others").unwrap();
+            }
+        });
+    }
+    assert!(streams.iter().all(|stream| stream.queued() > 0));
+    streams.iter().for_each(Stream::shutdown);
+    let reader = thread::spawn(move || {
+        let read = |mut peer: std::net::TcpStream| {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).unwrap();
+            all
+        };
+        peers.into_iter().map(read).collect::<Vec<_>>()
+    });
+    while !reader.is_finished() {
+        pump(&dispatcher);
+    }
+    for (index, all) in reader.join().unwrap().into_iter().enumerate() {
+        let mut expected = Vec::new();
+        for round in 0..ROUNDS {
+            (0..=usize::from(index % 5 == 0)).for_each(|_| expected.extend(part(round, index)));
+            if index % 3 == 0 {
+                expected.extend(b"behind the others");
+            }
+        }
+        assert!(all == expected, "stream {index}: {} of {} bytes", all.len(), expected.len());
+    }
+}
+
+#[test]
+fn what_was_sent_last_leaves_with_the_run() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let (sender, handle) = (stream.sender(), dispatcher.handle());
+    dispatcher
+        .post(move || {
+            sender.send("the last").unwrap();
+            handle.exit();
+        })
+        .unwrap();
+    dispatcher.run(RunType::Block).unwrap();
+    let mut last = [0; 8];
+    peer.read_exact(&mut last).unwrap();
+    assert_eq!(&last, b"the last");
+}
+
+#[test]
+fn what_was_sent_in_a_callback_leaves_though_its_stream_is_dropped_there() {
+    let dispatcher = dispatcher();
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    dispatcher
+        .post(move || {
+            stream.send("good").unwrap();
+            stream.send("bye").unwrap();
+            drop(stream);
+        })
+        .unwrap();
+    pump(&dispatcher);
+    let mut all = String::new();
+    peer.read_to_string(&mut all).unwrap();
+    assert_eq!(all, "goodbye");
+}
+
+#[test]
+fn more_at_once_than_the_shared_buffers_hold_is_received_whole() {
+    const EACH: usize = 128 * 1024;
+    let dispatcher = dispatcher();
+    let received: Vec<_> = (0..64)
+        .map(|_| {
+            let (ours, mut peer) = UnixStream::pair().unwrap();
+            socket2::SockRef::from(&peer).set_send_buffer_size(2 * EACH).unwrap();
+            peer.write_all(&pattern(EACH)).unwrap();
+            let stream = dispatcher.create_stream(ours).unwrap();
+            let bytes = Arc::new(Mutex::new(Vec::new()));
+            let all = bytes.clone();
+            stream
+                .receive(move |received| match received {
+                    Received::Data(bytes) => all.lock().unwrap().extend_from_slice(bytes),
+                    other => panic!("{other:?}"),
+                })
+                .unwrap();
+            (stream, peer, bytes)
+        })
+        .collect();
+    while received.iter().any(|(_, _, bytes)| bytes.lock().unwrap().len() < EACH) {
+        pump(&dispatcher);
+    }
+    assert!(received.iter().all(|(_, _, bytes)| *bytes.lock().unwrap() == pattern(EACH)));
 }

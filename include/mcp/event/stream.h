@@ -97,6 +97,7 @@ class Stream {
   os_fd_t fd() const;
 
  private:
+  friend void setLabel(Stream& stream, const std::string& label);
   mcp_event_stream* stream_;
 };
 
@@ -115,6 +116,7 @@ class Listener {
   std::string address() const;
 
  private:
+  friend void setLabel(Listener& listener, const std::string& label);
   mcp_event_listener* listener_;
 };
 
@@ -132,8 +134,14 @@ class Connect {
   Connect& operator=(const Connect&) = delete;
 
  private:
+  friend void setLabel(Connect& connect, const std::string& label);
   mcp_event_connect* connect_;
 };
+
+// Each names the callbacks of one in reports, under the rules of mcp/event/label.h.
+void setLabel(Stream& stream, const std::string& label);
+void setLabel(Listener& listener, const std::string& label);
+void setLabel(Connect& connect, const std::string& label);
 
 }  // namespace event
 }  // namespace mcp

@@ -195,11 +195,11 @@ impl<'a> RingIo<'a> {
             .flags(libc::MSG_NOSIGNAL)
             .build();
         let what = What::Send { of: Arc::downgrade(connection), bytes, from };
-        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, operation)| match operation
-            .what
-        {
-            What::Send { bytes, .. } => (error, bytes),
-            What::Receive(_) | What::Accept(_) => (error, Vec::new()),
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, operation)| {
+            match operation.what {
+                What::Send { bytes, .. } => (error, bytes),
+                What::Receive(_) | What::Accept(_) => (error, Vec::new()),
+            }
         })
     }
 
