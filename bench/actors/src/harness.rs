@@ -52,8 +52,7 @@ pub struct Program {
     json: Vec<String>,
 }
 
-const USAGE: &str =
-    "usage: [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]
+const USAGE: &str = "usage: [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]
   --quick      two short rounds: does it run, not how fast
   --only       experiments whose title contains this
   --contender  contenders whose name contains this (to profile one alone)";
@@ -121,7 +120,8 @@ impl Program {
     fn print(&self, experiment: &Experiment<'_>, entries: &[&Entry<'_>], figures: &[Vec<f64>]) {
         let ours = entries.iter().position(|entry| entry.contender == self.standard).map(|row| &figures[row]);
         let unit = experiment.unit;
-        let mut table = vec![[experiment.title.into(), unit.into(), format!("to {}", self.standard), "goals".into()]];
+        let mut table =
+            vec![[experiment.title.into(), unit.into(), format!("to {}", self.standard), "goals".into()]];
         for (entry, rounds) in entries.iter().zip(figures) {
             let is_ours = entry.contender == self.standard;
             let ratios = ours.map(|ours| rounds.iter().zip(ours).map(|(theirs, ours)| theirs / ours));

@@ -1,5 +1,7 @@
 //! What a TCP echo server costs: the CPU time of its thread, the kernel's included, for each message it echoes.
 
+#[cfg(any(asio, asio_io_uring))]
+mod asio;
 mod clients;
 #[path = "../../actors/src/harness.rs"]
 mod harness;
@@ -11,13 +13,17 @@ use clients::Clients;
 use harness::{Entry, Experiment, Goal, Program};
 use server::Server;
 
-const CONTENDERS: [(&str, Server); 6] = [
+const CONTENDERS: &[(&str, Server)] = &[
     ("mcp_event, streams, io_uring", server::streams_on_io_uring),
     ("mcp_event, streams, epoll", server::streams_on_epoll),
     ("mcp_event, file events, epoll", server::file_events),
     ("floor (epoll)", server::floor),
     ("floor (io_uring)", ring_floor::ring_floor),
     ("tokio", server::tokio),
+    #[cfg(asio)]
+    ("asio, epoll", asio::on_epoll),
+    #[cfg(asio_io_uring)]
+    ("asio, io_uring", asio::on_io_uring),
 ];
 
 fn main() {

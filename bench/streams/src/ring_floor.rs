@@ -73,13 +73,15 @@ pub fn ring_floor(connections: Vec<TcpStream>, messages: usize, start: &mut dyn 
             let buffer = cqueue::buffer_select(flags).expect("a buffer");
             let position = &mut filled[usize::from(buffer)];
             // SAFETY: the kernel has filled it, and leaves it alone until it is given again, after the send.
-            let message = unsafe { (&raw const (*memory).buffers[usize::from(buffer)]).cast::<u8>().add(*position) };
+            let message =
+                unsafe { (&raw const (*memory).buffers[usize::from(buffer)]).cast::<u8>().add(*position) };
             *position += MESSAGE;
-            let echo = opcode::Send::new(Fd(connections[connection as usize].as_raw_fd()), message, MESSAGE as u32)
-                .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
-                .build()
-                .flags(squeue::Flags::SKIP_SUCCESS)
-                .user_data(SEND);
+            let echo =
+                opcode::Send::new(Fd(connections[connection as usize].as_raw_fd()), message, MESSAGE as u32)
+                    .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
+                    .build()
+                    .flags(squeue::Flags::SKIP_SUCCESS)
+                    .user_data(SEND);
             push(&mut ring, &echo);
             left -= 1;
             if !cqueue::buffer_more(flags) {

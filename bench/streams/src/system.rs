@@ -16,8 +16,9 @@ pub fn reset_on_close(fd: i32) -> io::Result<()> {
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let length = size_of_val(&linger) as libc::socklen_t;
     // SAFETY: the option is valid for its length.
-    let result =
-        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), length) };
+    let result = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), length)
+    };
     checked(result).map(drop)
 }
 
@@ -80,9 +81,8 @@ impl Epoll {
 
     pub fn wait<'a>(&self, ready: &'a mut [libc::epoll_event]) -> io::Result<&'a [libc::epoll_event]> {
         // SAFETY: the events are valid for writing, for their count.
-        let count = unsafe {
-            libc::epoll_wait(self.0.as_raw_fd(), ready.as_mut_ptr(), ready.len() as i32, -1)
-        };
+        let count =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), ready.as_mut_ptr(), ready.len() as i32, -1) };
         Ok(&ready[..checked(count)? as usize])
     }
 }
