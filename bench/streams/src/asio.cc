@@ -55,8 +55,8 @@ std::uint64_t thread_cpu() {
 
 }  // namespace
 
-// The CPU time that it takes to echo so many messages on these connections, which it closes; `start` has the clients
-// begin.
+// The CPU time that it takes to echo so many messages on these connections, which it closes; `start` has the
+// clients begin.
 extern "C" std::uint64_t SERVER(const int* fds, std::size_t connections, std::size_t messages,
                                 void (*start)(void* data), void* data) {
   asio::io_context context(1);
