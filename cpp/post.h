@@ -33,8 +33,8 @@ struct PostOps {
 template <typename Closure>
 const mcpev_post_ops PostOps<Closure>::kOps = {init, run, drop};
 
-// Posts `closure`, which is moved from; false if the post was refused, with `closure` as it was. The core moves
-// it on as bytes, so it must not point into itself.
+// Posts `closure`, which is moved from; false if the post was refused, with `closure` as it was. The core
+// moves it on as bytes, so it must not point into itself.
 template <typename Closure>
 bool tryPost(mcp_event_dispatcher* dispatcher, Closure& closure) {
   const mcp_event_status status = mcpev_post(dispatcher, &PostOps<Closure>::kOps, &closure);

@@ -244,33 +244,37 @@ impl OnLoop<'_> {
     /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.
     fn tail(self, heed_exit: bool) -> Result<ControlFlow<usize>, Box<Failure>> {
         let mut budget = Budget::new();
+        self.stop_if_failed()?;
         loop {
             let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
             let shared = if exit == 0 { self.core.posts.end() } else { exit - 1 };
             if exit != 0 {
                 budget = Budget::unlimited();
             }
-            let commands_end = self.core.commands_end();
-            self.receive_commands();
+            let mut finished = true;
+            if self.core.has_commands() {
+                finished = self.receive_queued_commands();
+                self.stop_if_failed()?;
+            }
             // Only now: what another thread scheduled before its exit came with the commands.
-            let own = self.before_exit.get().filter(|_| exit != 0).unwrap_or(self.own_work());
-            let posts = BatchEnd { shared, own: own.posts };
-            self.stop_if_failed()?;
+            let own =
+                if exit == 0 { None } else { self.before_exit.get() }.unwrap_or_else(|| self.own_work());
             self.flush_deferred(&mut budget)?;
-            self.run_posts(posts, &mut budget)?;
+            if self.has_posts() {
+                finished &= self.run_posts(BatchEnd { shared, own: own.posts }, exit == 0, &mut budget)?;
+            }
             self.flush_deferred(&mut budget)?;
             self.run_current((exit != 0).then_some(own.schedules), &mut budget)?;
-            let unfinished = self.has_posts_before(posts) || self.core.commands_begin() < commands_end;
             let called = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
-            if unfinished && !budget.is_spent() {
+            if !finished && !budget.is_spent() {
                 // Some thread has its place in a queue, but was interrupted before it could fill it.
                 std::thread::yield_now();
             }
-            if exit != 0 && exit == called && !unfinished {
+            if exit != 0 && exit == called && finished {
                 self.flush_deferred(&mut budget)?;
                 return Ok(ControlFlow::Break(exit));
             }
-            if called == 0 && (unfinished || budget.is_spent() || !self.has_tail_work()) {
+            if called == 0 && (!finished || budget.is_spent() || !self.has_tail_work()) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -377,10 +381,22 @@ impl OnLoop<'_> {
             || self.ready_position.get() < self.ready.borrow().len()
     }
 
+    /// Whether posts wait, and the tail has nothing to do before their batch.
+    #[inline]
+    pub(crate) fn only_posts_wait(self) -> bool {
+        self.has_posts() && !self.has_other_tail_work() && self.core.exit_at.load(Ordering::SeqCst) == 0
+    }
+
     fn has_tail_work(self) -> bool {
-        !self.own_posts.is_empty()
-            || !self.core.posts.is_empty()
-            || self.core.has_commands()
+        self.has_posts() || self.has_other_tail_work()
+    }
+
+    fn has_posts(self) -> bool {
+        !self.own_posts.is_empty() || !self.core.posts.is_empty()
+    }
+
+    fn has_other_tail_work(self) -> bool {
+        self.core.has_commands()
             || !self.deferred.is_empty()
             || !self.current.is_empty()
             || !self.current_due.is_empty()
@@ -463,7 +479,8 @@ impl OnLoop<'_> {
         }
     }
 
-    fn receive_queued_commands(self) {
+    /// False if some of it is still being written.
+    fn receive_queued_commands(self) -> bool {
         self.forget_callback_end();
         // Those that are there now: a flood of them must not keep the loop from all else.
         let end = self.core.commands_end();
@@ -492,6 +509,7 @@ impl OnLoop<'_> {
         if self.core.is_running_here() && !self.core.is_in_callback() {
             self.drop_waste();
         }
+        self.core.commands_begin() >= end
     }
 
     /// As `receive_commands`, and waits for those among them that their threads have not finished sending.

@@ -24,13 +24,13 @@ struct OwnPost {
 
 pub(crate) struct OwnPosts {
     ring: Ring<OwnPost>,
-    /// How many were ever queued.
-    pushed: Cell<u64>,
+    /// How many were ever taken out.
+    taken: Cell<u64>,
 }
 
 impl OwnPosts {
     pub(crate) fn new() -> OwnPosts {
-        OwnPosts { ring: Ring::new(), pushed: Cell::new(0) }
+        OwnPosts { ring: Ring::new(), taken: Cell::new(0) }
     }
 
     /// Queues the task that `write` makes in its place, before the shared posts from `position` on. `write` must not
@@ -44,12 +44,12 @@ impl OwnPosts {
                 write(&raw mut (*place).task);
             }
         });
-        self.pushed.set(self.pushed.get() + 1);
     }
 
     /// How many were ever queued, those that have run among them.
+    #[inline]
     pub(crate) fn pushed(&self) -> u64 {
-        self.pushed.get()
+        self.taken.get() + self.len() as u64
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -61,15 +61,12 @@ impl OwnPosts {
         self.ring.is_empty()
     }
 
-    /// Whether any waits of the first so many.
+    /// The position of the first, and its origin, if that is among the first `end` that were ever queued.
     #[inline]
-    pub(crate) fn has_before(&self, end: u64) -> bool {
-        self.pushed.get() - (self.len() as u64) < end
-    }
-
-    /// The position of the first, and its origin.
-    #[inline]
-    pub(crate) fn first(&self) -> Option<(usize, Origin)> {
+    pub(crate) fn first_before(&self, end: u64) -> Option<(usize, Origin)> {
+        if self.taken.get() >= end {
+            return None;
+        }
         // SAFETY: the place holds a value, and nothing takes it meanwhile.
         let order = self.ring.first().map(|place| unsafe { (*place).order })?;
         Some(((order >> 1) as usize, if order & 1 == 0 { Origin::Post } else { Origin::Mail }))
@@ -78,7 +75,10 @@ impl OwnPosts {
     /// Takes the first out with `take`, which moves it out of its place before it does anything else.
     #[inline]
     pub(crate) fn pop_with<R>(&self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
-        // SAFETY: the place holds a value.
-        self.ring.pop_with(|place| take(unsafe { &raw mut (*place).task }))
+        self.ring.pop_with(|place| {
+            self.taken.set(self.taken.get() + 1);
+            // SAFETY: the place holds a value.
+            take(unsafe { &raw mut (*place).task })
+        })
     }
 }

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 
 use super::Budget;
 use super::activity::Activity;
-use super::closure::{Outcome, guarded};
+use super::closure::{Failure, Outcome, guarded};
 use super::core::{Core, OnLoop, label_current};
 use super::label::Label;
 use super::own_posts::Origin;
+use super::stats::Counter;
 use crate::error::Refusal;
 
 /// What a post does.
@@ -281,72 +282,120 @@ impl OnLoop<'_> {
         self.core.wake();
     }
 
-    /// Runs posts in order up to `end`, or until the budget is spent.
-    pub(crate) fn run_posts(self, end: BatchEnd, budget: &mut Budget) -> Outcome {
-        while !budget.is_spent()
-            && let Some(next) = self.next_post(end)
-        {
-            let activity = match next {
-                Next::Own(Origin::Mail) => Activity::Message,
-                _ => Activity::Post,
+    /// The end of all that is queued now.
+    pub(crate) fn batch_end(self) -> BatchEnd {
+        BatchEnd { shared: self.core.posts.end(), own: self.own_posts.pushed() }
+    }
+
+    /// Runs posts in order up to `end`, or until the budget is spent. False if some of them are left. With `goes_on`
+    /// later batches follow at once while the tail would do nothing in between.
+    pub(crate) fn run_posts(
+        self,
+        mut end: BatchEnd,
+        goes_on: bool,
+        budget: &mut Budget,
+    ) -> Result<bool, Box<Failure>> {
+        let stats = &self.core.stats;
+        // SAFETY: the place holds a task, which `run` moves out first.
+        let run = |place| unsafe { Task::run(place) };
+        loop {
+            let next = self.next_post(end);
+            if next.is_some() && budget.is_spent() {
+                return Ok(false);
+            }
+            let was_there = match next {
+                Some(Next::Own(Origin::Post)) => {
+                    self.run_post(Activity::Post, &stats.posts_run, || self.take_own(Origin::Post, run))?
+                }
+                Some(Next::Own(Origin::Mail)) => {
+                    self.run_post(Activity::Message, &stats.mail_run, || self.take_own(Origin::Mail, run))?
+                }
+                Some(Next::Shared) => {
+                    self.run_post(Activity::Post, &stats.posts_run, || self.take_shared(run))?
+                }
+                None if goes_on && self.only_posts_wait() => {
+                    end = self.batch_end();
+                    continue;
+                }
+                None => return Ok(true),
             };
-            self.core.activity.begin(activity);
-            self.touch_watchdog();
-            let began = self.callback_begins();
-            // SAFETY: the place holds a task, which `run` moves out first.
-            let Some(outcome) = self.take_post(&next, |place| unsafe { Task::run(place) }) else { break };
-            self.callback_ends(began);
-            let stats = &self.core.stats;
-            let counter = if activity == Activity::Message { &stats.mail_run } else { &stats.posts_run };
-            counter.add_here(1);
-            self.after_callback(outcome)?;
+            if !was_there {
+                return Ok(false);
+            }
             budget.spend();
         }
-        Ok(())
     }
 
-    /// Whether any post waits before `end`.
-    pub(crate) fn has_posts_before(self, end: BatchEnd) -> bool {
-        self.next_post(end).is_some()
+    /// Runs the one that `take` takes out. False if there is none: its producer is not done writing it.
+    #[inline(always)]
+    fn run_post(
+        self,
+        activity: Activity,
+        counter: &Counter,
+        take: impl FnOnce() -> Option<Outcome>,
+    ) -> Result<bool, Box<Failure>> {
+        self.core.activity.begin(activity);
+        self.touch_watchdog();
+        let began = self.callback_begins();
+        let Some(outcome) = take() else { return Ok(false) };
+        self.callback_ends(began);
+        counter.add_here(1);
+        self.after_callback(outcome)?;
+        Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_post(self, end: BatchEnd) -> Option<Next> {
         let begin = self.core.posts.begin();
-        match self.own_posts.first() {
-            Some((position, origin)) if position <= begin && self.own_posts.has_before(end.own) => {
-                Some(Next::Own(origin))
-            }
-            _ => (begin < end.shared).then_some(Next::Shared),
+        if let Some((position, origin)) = self.own_posts.first_before(end.own)
+            && position <= begin
+        {
+            return Some(Next::Own(origin));
         }
+        (begin < end.shared).then_some(Next::Shared)
     }
 
-    /// Takes out with `take` the one whose turn it is; `None` when its producer is not done writing it.
-    #[inline]
-    fn take_post<R>(self, next: &Next, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
-        let counted = |place| {
-            if self.core.post_bound.is_some() && !matches!(next, Next::Own(Origin::Mail)) {
-                self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
+    #[inline(always)]
+    fn take_own<R>(self, origin: Origin, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+        self.own_posts.pop_with(|place| {
+            self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
+            if origin == Origin::Post {
+                self.uncount_bounded();
             }
             take(place)
+        })
+    }
+
+    /// `None` also when its producer is not done writing it.
+    #[inline(always)]
+    fn take_shared<R>(self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+        let counted = |place| {
+            self.uncount_bounded();
+            take(place)
         };
-        match next {
-            Next::Own(_) => self.own_posts.pop_with(|place| {
-                self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
-                counted(place)
-            }),
-            // SAFETY: the loop's owner alone pops.
-            Next::Shared => unsafe { self.core.posts.pop_with(counted) },
+        // SAFETY: the loop's owner alone pops.
+        unsafe { self.core.posts.pop_with(counted) }
+    }
+
+    #[inline]
+    fn uncount_bounded(self) {
+        if self.core.post_bound.is_some() {
+            self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Takes all posts and mail out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
-        let end = BatchEnd { shared: self.core.posts.end(), own: self.own_posts.pushed() };
+        let end = self.batch_end();
         let mut taken = Vec::new();
         while let Some(next) = self.next_post(end) {
             // SAFETY: the place holds a task, and is read once.
-            match self.take_post(&next, |place| unsafe { place.read() }) {
+            let read = |place: *mut Task| unsafe { place.read() };
+            let task = match next {
+                Next::Own(origin) => self.take_own(origin, read),
+                Next::Shared => self.take_shared(read),
+            };
+            match task {
                 Some(task) => taken.push(task),
                 // Its producer has not finished writing it.
                 None => std::thread::yield_now(),
