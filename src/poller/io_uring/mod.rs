@@ -126,7 +126,7 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         let mut former = std::mem::replace(ring, fresh);
-        let was_quiet = former.is_quiet();
+        let was_quiet = state.is_listening && former.is_quiet();
         former.stop();
         for completion in former.completions() {
             state.note_operation(&completion);
@@ -142,9 +142,9 @@ impl IoUring {
         // Both rings watch. If the former has seen nothing by now, what the new one has told is known.
         if harvested.is_err() || !was_quiet || !former.is_quiet() {
             known.into_iter().for_each(|index| state.registry.doubt(index));
-        }
-        if harvested? {
-            self.waker.wake();
+            if harvested? {
+                self.waker.wake();
+            }
         }
         Ok(())
     }
