@@ -21,6 +21,7 @@ use super::schedulable::mcp_event_schedulable;
 use super::signal::mcp_event_signal_event;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use super::timer::mcp_event_timer;
+use super::visitor::visit;
 use crate::dispatcher::cell::{Kind, Owner};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
 use crate::dispatcher::post::Job;
@@ -254,7 +255,7 @@ unsafe extern "C" fn mcpev_post(
             let core = mcp_event_dispatcher::core(dispatcher)?;
             let mut closure = PostClosure::empty();
             closure.init(ops(closure_ops)?, from, std::ptr::null_mut());
-            core.post(closure).map_err(|(refusal, closure)| {
+            visit(core, |core| core.post(closure)).map_err(|(refusal, closure)| {
                 drop(closure);
                 refusal.into()
             })
