@@ -112,9 +112,9 @@ pub(crate) struct Core {
     pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
-    /// What the ring does besides polling, where there is one.
+    /// What the ring does besides polling, where there is one that can.
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
-    pub(crate) operations: Operations,
+    pub(crate) operations: Option<Operations>,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -343,6 +343,8 @@ impl Core {
             name: options.name,
             clock: options.clock,
             signals: Inbox::new(options.poller.waker()),
+            #[cfg(all(target_os = "linux", feature = "io_uring"))]
+            operations: Operations::of(&*options.poller),
             poller: options.poller,
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
@@ -373,8 +375,6 @@ impl Core {
             slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
-            #[cfg(all(target_os = "linux", feature = "io_uring"))]
-            operations: Operations::default(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),

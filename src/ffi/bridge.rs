@@ -21,6 +21,7 @@ use super::schedulable::mcp_event_schedulable;
 use super::signal::mcp_event_signal_event;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use super::timer::mcp_event_timer;
+use super::visitor::visit;
 use crate::dispatcher::cell::{Kind, Owner};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
 use crate::dispatcher::post::Job;
@@ -281,9 +282,11 @@ unsafe extern "C" fn mcpev_post(
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
             let ops = ops(closure_ops)?;
-            core.post_with(|place: *mut PostClosure| {
-                (&raw mut (*place).ops).write(ops);
-                (ops.init)((&raw mut (*place).storage).cast(), from);
+            visit(core, |core| {
+                core.post_with(|place: *mut PostClosure| {
+                    (&raw mut (*place).ops).write(ops);
+                    (ops.init)((&raw mut (*place).storage).cast(), from);
+                })
             })?;
             Ok(())
         }
