@@ -37,7 +37,7 @@ skip() { printf '%-60s not checked: %s\n' "$1" "$2"; }
 # zig is a C and C++ compiler, and a linker, with the headers and the libraries' symbols of other systems.
 find_zig() {
   PATH=$PATH:$work/zig/bin
-  type -P zig python-zig >/dev/null && return
+  if type -P zig || type -P python-zig; then return; fi >/dev/null
   echo "installing zig into $work/zig"
   python3 -m venv "$work/zig" && "$work/zig/bin/pip" --quiet install ziglang
 }
@@ -97,6 +97,7 @@ if ! command -v rustup >/dev/null; then
   echo "rustup is needed, which has the standard libraries of other systems" >&2
   exit 1
 fi
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 has_zig=true
 if ! find_zig; then
   has_zig=false
