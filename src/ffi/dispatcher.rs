@@ -307,15 +307,27 @@ pub unsafe extern "C" fn mcp_event_dispatcher_deferred_delete(
         unsafe { closure::call(destroy, object.as_ptr().cast()) }
     }
     guard(|| {
-        // SAFETY: C's promise: a living handle.
-        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         let destroy = destroy.ok_or_else(|| Failed::null("the destroy function"))?;
-        if let Some(object) = NonNull::new(object) {
-            // SAFETY: C's promise.
-            core.defer(unsafe { Deferred::foreign(object.cast(), destroy as usize, run) });
-        }
-        Ok(())
+        // SAFETY: C's promise.
+        unsafe { defer(dispatcher, object, destroy as usize, run) }
     })
+}
+
+/// # Safety
+/// `dispatcher` is null or a living handle; `object` is null, or `run` may be called once with it and `destroy`.
+pub(crate) unsafe fn defer(
+    dispatcher: *const mcp_event_dispatcher,
+    object: *mut c_void,
+    destroy: usize,
+    run: unsafe fn(NonNull<()>, usize) -> Outcome,
+) -> Result {
+    // SAFETY: the caller's promise.
+    let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the caller's promise.
+        core.defer(unsafe { Deferred::foreign(object.cast(), destroy, run) });
+    }
+    Ok(())
 }
 
 /// Destroys now what was deferred; does nothing when called by one of those destructors. While another thread

@@ -72,6 +72,10 @@ pub(crate) fn visit<R>(core: &Arc<Core>, call: impl FnOnce(&Core) -> R) -> R {
             self.0.visited.store(self.1, Ordering::Release);
         }
     }
+    if core.is_running_here() {
+        // What it queues runs on this thread, after it has returned.
+        return call(core);
+    }
     let Some(place) = Place::own() else { return call(&core.clone()) };
     let _leave = Leave(place, place.visited.load(Ordering::Relaxed));
     place.visited.store(Arc::as_ptr(core).cast_mut(), Ordering::Relaxed);
