@@ -10,9 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{BackendState, Dispatcher, Error, FileReady, Handle, Trigger, backends};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, Trigger, backends};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -111,32 +109,6 @@ fn p7_a_poll_fd_that_could_not_be_had_can_be_had_later() {
     });
 }
 
-/// Takes what is logged, and has the library do something more meanwhile.
-struct Logger(Handle, Log<String>);
-
-impl Subscriber for Logger {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        self.1.add(event.metadata().target().into());
-        let _ = self.0.poll_fd();
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn h1_no_lock_is_held_while_it_logs() {
     alone(|| {
@@ -145,8 +117,12 @@ fn h1_no_lock_is_held_while_it_logs() {
         let event = watch(&dispatcher, &socket, Trigger::Edge, FileReady::READ, &Log::new());
         pump(&dispatcher);
         leave_descriptors(0);
-        let log = Log::new();
-        let logger = Logger(dispatcher.handle(), log.clone());
+        let (handle, log) = (dispatcher.handle(), Log::new());
+        let inner = log.clone();
+        let logger = OnLog(move |target: &str| {
+            inner.add(target.to_owned());
+            let _ = handle.poll_fd();
+        });
         // The ring is the first thread's, and there is none to be had for this one.
         thread::spawn(move || tracing::subscriber::with_default(logger, || drop(event))).join().unwrap();
         assert_eq!(log.take(), ["mcp_event::poller::io_uring"]);
