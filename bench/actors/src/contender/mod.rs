@@ -2,10 +2,10 @@
 
 mod actix;
 mod kameo;
-mod mutex;
 mod ours;
 mod ractor;
 mod runtime;
+mod threads;
 mod tokio;
 
 use std::sync::Arc;
@@ -59,7 +59,8 @@ pub fn all() -> Vec<Box<dyn Contender>> {
         Box::new(ractor::Ractor(Flavor::MultiThread)),
         Box::new(kameo::Kameo(Flavor::CurrentThread)),
         Box::new(kameo::Kameo(Flavor::MultiThread)),
-        Box::new(mutex::Threads),
+        Box::new(threads::Threads::<threads::Crossbeam>::new()),
+        Box::new(threads::Threads::<threads::Locked>::new()),
     ]
 }
 
