@@ -41,9 +41,6 @@ bool Verdict::known() const { return !std::isnan(of_bound); }
 bool Verdict::met() const { return known() && of_bound <= kTolerance; }
 
 std::string Verdict::text() const {
-  if (!known()) {
-    return "not measured";
-  }
   if (met()) {
     return "met";
   }

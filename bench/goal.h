@@ -32,7 +32,7 @@ struct Verdict {
 
   bool known() const;
   bool met() const;
-  // "met", or by how much it is missed.
+  // "met", or by how much it is missed; of a known one.
   std::string text() const;
 };
 

@@ -20,8 +20,8 @@ const TITLE: i32 = 28;
 const ROW: i32 = 18;
 const AXIS: i32 = 30;
 /// Where the bars begin; to the left of it are the names.
-const BARS: i32 = 170;
-/// What a bar leaves free to its right, for its figure.
+const BARS: i32 = 190;
+/// What the bars leave free to their right, for the figures.
 const FIGURE: i32 = 60;
 
 const OURS: RGBColor = RGBColor(0x1f, 0x77, 0xb4);
@@ -102,12 +102,10 @@ fn draw_bar(place: &Place<'_>, top: i32, figure: &Figure, median: f64, scale: &S
     let middle = top + (ROW - 4) / 2;
     text(place, &figure.contender, (MARGIN, top + 1), 12)?;
     place.draw(&Rectangle::new([(BARS, top), (end, top + ROW - 4)], color(&figure.contender).filled()))?;
-    let mut label = end;
     if let [Some(low), Some(high)] = figure.quartiles {
-        label = label.max(scale.place(high));
         line(place, [(scale.place(low), middle), (scale.place(high), middle)], INK.stroke_width(1))?;
     }
-    text(place, &show(median), (label + 5, top + 1), 12)
+    text(place, &show(median), (WIDTH - FIGURE + 6, top + 1), 12)
 }
 
 fn color(contender: &str) -> RGBColor {

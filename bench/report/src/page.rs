@@ -10,14 +10,14 @@ const END: &str = "<!-- bench: end -->";
 pub fn update(page: &str, document: &Document) -> Result<String, String> {
     let mut blocks = vec![("run", run(document)), ("goals", goals(document))];
     blocks.extend(document.areas.iter().map(|area| (area.area.as_str(), figures(area))));
-    let mut page = page.to_owned();
-    for (name, text) in blocks {
-        let begin = format!("<!-- bench: {name} -->");
-        let (before, rest) = page.split_once(&begin).ok_or_else(|| format!("there is no \"{begin}\""))?;
-        let (_, after) = rest.split_once(END).ok_or_else(|| format!("no \"{END}\" after \"{begin}\""))?;
-        page = format!("{before}{begin}\n{text}{END}{after}");
-    }
-    Ok(page)
+    blocks.iter().try_fold(page.to_owned(), |page, (name, text)| replace(&page, name, text))
+}
+
+fn replace(page: &str, name: &str, text: &str) -> Result<String, String> {
+    let begin = format!("<!-- bench: {name} -->");
+    let (before, rest) = page.split_once(&begin).ok_or_else(|| format!("there is no \"{begin}\""))?;
+    let (_, after) = rest.split_once(END).ok_or_else(|| format!("no \"{END}\" after \"{begin}\""))?;
+    Ok(format!("{before}{begin}\n{text}{END}{after}"))
 }
 
 fn run(document: &Document) -> String {
@@ -43,4 +43,25 @@ fn goals(document: &Document) -> String {
 
 fn figures(area: &Area) -> String {
     format!("{}\n![{1}: the figures of all contenders](charts/{1}.svg)\n", table::of_figures(area), area.area)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "by hand\n<!-- bench: post -->\nold\n<!-- bench: end -->\nby hand too\n";
+
+    #[test]
+    fn only_the_block_changes() {
+        let new = replace(PAGE, "post", "new\n").unwrap();
+        assert_eq!(new, PAGE.replace("old", "new"));
+        assert_eq!(replace(&new, "post", "old\n").unwrap(), PAGE);
+    }
+
+    #[test]
+    fn a_block_that_is_not_there_is_named() {
+        assert_eq!(replace(PAGE, "timers", "").unwrap_err(), "there is no \"<!-- bench: timers -->\"");
+        let open = PAGE.replace(END, "");
+        assert!(replace(&open, "post", "").unwrap_err().contains("<!-- bench: end -->"));
+    }
 }

@@ -51,3 +51,31 @@ impl Scale {
         (0..=(self.most / step).floor() as u32).map(|times| f64::from(times) * step).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_one_size_are_on_a_linear_axis() {
+        let scale = Scale::of([5.0, 10.0].into_iter(), 100, 200);
+        assert!(!scale.is_logarithmic());
+        assert_eq!([0.0, 5.0, 10.0, 11.0].map(|figure| scale.place(figure)), [100, 150, 200, 200]);
+        assert_eq!(scale.ticks(), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+    }
+
+    #[test]
+    fn figures_far_apart_are_on_a_logarithmic_axis() {
+        let scale = Scale::of([2.0, 100.0].into_iter(), 0, 100);
+        assert!(scale.is_logarithmic());
+        assert_eq!([1.0, 10.0, 100.0].map(|figure| scale.place(figure)), [0, 50, 100]);
+        assert_eq!(scale.ticks(), [1.0, 10.0, 100.0]);
+    }
+
+    #[test]
+    fn nothing_but_zeros_has_an_axis_too() {
+        let scale = Scale::of([0.0].into_iter(), 0, 100);
+        assert_eq!(scale.place(0.0), 0);
+        assert!(!scale.ticks().is_empty());
+    }
+}
