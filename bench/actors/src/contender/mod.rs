@@ -49,6 +49,9 @@ pub trait Contender {
     }
 }
 
+/// The name of this library's.
+pub const OURS: &str = "mcp_event";
+
 pub fn all() -> Vec<Box<dyn Contender>> {
     vec![
         Box::new(ours::Ours),
