@@ -7,46 +7,17 @@
 use std::fmt::Write as _;
 use std::{env, fs, process};
 
-/// What ours is to reach.
+/// What a figure is to reach. A program has goals of some kinds only.
+#[allow(dead_code)]
 pub enum Goal {
+    /// The standard's figure.
     AtMost(f64),
     AtLeast(f64),
-}
-
-/// What became of a goal.
-struct Verdict {
-    goal: String,
-    /// The figure that would just do.
-    bound: f64,
-    /// How many times what the goal allows the figure is; for a lower bound, the other way round.
-    of_bound: f64,
-}
-
-impl Goal {
-    fn judge(&self, figure: f64) -> Verdict {
-        match *self {
-            Goal::AtMost(bound) => {
-                Verdict { goal: format!("<= {}", show(bound)), bound, of_bound: figure / bound }
-            }
-            Goal::AtLeast(bound) => {
-                Verdict { goal: format!(">= {}", show(bound)), bound, of_bound: bound / figure }
-            }
-        }
-    }
-}
-
-impl Verdict {
-    /// Figures within half a per cent of the bound count as on it: no run repeats more exactly.
-    fn is_met(&self) -> bool {
-        self.of_bound <= 1.005
-    }
-
-    fn text(&self) -> String {
-        match self.is_met() {
-            true => format!("{}: met", self.goal),
-            false => format!("{}: MISSED: {} x the bound", self.goal, show(self.of_bound)),
-        }
-    }
+    /// A contender's figure is so many times the standard's, at most.
+    Times {
+        contender: &'static str,
+        factor: f64,
+    },
 }
 
 /// One contender's measurement of an experiment: a figure in the experiment's unit.
@@ -185,10 +156,51 @@ struct Measured<'a> {
     ratio: f64,
 }
 
-/// What became of the goals; none, if the contender that they are about was not measured.
-fn verdicts(experiment: &Experiment<'_>, measured: &Measured<'_>) -> Vec<Verdict> {
-    let goals = if measured.is_standard { experiment.goals.as_slice() } else { &[] };
-    goals.iter().map(|goal| goal.judge(measured.median)).collect()
+/// What became of a goal.
+struct Verdict<'a> {
+    goal: String,
+    /// Whose figure it is about.
+    about: &'a Measured<'a>,
+    against: Option<&'a Measured<'a>>,
+    /// The figure that would just do.
+    bound: f64,
+    /// How many times that the figure is; for a lower bound, the other way round.
+    of_bound: f64,
+}
+
+impl Goal {
+    /// None if nobody measured what it is about.
+    fn judge<'a>(&self, measured: &'a [Measured<'a>]) -> Option<Verdict<'a>> {
+        let standard = measured.iter().find(|one| one.is_standard)?;
+        let figure = standard.median;
+        let (goal, about, against, bound, of_bound) = match *self {
+            Goal::AtMost(bound) => (format!("<= {}", show(bound)), standard, None, bound, figure / bound),
+            Goal::AtLeast(bound) => (format!(">= {}", show(bound)), standard, None, bound, bound / figure),
+            Goal::Times { contender, factor } => {
+                let about = measured.iter().find(|one| one.contender == contender)?;
+                let goal = format!("<= {factor} x {}", standard.contender);
+                (goal, about, Some(standard), factor * figure, about.ratio / factor)
+            }
+        };
+        Some(Verdict { goal, about, against, bound, of_bound })
+    }
+}
+
+impl Verdict<'_> {
+    /// Figures within half a per cent of the bound count as on it: no run repeats more exactly.
+    fn is_met(&self) -> bool {
+        self.of_bound <= 1.005
+    }
+
+    fn line(&self) -> String {
+        let missed = || format!("MISSED: {} x the bound", show(self.of_bound));
+        let verdict = if self.is_met() { "met".into() } else { missed() };
+        format!("{}: {} {}: {verdict}", self.about.contender, show(self.about.median), self.goal)
+    }
+}
+
+fn verdicts<'a>(experiment: &Experiment<'_>, measured: &'a [Measured<'a>]) -> Vec<Verdict<'a>> {
+    experiment.goals.iter().filter_map(|goal| goal.judge(measured)).collect()
 }
 
 /// The figure that `share` of the rounds do not exceed, interpolated between two.
@@ -223,11 +235,7 @@ fn print(experiment: &Experiment<'_>, standard: &str, measured: &[Measured<'_>])
         table.push([one.contender.into(), show(one.median), ratio]);
     }
     print_table(&table);
-    for one in measured {
-        for verdict in verdicts(experiment, one) {
-            println!("{}: {} {}", one.contender, show(one.median), verdict.text());
-        }
-    }
+    verdicts(experiment, measured).iter().for_each(|verdict| println!("{}", verdict.line()));
     println!();
 }
 
@@ -261,27 +269,27 @@ fn json_row(experiment: &Experiment<'_>, measured: &[Measured<'_>]) -> String {
             list(one.rounds.iter().copied().map(number).collect()),
         )
     };
-    let goal = |one: &Measured<'_>, verdict: &Verdict| {
+    let goal = |verdict: &Verdict<'_>| {
+        let against = verdict.against.map_or("null".into(), |against| format!("\"{}\"", against.contender));
         format!(
-            "{{\"goal\": \"{}\", \"contender\": \"{}\", \"figure\": {}, \"against\": null, \
-             \"against_figure\": null, \"ratio\": null, \"bound\": {}, \"of_bound\": {}, \"met\": {}}}",
+            "{{\"goal\": \"{}\", \"contender\": \"{}\", \"figure\": {}, \"against\": {against}, \
+             \"against_figure\": {}, \"ratio\": {}, \"bound\": {}, \"of_bound\": {}, \"met\": {}}}",
             verdict.goal,
-            one.contender,
-            number(one.median),
+            verdict.about.contender,
+            number(verdict.about.median),
+            number(verdict.against.map_or(f64::NAN, |against| against.median)),
+            number(verdict.against.map_or(f64::NAN, |_| verdict.about.ratio)),
             number(verdict.bound),
             number(verdict.of_bound),
             verdict.is_met(),
         )
     };
-    let goals = measured
-        .iter()
-        .flat_map(|one| verdicts(experiment, one).into_iter().map(move |verdict| goal(one, &verdict)));
     format!(
         "{{\"experiment\": \"{}\", \"unit\": \"{}\", \"operations\": {}, \"figures\": {}, \"goals\": {}}}",
         experiment.title,
         experiment.unit,
         experiment.operations,
         list(measured.iter().map(figure).collect()),
-        list(goals.collect()),
+        list(verdicts(experiment, measured).iter().map(goal).collect()),
     )
 }
