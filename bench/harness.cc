@@ -124,12 +124,13 @@ std::string json_row(const Experiment& experiment, const Metric& metric,
 }
 
 void usage(const char* program) {
-  std::fprintf(stderr,
-               "usage: %s [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]\n"
-               "  --quick      two short rounds: does it run, not how fast\n"
-               "  --only       experiments whose title contains this\n"
-               "  --contender  contenders whose name contains this (to profile one alone)\n",
-               program);
+  std::fprintf(
+      stderr,
+      "usage: %s [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]\n"
+      "  --quick      two short rounds: does it run, not how fast\n"
+      "  --only       experiments whose title contains this\n"
+      "  --contender  the one of this name, or else all whose name contains it (to profile one alone)\n",
+      program);
   std::exit(2);
 }
 
@@ -164,11 +165,15 @@ Program::Program(int argc, char** argv, std::string area) : area_(std::move(area
 
 std::vector<const Contender*> Program::chosen(const Experiment& experiment) const {
   std::vector<const Contender*> chosen;
-  if (experiment.title.find(only_experiment_) != std::string::npos) {
-    for (const auto& contender : experiment.contenders) {
-      if (contender.name.find(only_contender_) != std::string::npos) {
-        chosen.push_back(&contender);
-      }
+  if (experiment.title.find(only_experiment_) == std::string::npos) {
+    return chosen;
+  }
+  for (const auto& contender : experiment.contenders) {
+    if (contender.name == only_contender_) {
+      return {&contender};
+    }
+    if (contender.name.find(only_contender_) != std::string::npos) {
+      chosen.push_back(&contender);
     }
   }
   return chosen;
