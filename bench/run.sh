@@ -63,7 +63,7 @@ describe_run() {
     "$(date -u +%Y-%m-%dT%H:%MZ)" "$(git describe --always --dirty 2>/dev/null || echo unknown)" \
     "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
   printf '"kernel": "%s", "rustc": "%s", "areas": [%s]}\n' \
-    "$(uname -r)" "$(rustc --version | cut -d' ' -f2)" "$(printf '"%s"\n' "${areas[@]}" | paste -sd,)"
+    "$(uname -r | cut -d- -f1)" "$(rustc --version | cut -d' ' -f2)" "$(printf '"%s"\n' "${areas[@]}" | paste -sd,)"
 }
 
 mkdir -p "$build/results"

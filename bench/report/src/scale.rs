@@ -38,11 +38,14 @@ impl Scale {
         self.left + (f64::from(self.right - self.left) * share.clamp(0.0, 1.0)).round() as i32
     }
 
-    /// The figures to name on the axis: powers of ten, or multiples of 1, 2 or 5 of one.
+    /// The figures to name on the axis: powers of ten, with 2 and 5 times each where there is room; or multiples of one
+    /// of these.
     pub fn ticks(&self) -> Vec<f64> {
         if self.is_logarithmic() {
-            let powers = self.least.log10().ceil() as i32..=self.most.log10().floor() as i32;
-            return powers.map(|power| 10_f64.powi(power)).collect();
+            let powers = self.least.log10().floor() as i32..=self.most.log10().floor() as i32;
+            let times: &[f64] = if self.most / self.least > 500.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+            let ticks = powers.flat_map(|power| times.iter().map(move |times| times * 10_f64.powi(power)));
+            return ticks.filter(|tick| (self.least..=self.most).contains(tick)).collect();
         }
         let power = 10_f64.powf((self.most / 5.0).log10().floor());
         let step =
@@ -69,7 +72,8 @@ mod tests {
         let scale = Scale::of([2.0, 100.0].into_iter(), 0, 100);
         assert!(scale.is_logarithmic());
         assert_eq!([1.0, 10.0, 100.0].map(|figure| scale.place(figure)), [0, 50, 100]);
-        assert_eq!(scale.ticks(), [1.0, 10.0, 100.0]);
+        assert_eq!(scale.ticks(), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        assert_eq!(Scale::of([2.0, 1000.0].into_iter(), 0, 100).ticks(), [1.0, 10.0, 100.0, 1000.0]);
     }
 
     #[test]
