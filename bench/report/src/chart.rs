@@ -32,14 +32,16 @@ const GOAL: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 const GRID: RGBColor = RGBColor(0xe6, 0xe8, 0xeb);
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
-const LEGEND: &str = "bar: median of the rounds; line in it: quartiles; red: goal; dashed: floor";
+const LEGEND: &str =
+    "bar: median of the rounds; line in it: quartiles; red: the goal of that bar; dashed: floor";
 
 /// Draws what an area measured into an SVG file.
 pub fn draw(area: &Area, path: &Path) -> Outcome {
     let lines: Vec<_> = area.rows.chunks(COLUMNS).collect();
     let height_of_line = |rows: &[Row]| rows.iter().map(height).max().unwrap_or(0);
     let total = HEADER + lines.iter().map(|rows| height_of_line(rows)).sum::<i32>() + MARGIN;
-    let size = (WIDTH as u32 * COLUMNS as u32, total as u32);
+    let columns = area.rows.len().clamp(1, COLUMNS);
+    let size = (WIDTH as u32 * columns as u32, total as u32);
     let whole = SVGBackend::new(path, size).into_drawing_area();
     whole.fill(&WHITE)?;
     text(&whole, &area.area, (MARGIN, MARGIN), 20)?;
@@ -67,10 +69,8 @@ fn height(row: &Row) -> i32 {
 }
 
 fn draw_panel(place: &Place<'_>, row: &Row) -> Outcome {
-    let goals: Vec<f64> =
-        row.goals.iter().filter_map(|goal| goal.bound).filter(|bound| *bound > 0.0).collect();
-    let all = measured(row).map(|(_, median)| median).chain(goals.iter().copied());
-    let scale = Scale::of(all, BARS, WIDTH - FIGURE);
+    let bounds = row.goals.iter().filter_map(|goal| goal.bound);
+    let scale = Scale::of(measured(row).map(|(_, median)| median).chain(bounds), BARS, WIDTH - FIGURE);
     let better = if row.more_is_better() { "more is better" } else { "less is better" };
     let kind = if scale.is_logarithmic() { "; logarithmic" } else { "" };
     text(place, &format!("{} ({better}{kind})", row.title()), (MARGIN, 8), 13)?;
@@ -82,17 +82,20 @@ fn draw_panel(place: &Place<'_>, row: &Row) -> Outcome {
         text(place, &short(tick), (x - 3, bottom + 4), 10)?;
     }
     for (number, (figure, median)) in measured(row).enumerate() {
-        draw_bar(place, TITLE + ROW * number as i32, figure, median, &scale)?;
+        let top = TITLE + ROW * number as i32;
+        draw_bar(place, top, figure, median, &scale)?;
         if figure.contender.starts_with("floor") {
             let x = scale.place(median);
             for y in (TITLE..bottom).step_by(6) {
                 line(place, [(x, y), (x, y + 3)], FLOOR.stroke_width(1))?;
             }
         }
-    }
-    for goal in goals {
-        let x = scale.place(goal);
-        line(place, [(x, TITLE), (x, bottom)], GOAL.stroke_width(2))?;
+        for bound in
+            row.goals.iter().filter(|goal| goal.contender == figure.contender).filter_map(|goal| goal.bound)
+        {
+            let x = scale.place(bound);
+            line(place, [(x, top - 3), (x, top + ROW - 1)], GOAL.stroke_width(3))?;
+        }
     }
     Ok(())
 }
