@@ -5,8 +5,14 @@
 
 mod common;
 
+use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::Duration;
+
 use common::*;
-use mcp_event::{BackendState, Dispatcher, Error, backends};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, Handle, Trigger, backends};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -72,6 +78,78 @@ fn f16_something_ran_out() {
     alone(|| {
         refuse(libc::SYS_io_uring_setup, libc::ENOMEM);
         assert_eq!(os_code(Dispatcher::builder("x").backend("io_uring").build()), libc::ENOMEM);
+    });
+}
+
+/// Lets the process have so many descriptors more than it has.
+fn leave_descriptors(count: u64) {
+    let lowest = std::fs::File::open("/dev/null").unwrap().as_raw_fd();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit lives through the calls.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = lowest as u64 + count;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}
+
+fn on_a_ring() -> Dispatcher {
+    Dispatcher::builder("on a ring").backend("io_uring").build().unwrap()
+}
+
+#[test]
+fn p7_a_poll_fd_that_could_not_be_had_can_be_had_later() {
+    alone(|| {
+        let dispatcher = on_a_ring();
+        // For the poll fd itself, but not for the ring that serves it.
+        leave_descriptors(1);
+        assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        leave_descriptors(8);
+        let poll_fd = dispatcher.poll_fd().unwrap();
+        dispatcher.post(|| ()).unwrap();
+        assert!(is_readable(poll_fd, Some(Duration::ZERO)));
+    });
+}
+
+/// Takes what is logged, and has the library do something more meanwhile.
+struct Logger(Handle, Log<String>);
+
+impl Subscriber for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.1.add(event.metadata().target().into());
+        let _ = self.0.poll_fd();
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn h1_no_lock_is_held_while_it_logs() {
+    alone(|| {
+        let dispatcher = on_a_ring();
+        let (socket, _peer) = socket_pair();
+        let event = watch(&dispatcher, &socket, Trigger::Edge, FileReady::READ, &Log::new());
+        pump(&dispatcher);
+        leave_descriptors(0);
+        let log = Log::new();
+        let logger = Logger(dispatcher.handle(), log.clone());
+        // The ring is the first thread's, and there is none to be had for this one.
+        thread::spawn(move || tracing::subscriber::with_default(logger, || drop(event))).join().unwrap();
+        assert_eq!(log.take(), ["mcp_event::poller::io_uring"]);
     });
 }
 

@@ -154,6 +154,29 @@ TEST(Lifetime, DestructionWhileAnotherThreadRunsItWaits) {
   }
 }
 
+// Whoever has told the loop something may still be about to leave the call.
+TEST(Lifetime, DestroyedByWhatAnotherThreadHasAsked) {
+  for (const bool by_a_post : {true, false}) {
+    for (int i = 0; i < 100; ++i) {
+      auto dispatcher = std::make_unique<LibeventDispatcher>("asked");
+      Dispatcher& asked = *dispatcher;
+      Event running;
+      dispatcher->post([&] { running.set(); });
+      std::thread loop([&] {
+        asked.run(RunType::RunUntilExit);
+        dispatcher.reset();
+      });
+      running.wait();
+      if (by_a_post) {
+        asked.post([&] { dispatcher.reset(); });
+      } else {
+        asked.exit();
+      }
+      loop.join();
+    }
+  }
+}
+
 TEST(Lifetime, F8_TwoLoopsDestroyEachOthersHandles) {
   for (int i = 0; i < 50; ++i) {
     LibeventDispatcher a("a");

@@ -26,7 +26,7 @@ use crate::dispatcher::core::Core;
 use crate::error::Error;
 pub(super) use crate::poller::io_uring::OperationId;
 use crate::poller::io_uring::{Completion, IoUring};
-use crate::poller::{Raw, Ready};
+use crate::poller::{Poller, Raw, Ready};
 
 /// The requests of one dispatcher.
 #[derive(Default)]
@@ -78,6 +78,11 @@ pub(crate) struct RingIo<'a> {
 }
 
 impl Operations {
+    /// For a poller that waits on a ring which can do them.
+    pub(crate) fn of(poller: &dyn Poller) -> Option<Operations> {
+        poller.ring().filter(|ring| ring.has_operations()).map(|_| Operations::default())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -138,8 +143,9 @@ impl Table {
 impl<'a> RingIo<'a> {
     /// The ring of `core`'s dispatcher, if it runs on one that does more than poll.
     pub(crate) fn of(core: &'a Core) -> Option<RingIo<'a>> {
-        let ring = core.poller.ring().filter(|ring| ring.has_operations())?;
-        Some(RingIo { ring, operations: &core.operations })
+        // First what costs nothing where there is no ring.
+        let operations = core.operations.as_ref()?;
+        Some(RingIo { ring: core.poller.ring()?, operations })
     }
 
     /// Receives, again and again, until that ends.
