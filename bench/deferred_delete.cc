@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "harness.h"
+#include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 
 namespace {
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
   program.run({"batches of 1000",
                batches * kBatch,
                {{"deferredDelete", "ns", {{1.0 / 2, StockLoop::kName}}}},
-               contenders<OurLoop, StockLoop>([batches](auto loop) -> std::vector<double> {
+               ours_and<StockLoop>([batches](auto loop) -> std::vector<double> {
                  return {deferred_delete_ns<typename decltype(loop)::type>(batches)};
                }) + std::vector<Contender>{{"floor (new and delete)",
                                             [batches] { return std::vector<double>{floor_ns(batches)}; }}}});

@@ -1,86 +1,84 @@
 // What file events cost: to create and destroy, to change their mask, and from a ready fd to its callback.
 
 #include <sys/eventfd.h>
-#include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "clock.h"
+#include "event_fds.h"
 #include "file_limit.h"
 #include "harness.h"
-#include "loop_thread.h"
+#include "peers/asio_loop.h"
 #include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/epoll_floor.h"
 #include "peers/libev_loop.h"
 #include "peers/libevent_loop.h"
 #include "peers/libuv_loop.h"
+#include "steps.h"
 
 namespace {
 
 using bench::EpollFloor;
+using bench::EventFds;
 using mcp::event::FileReadyType;
-
-// So many eventfds, always writable, readable once written.
-class EventFds {
- public:
-  explicit EventFds(std::size_t count) : fds_(count) {
-    for (auto& fd : fds_) {
-      fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    }
-  }
-  EventFds(const EventFds&) = delete;
-  ~EventFds() {
-    for (const int fd : fds_) {
-      close(fd);
-    }
-  }
-  std::size_t size() const { return fds_.size(); }
-  const std::vector<int>& all() const { return fds_; }
-  void make_readable() const {
-    for (const int fd : fds_) {
-      eventfd_write(fd, 1);
-    }
-  }
-
- private:
-  std::vector<int> fds_;
-};
 
 constexpr std::size_t kRegistered = 1000;
 
-// Nanoseconds to create and to destroy an event: {create, destroy}.
+// As many events, created and destroyed: two steps, as often as asked for.
 template <class Loop>
-std::vector<double> registration_ns(Loop& loop, std::size_t repeats) {
-  const EventFds fds(kRegistered);
-  std::vector<typename Loop::FileEvent> events;
-  events.reserve(fds.size());
-  std::vector<double> costs(2, 0);
-  for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
-    costs[0] += bench::ns_per_op(fds.size() * repeats, [&] {
-      for (const int fd : fds.all()) {
-        events.emplace_back(loop, fd, [](std::uint32_t) {});
-      }
-    });
-    costs[1] += bench::ns_per_op(fds.size() * repeats, [&] { events.clear(); });
+class Registration {
+ public:
+  explicit Registration(Loop& loop) : loop_(loop) { events_.reserve(fds_.size()); }
+
+  std::vector<std::function<void()>> steps(std::size_t repeats) {
+    std::vector<std::function<void()>> steps;
+    for (; repeats > 0; --repeats) {
+      steps.emplace_back([this] {
+        for (const int fd : fds_.all()) {
+          events_.emplace_back(loop_, fd, [](std::uint32_t) {});
+        }
+      });
+      steps.emplace_back([this] { events_.clear(); });
+    }
+    return steps;
   }
-  return costs;
-}
+
+  // Nanoseconds an event, of the wall time of all steps: {create, destroy}.
+  static std::vector<double> costs(const std::vector<double>& times) {
+    std::vector<double> costs(2, 0);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      costs[i % 2] += 2 * times[i] / static_cast<double>(kRegistered * times.size());
+    }
+    return costs;
+  }
+
+ private:
+  Loop& loop_;
+  const EventFds fds_{kRegistered};
+  std::vector<typename Loop::FileEvent> events_;
+};
 
 template <class Loop>
 std::vector<double> registration_inside_ns(std::size_t repeats) {
   Loop loop;
-  std::vector<double> costs;
-  bench::run_inside(loop, [&] { costs = registration_ns(loop, repeats); });
-  return costs;
+  Registration<Loop> registration(loop);
+  return registration.costs(bench::Steps<Loop>(loop, registration.steps(repeats)).run());
 }
 
 template <class Loop>
 std::vector<double> registration_outside_ns(std::size_t repeats) {
   Loop loop;
-  return registration_ns(loop, repeats);
+  Registration<Loop> registration(loop);
+  std::vector<double> times;
+  for (const auto& step : registration.steps(repeats)) {
+    times.push_back(bench::ns_per_op(1, step));
+  }
+  return registration.costs(times);
 }
 
 // The system calls alone.
@@ -108,34 +106,31 @@ class Toggling {
  public:
   Toggling(std::size_t toggles, std::size_t iterations) : toggles_(toggles), iterations_(iterations) {
     for (const int fd : fds_.all()) {
-      events_.push_back(loop_.dispatcher().createFileEvent(
-          fd, [](std::uint32_t) {}, mcp::event::PlatformDefaultTriggerType, kRead));
+      events_.emplace_back(loop_, fd, [](std::uint32_t) {});
     }
-    next_ = loop_.dispatcher().createSchedulableCallback([this] { iterate(); });
   }
 
-  // Nanoseconds a setEnabled, with what the iterations cost besides.
+  // Nanoseconds a change, with what the iterations cost besides.
   double run_ns() {
     const auto total = iterations_ * events_.size() * toggles_;
-    next_->scheduleCallbackNextIteration();
+    next_.enable(kNow);
     return bench::ns_per_op(total, [this] { loop_.run(); });
   }
 
  private:
-  static constexpr auto kRead = static_cast<std::uint32_t>(FileReadyType::Read);
-  static constexpr auto kReadWrite = kRead | static_cast<std::uint32_t>(FileReadyType::Write);
+  static constexpr std::chrono::microseconds kNow{0};
 
   void iterate() {
     for (auto& event : events_) {
       for (std::size_t i = 0; i < toggles_; i += 2) {
-        event->setEnabled(kReadWrite);
-        event->setEnabled(kRead);
+        event.watch_writes(true);
+        event.watch_writes(false);
       }
     }
     if (--iterations_ == 0) {
       loop_.stop();
     } else {
-      next_->scheduleCallbackNextIteration();
+      next_.enable(kNow);
     }
   }
 
@@ -143,8 +138,8 @@ class Toggling {
   std::size_t iterations_;
   const EventFds fds_{kToggling};
   Loop loop_;
-  std::vector<mcp::event::FileEventPtr> events_;
-  mcp::event::SchedulableCallbackPtr next_;
+  std::vector<typename Loop::FileEvent> events_;
+  typename Loop::Timer next_{loop_, [this] { iterate(); }};
 };
 
 // All of `fds` become ready together, again and again; their callbacks read them.
@@ -244,7 +239,7 @@ int main(int argc, char** argv) {
   const std::vector<Contender> bare{{kBare, [repeats] { return bare_registration_ns(repeats); }}};
 
   program.run({"in a callback", kRegistered * repeats, registration,
-               ours_and<StockLoop, LibeventLoop>([repeats](auto loop) {
+               ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>([repeats](auto loop) {
                  return registration_inside_ns<typename decltype(loop)::type>(repeats);
                }) + bare});
   program.run({"while the loop does not run", kRegistered * repeats, registration,
@@ -255,7 +250,7 @@ int main(int argc, char** argv) {
                2 * kToggles,
                {{"2 an event an iteration", "ns"},
                 {"100 an event an iteration", "ns", {{1.0 / 20, StockLoop::kName}}}},
-               ours_and<StockLoop>([](auto loop) {
+               ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop>([](auto loop) {
                  std::vector<double> costs;
                  for (const std::size_t each : {2, 100}) {
                    costs.push_back(
@@ -268,7 +263,7 @@ int main(int argc, char** argv) {
       {"from a ready fd to the end of its callback",
        3 * kReadies,
        {{"100 fds", "ns", near_floor}, {"1000 fds", "ns", near_floor}, {"5000 fds", "ns", near_floor}},
-       ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, EpollFloor>([](auto loop) {
+       ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop, EpollFloor>([](auto loop) {
          std::vector<double> costs;
          for (const std::size_t fds : {100, 1000, 5000}) {
            costs.push_back(Readiness<typename decltype(loop)::type>(fds, kReadies / fds).run_ns());

@@ -6,92 +6,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <map>
-#include <sstream>
+
+#include "json.h"
+#include "peers/versions.h"
 
 namespace bench {
 namespace {
-
-// contender -> metric -> the figure of each round
-using Figures = std::map<std::string, std::map<std::string, std::vector<double>>>;
-
-double median(std::vector<double> values) {
-  values.erase(std::remove_if(values.begin(), values.end(), [](double v) { return std::isnan(v); }),
-               values.end());
-  if (values.empty()) {
-    return NAN;
-  }
-  std::sort(values.begin(), values.end());
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-double median_ratio(const std::vector<double>& numerators, const std::vector<double>& denominators) {
-  std::vector<double> ratios;
-  for (std::size_t round = 0; round < std::min(numerators.size(), denominators.size()); ++round) {
-    ratios.push_back(denominators[round] == 0 ? NAN : numerators[round] / denominators[round]);
-  }
-  return median(std::move(ratios));
-}
-
-std::string format(const char* pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, pattern, value);
-  return text;
-}
-
-std::string figure(double value) {
-  if (std::isnan(value)) {
-    return "-";
-  }
-  return format(std::abs(value) >= 100 ? "%.0f" : std::abs(value) >= 10 ? "%.1f" : "%.2f", value);
-}
-
-// Figures within half a per cent of the bound count as on it: no run repeats more exactly.
-constexpr double kTolerance = 1.005;
-
-struct Verdict {
-  bool known = false;
-  bool met = false;
-  std::string text;
-};
-
-Verdict judge(const Goal& goal, const Metric& metric, const Figures& figures) {
-  const auto find = [&figures](const std::string& contender, const std::string& of) -> std::vector<double> {
-    const auto row = figures.find(contender);
-    return row == figures.end() || row->second.count(of) == 0 ? std::vector<double>{} : row->second.at(of);
-  };
-  const auto whose = goal.contender.empty() ? std::string(kOurs) : goal.contender;
-  auto subject = find(whose, metric.name);
-  Verdict verdict;
-  std::ostringstream text;
-  if (whose != kOurs) {
-    text << whose << ' ';
-  }
-  double actual = NAN;
-  double bound = goal.factor;
-  if (goal.against.empty()) {
-    bound = goal.plus;
-    actual = median(subject);
-    text << "<= " << figure(bound);
-  } else {
-    for (auto& value : subject) {
-      value -= goal.plus;
-    }
-    actual = median_ratio(subject, find(goal.against, goal.metric.empty() ? metric.name : goal.metric));
-    text << "<= " << format("%.3g", goal.factor) << " x "
-         << (goal.metric.empty() ? goal.against : goal.against + "'s " + goal.metric);
-    if (goal.plus != 0) {
-      text << " + " << figure(goal.plus);
-    }
-  }
-  verdict.known = !std::isnan(actual);
-  verdict.met = verdict.known && actual <= bound * kTolerance;
-  text << ": " << (verdict.known ? format("%.3g", actual) : "not measured");
-  text << (verdict.met ? " met" : verdict.known ? " MISSED" : "");
-  verdict.text = text.str();
-  return verdict;
-}
 
 void print_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
@@ -112,27 +32,6 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   }
   std::printf("|\n");
   std::for_each(rows.begin() + 1, rows.end(), print_row);
-  std::printf("\n");
-  std::fflush(stdout);
-}
-
-// No name of ours holds a quote or a backslash, so none is escaped.
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
-std::string json_number(double value) { return std::isnan(value) ? "null" : format("%.6g", value); }
-
-std::string json_object(const std::string& area, const Experiment& experiment, const Metric& metric,
-                        const Contender& contender, const std::vector<double>& rounds) {
-  std::ostringstream json;
-  json << "{\"area\": " << quoted(area) << ", \"experiment\": " << quoted(experiment.title)
-       << ", \"metric\": " << quoted(metric.name) << ", \"unit\": " << quoted(metric.unit)
-       << ", \"contender\": " << quoted(contender.name) << ", \"operations\": " << experiment.operations
-       << ", \"median\": " << json_number(median(rounds)) << ", \"rounds\": [";
-  for (std::size_t i = 0; i < rounds.size(); ++i) {
-    json << (i == 0 ? "" : ", ") << json_number(rounds[i]);
-  }
-  json << "]}";
-  return json.str();
 }
 
 Figures measure(const Experiment& experiment, const std::vector<const Contender*>& running, int rounds) {
@@ -152,20 +51,86 @@ Figures measure(const Experiment& experiment, const std::vector<const Contender*
 
 // A contender's figure, and how many times ours it is.
 std::string cell(const Figures& figures, const Contender& contender, const Metric& metric) {
-  const auto& theirs = figures.at(contender.name).at(metric.name);
-  const auto ours = figures.find(kOurs);
-  const bool compared = contender.name != kOurs && ours != figures.end();
-  const auto ratio = compared ? median_ratio(theirs, ours->second.at(metric.name)) : NAN;
-  return figure(median(theirs)) + (std::isnan(ratio) ? "" : format(" (%.3gx)", ratio));
+  const auto theirs = rounds_of(figures, contender.name, metric.name);
+  const auto ratio =
+      contender.name == kOurs ? NAN : median_ratio(theirs, rounds_of(figures, kOurs, metric.name));
+  return show(median(theirs)) + (std::isnan(ratio) ? "" : " (" + show(ratio) + "x)");
+}
+
+// A row for each contender; then a line for each goal.
+void print(const Experiment& experiment, const std::vector<const Contender*>& contenders,
+           const Figures& figures, const std::vector<std::vector<Verdict>>& verdicts) {
+  std::vector<std::vector<std::string>> table{{experiment.title}};
+  for (const auto& metric : experiment.metrics) {
+    table.front().push_back(metric.name + ", " + metric.unit);
+  }
+  for (const auto* contender : contenders) {
+    table.push_back({contender->name});
+    for (const auto& metric : experiment.metrics) {
+      table.back().push_back(cell(figures, *contender, metric));
+    }
+  }
+  print_table(table);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    for (const auto& verdict : verdicts[i]) {
+      std::printf("%s, %s: %s %s: %s\n", experiment.metrics[i].name.c_str(), verdict.contender.c_str(),
+                  show(verdict.figure).c_str(), verdict.goal.c_str(), verdict.text().c_str());
+    }
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+std::string json_figure(const Figures& figures, const Contender& contender, const Metric& metric) {
+  const auto rounds = rounds_of(figures, contender.name, metric.name);
+  const auto ours = rounds_of(figures, kOurs, metric.name);
+  std::vector<std::string> all;
+  std::transform(rounds.begin(), rounds.end(), std::back_inserter(all), json::number);
+  return json::object({{"contender", json::text(contender.name)},
+                       {"median", json::number(median(rounds))},
+                       {"quartiles", json::list({json::number(quantile(rounds, 0.25)),
+                                                 json::number(quantile(rounds, 0.75))})},
+                       {"ratio", json::number(median_ratio(rounds, ours))},
+                       {"rounds", json::list(all)}});
+}
+
+std::string json_goal(const Verdict& verdict) {
+  return json::object({{"goal", json::text(verdict.goal)},
+                       {"contender", json::text(verdict.contender)},
+                       {"figure", json::number(verdict.figure)},
+                       {"against", verdict.against.empty() ? "null" : json::text(verdict.against)},
+                       {"against_figure", json::number(verdict.against_figure)},
+                       {"ratio", json::number(verdict.ratio)},
+                       {"bound", json::number(verdict.bound)},
+                       {"of_bound", json::number(verdict.of_bound)},
+                       {"met", json::boolean(verdict.met())}});
+}
+
+std::string json_row(const Experiment& experiment, const Metric& metric,
+                     const std::vector<const Contender*>& contenders, const Figures& figures,
+                     const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> measured;
+  for (const auto* contender : contenders) {
+    measured.push_back(json_figure(figures, *contender, metric));
+  }
+  std::vector<std::string> goals;
+  std::transform(verdicts.begin(), verdicts.end(), std::back_inserter(goals), json_goal);
+  return json::object({{"experiment", json::text(experiment.title)},
+                       {"metric", json::text(metric.name)},
+                       {"unit", json::text(metric.unit)},
+                       {"operations", std::to_string(experiment.operations)},
+                       {"figures", json::list(measured)},
+                       {"goals", json::list(goals)}});
 }
 
 void usage(const char* program) {
-  std::fprintf(stderr,
-               "usage: %s [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]\n"
-               "  --quick      two short rounds: does it run, not how fast\n"
-               "  --only       experiments whose title contains this\n"
-               "  --contender  contenders whose name contains this (to profile one alone)\n",
-               program);
+  std::fprintf(
+      stderr,
+      "usage: %s [--quick] [--rounds N] [--only EXPERIMENT] [--contender NAME] [--json FILE]\n"
+      "  --quick      two short rounds: does it run, not how fast\n"
+      "  --only       experiments whose title contains this\n"
+      "  --contender  the one of this name, or else all whose name contains it (to profile one alone)\n",
+      program);
   std::exit(2);
 }
 
@@ -198,55 +163,63 @@ Program::Program(int argc, char** argv, std::string area) : area_(std::move(area
   std::printf("## %s\n\n", area_.c_str());
 }
 
-void Program::run(const Experiment& experiment) {
+std::vector<const Contender*> Program::chosen(const Experiment& experiment) const {
+  std::vector<const Contender*> chosen;
   if (experiment.title.find(only_experiment_) == std::string::npos) {
-    return;
+    return chosen;
   }
-  std::vector<const Contender*> running;
   for (const auto& contender : experiment.contenders) {
+    if (contender.name == only_contender_) {
+      return {&contender};
+    }
     if (contender.name.find(only_contender_) != std::string::npos) {
-      running.push_back(&contender);
+      chosen.push_back(&contender);
     }
   }
+  return chosen;
+}
+
+void Program::run(const Experiment& experiment) {
+  const auto running = chosen(experiment);
   if (running.empty()) {
     return;
   }
-
   const auto figures = measure(experiment, running, quick_ ? rounds_ : rounds_ * experiment.rounds_factor);
-  std::vector<std::vector<std::string>> table{{experiment.title}};
-  for (const auto* contender : running) {
-    table.front().push_back(contender->name);
-  }
-  table.front().push_back("goals");
+  std::vector<std::vector<Verdict>> verdicts;
   for (const auto& metric : experiment.metrics) {
-    table.push_back({metric.name + ", " + metric.unit});
-    for (const auto* contender : running) {
-      const auto& rounds = figures.at(contender->name).at(metric.name);
-      table.back().push_back(cell(figures, *contender, metric));
-      json_ += (json_.empty() ? "  " : ",\n  ") + json_object(area_, experiment, metric, *contender, rounds);
-    }
-    std::string verdicts;
+    verdicts.emplace_back();
     for (const auto& goal : metric.goals) {
-      const auto verdict = judge(goal, metric, figures);
-      verdicts += (verdicts.empty() ? "" : "; ") + verdict.text;
-      goals_ += verdict.known ? 1 : 0;
-      goals_met_ += verdict.met ? 1 : 0;
+      auto verdict = judge(goal, metric.name, figures);
+      if (verdict.known()) {
+        verdicts.back().push_back(std::move(verdict));
+      }
     }
-    table.back().push_back(verdicts);
+    json_rows_.push_back(json_row(experiment, metric, running, figures, verdicts.back()));
   }
-  print_table(table);
+  print(experiment, running, figures, verdicts);
 }
 
 int Program::finish() {
-  std::printf("%s: %d of %d goals met%s\n\n", area_.c_str(), goals_met_, goals_,
-              quick_ ? " (--quick: the figures mean nothing)" : "");
-  if (!json_path_.empty()) {
-    std::ofstream file(json_path_);
-    file << "[\n" << json_ << "\n]\n";
-    if (!file.flush()) {
-      std::fprintf(stderr, "cannot write %s\n", json_path_.c_str());
-      return 1;
-    }
+  if (quick_) {
+    std::printf("(--quick: the figures mean nothing)\n\n");
+  }
+  if (json_path_.empty()) {
+    return 0;
+  }
+  std::vector<std::pair<std::string, std::string>> versions;
+  for (const auto& version : peer_versions()) {
+    versions.emplace_back(version.first, json::text(version.second));
+  }
+  std::ofstream file(json_path_);
+  file << json::object({{"area", json::text(area_)},
+                        {"standard", json::text(kOurs)},
+                        {"quick", json::boolean(quick_)},
+                        {"versions", json::object(versions)},
+                        {"rows", json::list(json_rows_, ",\n")}})
+       << '\n';
+  if (!file.flush()) {
+    std::fprintf(stderr, "cannot write %s\n", json_path_.c_str());
+    return 1;
   }
   return 0;
 }

@@ -12,19 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "figures.h"
+#include "goal.h"
+
 namespace bench {
-
-// The contender that goals are about, and that ratios are taken to.
-inline constexpr const char* kOurs = "mcp::event";
-
-// The goal is met if `our figure <= factor * (the figure of against) + plus`. Without `against`: `<= plus`.
-struct Goal {
-  double factor = 0;
-  std::string against;
-  double plus = 0;
-  std::string metric{};     // of `against`; empty: the goal's own
-  std::string contender{};  // whose figure the goal is about; empty: kOurs
-};
 
 struct Metric {
   std::string name;
@@ -78,15 +69,16 @@ class Program {
   int finish();
 
  private:
+  // The contenders that the command line chose.
+  std::vector<const Contender*> chosen(const Experiment& experiment) const;
+
   std::string area_;
   int rounds_ = 7;
   bool quick_ = false;
   std::string json_path_;
   std::string only_experiment_;
   std::string only_contender_;
-  std::string json_;
-  int goals_ = 0;
-  int goals_met_ = 0;
+  std::vector<std::string> json_rows_;
 };
 
 }  // namespace bench

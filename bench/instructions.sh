@@ -17,7 +17,9 @@ scripts/ensure-tools.sh valgrind
 
 # Prints how many instructions $3 rounds of experiment $2 in area $1 take.
 count() {
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$build/bench_$1" --contender mcp --quick \
+  local ours=mcp::event
+  [ "$1" != actors ] || ours=mcp_event
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$build/bench_$1" --contender "$ours" --quick \
     --only "$2" --rounds "$3" --json "$json" 2>&1 | awk '/Collected :/ { print $4 }'
 }
 

@@ -15,6 +15,7 @@
 #include "harness.h"
 #include "loop_thread.h"
 #include "peers/asio_loop.h"
+#include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/libev_loop.h"
 #include "peers/libevent_loop.h"
@@ -175,7 +176,7 @@ int main(int argc, char** argv) {
                 {"rearm, 1M live", "ns", flat("rearm, 10k live")},
                 {"disarm, 1M live", "ns", flat("disarm, 10k live")},
                 {"destroy, 1M live", "ns"}},
-               contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>([&](auto loop) {
+               ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>([&](auto loop) {
                  return lives_in_callbacks_ns<typename decltype(loop)::type>(few, repeats, many);
                })});
   program.run({"while the loop does not run",
@@ -185,12 +186,12 @@ int main(int argc, char** argv) {
                 {"rearm, 10k live", "ns"},
                 {"disarm, 10k live", "ns"},
                 {"destroy, 10k live", "ns"}},
-               contenders<OurLoop, StockLoop>(
+               ours_and<StockLoop>(
                    [&](auto loop) { return life_outside_ns<typename decltype(loop)::type>(few, repeats); })});
   program.run({"memory, 1,000,000 armed",
                many.size(),
                {{"an armed timer", "bytes", {{0, "", 128}}}},
-               contenders<OurLoop, StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>(
+               ours_and<StockLoop, LibeventLoop, LibuvLoop, LibevLoop, AsioLoop>(
                    [&](auto loop) -> std::vector<double> {
                      return {bytes_per_armed_timer<typename decltype(loop)::type>(many)};
                    })});

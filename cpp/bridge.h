@@ -20,9 +20,8 @@ enum { MCPEV_HANDLE_STORAGE = 48, MCPEV_POST_STORAGE = 40 };
 
 // What the core must know of a C++ closure: one static table for each type of closure.
 typedef struct mcpev_ops {
-  // Moves the closure at `from` into `storage`; called once, before the closure can run. `handle` is the new
-  // handle (null for a post). Must not throw. A handle's storage stays where it is; that of a post is moved
-  // as bytes afterwards, until `call` or `drop`.
+  // Moves the closure at `from` into `storage`, which stays where it is; called once, before the closure can
+  // run. `handle` is the new handle. Must not throw.
   void (*init)(void* storage, void* from, void* handle);
   // Runs it. Null when it returned; when it threw, the exception as a `new std::exception_ptr`, owned by the
   // receiver.
@@ -30,6 +29,18 @@ typedef struct mcpev_ops {
   // Destroys it; the core frees the storage afterwards. Must not throw.
   void (*drop)(void* storage);
 } mcpev_ops;
+
+// Likewise of a closure that is posted.
+typedef struct mcpev_post_ops {
+  // Moves the closure at `from` into `storage`; called once. Must not throw, and calls nothing of the core's.
+  // The storage may be moved as bytes afterwards, until `run` or `drop`.
+  void (*init)(void* storage, void* from);
+  // Moves it out of `storage`, which is somebody else's from then on; runs it, and destroys it. Returns as
+  // mcpev_ops.call does.
+  void* (*run)(void* storage);
+  // Destroys it without running it. Must not throw.
+  void (*drop)(void* storage);
+} mcpev_post_ops;
 
 // What the core asks of an exception that a callback threw; installed once, before the first dispatcher.
 typedef struct mcpev_exception_ops {
@@ -76,7 +87,12 @@ mcp_event_status mcpev_dispatcher_backlog(const mcp_event_dispatcher* dispatcher
 mcp_event_status mcpev_dispatcher_run_with(mcp_event_dispatcher* dispatcher, int32_t run_type,
                                            void (*entered)(void* data), void* data, void** exception);
 
-mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from);
+// Posts the closure at `from`; one that is refused stays there.
+mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_post_ops* ops, void* from);
+
+// As mcp_event_dispatcher_deferred_delete(), with a function that returns as mcpev_ops.call does.
+mcp_event_status mcpev_deferred_delete(mcp_event_dispatcher* dispatcher, void* object,
+                                       void* (*destroy)(void* object));
 
 // Each creates a handle whose closure lives in the handle's storage, whose address is `*storage`. On failure
 // the closure at `from` was moved from and dropped, or left alone; both are safe to destroy.

@@ -3,9 +3,9 @@
 // A handle costs one allocation, the core's own: its storage holds the closure and the object behind the
 // user's unique_ptr. Three objects, made and destroyed one by one, lie in it:
 //
-//    0  Handle*    the core's handle
-//    8  Callback   a std::function; destroyed when the core says that it runs no more (drop)
-//   40  Object     the object with the interface: nothing but its vptr; destroyed when the user deletes it
+//   Handle*    the core's handle
+//   Stored     a std::function, or a box with one; destroyed when the core says that it runs no more (drop)
+//   Object     the object with the interface: nothing but its vptr; destroyed when the user deletes it
 //
 // Deleting the object runs its destructor, and then its own operator delete, which frees nothing but tells
 // the core to destroy the handle. By then only the last eight bytes are dead, so the handle and the closure,
@@ -19,6 +19,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "cpp/bridge.h"
@@ -32,6 +33,19 @@ namespace mcp_event_impl MCP_EVENT_HIDDEN {
 inline void invoke(std::function<void()>& callback, uint32_t) { callback(); }
 inline void invoke(mcp::event::FileReadyCb& callback, uint32_t events) { callback(events); }
 
+// A closure that does not fit into the storage, as the std::function of libc++, which is larger than that of
+// libstdc++ and aligned to more. It is moved from.
+template <typename Callback>
+struct Boxed {
+  explicit Boxed(Callback& closure) : callback(std::make_unique<Callback>(std::move(closure))) {}
+  std::unique_ptr<Callback> callback;
+};
+
+template <typename Callback>
+void invoke(Boxed<Callback>& boxed, uint32_t events) {
+  invoke(*boxed.callback, events);
+}
+
 // The object of a handle: `Final` derives from this and implements `InterfaceT` on top of handle().
 template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
           mcp_event_status (*kDestroy)(HandleT*)>
@@ -40,6 +54,10 @@ class HandleObject : public InterfaceT {
   using Interface = InterfaceT;
   using Callback = CallbackT;
   using Handle = HandleT;
+  // What `init` moves into the storage: the closure, or a box for it.
+  using Source = std::conditional_t<sizeof(Callback) <= MCPEV_HANDLE_STORAGE - 2 * sizeof(void*) &&
+                                        alignof(Callback) <= alignof(void*),
+                                    Callback&, Boxed<Callback>>;
 
   static const mcpev_ops kOps;
 
@@ -63,30 +81,30 @@ class HandleObject : public InterfaceT {
   Handle* handle() { return handleOf(static_cast<Final*>(this)); }
 
  private:
-  static constexpr size_t kCallbackOffset = sizeof(void*);
-  static constexpr size_t kObjectOffset = kCallbackOffset + sizeof(Callback);
+  using Stored = std::remove_reference_t<Source>;
+
+  static constexpr size_t kStoredOffset = sizeof(void*);
+  static constexpr size_t kObjectOffset = kStoredOffset + sizeof(Stored);
 
   static unsigned char* bytes(void* storage) { return static_cast<unsigned char*>(storage); }
   static Handle* handleOf(void* object) {
     return static_cast<Handle*>(*reinterpret_cast<void**>(bytes(object) - kObjectOffset));
   }
-  static Callback* callbackAt(void* storage) {
-    return reinterpret_cast<Callback*>(bytes(storage) + kCallbackOffset);
-  }
+  static Stored* storedAt(void* storage) { return reinterpret_cast<Stored*>(bytes(storage) + kStoredOffset); }
 
   static void init(void* storage, void* from, void* handle) noexcept {
     static_assert(sizeof(Final) == sizeof(void*), "the object holds nothing but its vptr");
     static_assert(kObjectOffset + sizeof(Final) <= MCPEV_HANDLE_STORAGE, "all must fit into the storage");
-    static_assert(alignof(Callback) <= alignof(void*) && alignof(Final) <= alignof(void*),
+    static_assert(alignof(Stored) <= alignof(void*) && alignof(Final) <= alignof(void*),
                   "the storage is aligned for pointers only");
     ::new (storage) void*(handle);
-    ::new (static_cast<void*>(callbackAt(storage))) Callback(std::move(*static_cast<Callback*>(from)));
+    ::new (static_cast<void*>(storedAt(storage))) Stored(std::move(*static_cast<Stored*>(from)));
     ::new (static_cast<void*>(bytes(storage) + kObjectOffset)) Final();
   }
   static void* call(void* storage, uint32_t events) noexcept {
-    return catchInto([=] { invoke(*callbackAt(storage), events); });
+    return catchInto([=] { invoke(*storedAt(storage), events); });
   }
-  static void drop(void* storage) noexcept { callbackAt(storage)->~Callback(); }
+  static void drop(void* storage) noexcept { storedAt(storage)->~Stored(); }
 };
 
 template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
@@ -101,7 +119,8 @@ std::unique_ptr<typename Object::Interface> createHandle(const char* function,
   requireCallback(callback, function);
   typename Object::Handle* handle = nullptr;
   void* storage = nullptr;
-  check(create(&Object::kOps, &callback, &handle, &storage));
+  typename Object::Source source(callback);
+  check(create(&Object::kOps, &source, &handle, &storage));
   return std::unique_ptr<typename Object::Interface>(Object::at(storage));
 }
 

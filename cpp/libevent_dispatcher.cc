@@ -169,8 +169,9 @@ void LibeventDispatcher::deferredDelete(DeferredDeletablePtr&& to_delete) {
   // Released first: on success the loop may have destroyed the object already, and `to_delete` with it if
   // that is a member of it.
   DeferredDeletable* const object = to_delete.release();
-  const mcp_event_status status = mcp_event_dispatcher_deferred_delete(
-      core_.handle, object, [](void* data) { delete static_cast<DeferredDeletable*>(data); });
+  const mcp_event_status status = mcpev_deferred_delete(core_.handle, object, [](void* data) {
+    return mcp_event_impl::catchInto([data] { delete static_cast<DeferredDeletable*>(data); });
+  });
   if (status != MCP_EVENT_OK) {
     to_delete.reset(object);
     mcp_event_impl::throwStatus(status);

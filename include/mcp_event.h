@@ -1539,7 +1539,8 @@ enum mcp_event_status mcp_event_dispatcher_clear_exit(struct mcp_event_dispatche
 enum mcp_event_status mcp_event_dispatcher_shutdown(struct mcp_event_dispatcher *dispatcher);
 
 // Runs the closure on the loop, after all that was posted before, and drops it right after.
-// `MCP_EVENT_CLOSED` after a shutdown, `MCP_EVENT_QUEUE_FULL` at the bound, `MCP_EVENT_FORKED` in a child.
+// The closure may destroy the dispatcher, even before this has returned. `MCP_EVENT_CLOSED` after a shutdown,
+// `MCP_EVENT_QUEUE_FULL` at the bound, `MCP_EVENT_FORKED` in a child.
 enum mcp_event_status mcp_event_dispatcher_post(struct mcp_event_dispatcher *dispatcher,
                                                 struct mcp_event_closure closure);
 

@@ -16,6 +16,7 @@ test      gtest/gtest.h     libgtest-dev       gtest-devel        gtest         
 bench,test event2/event.h   libevent-dev       libevent-devel     libevent      libevent-dev      libevent      libevent-devel
 bench     uv.h              libuv1-dev         libuv-devel        libuv         libuv-dev         libuv         libuv-devel
 demo,test,bench asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio          asio-devel
+test      boost/asio.hpp    libboost-dev       boost-devel        boost         boost-dev         boost         boost-devel
 bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
 valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
 format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::process::Command;
+
 use common::*;
 use mcp_event::{Backend, BackendState, Dispatcher, Error, backends};
 
@@ -45,4 +47,20 @@ fn the_environments_is_the_default() {
     if let Ok(name) = std::env::var("MCP_EVENT_BACKEND") {
         assert_eq!(Dispatcher::new("named by the environment").unwrap().backend(), name);
     }
+}
+
+#[test]
+fn who_is_told_that_the_environments_is_ignored_may_make_a_dispatcher() {
+    let ignored = |command: &mut Command| _ = command.env("MCP_EVENT_BACKEND", "nonsense");
+    let output = in_own_process(ignored, || {
+        let log = Log::new();
+        let inner = log.clone();
+        let logger = OnLog(move |target: &str| {
+            inner.add(target.to_owned());
+            Dispatcher::new("made by the log").unwrap();
+        });
+        tracing::subscriber::with_default(logger, || Dispatcher::new("x").unwrap());
+        assert_eq!(log.take(), ["mcp_event::poller::backend"]);
+    });
+    assert!(output.is_none_or(|output| output.status.success()));
 }

@@ -99,6 +99,24 @@ fn f5_and_soon_after_the_thread_that_ran_the_loop_has_gone() {
 }
 
 #[test]
+fn f5_and_when_the_loop_leaves_without_another_wait() {
+    for end in ENDINGS {
+        let background = Background::start(dispatcher());
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let mut event = ignoring(&background.dispatcher, &socket, Trigger::Edge);
+        background.settle();
+        let busy = background.keep_busy();
+        background.dispatcher.exit();
+        // The wait for the running callback is only for one of its own.
+        end(&mut event);
+        drop(socket);
+        drop(busy);
+        background.join();
+        assert!(is_at_end(&peer));
+    }
+}
+
+#[test]
 fn f8_a_port_is_free_once_its_listener_is_closed() {
     let dispatcher = dispatcher();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

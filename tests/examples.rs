@@ -288,9 +288,10 @@ fn a_second_signal_kills_what_does_not_end() {
 #[test]
 fn a_terminal_shows_a_table() {
     let (mut terminal, mut ours) = (-1, -1);
-    let size = libc::winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: two numbers are written, the size is read; the rest is optional.
-    let made = unsafe { libc::openpty(&mut terminal, &mut ours, ptr::null_mut(), ptr::null(), &size) };
+    let made =
+        unsafe { libc::openpty(&mut terminal, &mut ours, ptr::null_mut(), ptr::null_mut(), &raw mut size) };
     assert_eq!(made, 0);
     // SAFETY: just made, and ours.
     let (terminal, ours) = unsafe { (File::from_raw_fd(terminal), OwnedFd::from_raw_fd(ours)) };

@@ -121,6 +121,15 @@ fn p7_outside_run_everything_wakes() {
 }
 
 #[test]
+fn p7_what_came_before_the_poll_fd_shows() {
+    let dispatcher = Dispatcher::new("driven").unwrap();
+    dispatcher.post(|| ()).unwrap();
+    assert!(is_awake(&dispatcher));
+    pump(&dispatcher);
+    assert!(!is_awake(&dispatcher));
+}
+
+#[test]
 fn p7_work_left_over_by_a_run_shows() {
     let (dispatcher, log) = (dispatcher(), Log::new());
     let (handle, note) = (dispatcher.handle(), log.note("after exit"));

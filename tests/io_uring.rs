@@ -5,8 +5,12 @@
 
 mod common;
 
+use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::Duration;
+
 use common::*;
-use mcp_event::{BackendState, Dispatcher, Error, backends};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, Trigger, backends};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -72,6 +76,56 @@ fn f16_something_ran_out() {
     alone(|| {
         refuse(libc::SYS_io_uring_setup, libc::ENOMEM);
         assert_eq!(os_code(Dispatcher::builder("x").backend("io_uring").build()), libc::ENOMEM);
+    });
+}
+
+/// Lets the process have so many descriptors more than it has.
+fn leave_descriptors(count: u64) {
+    let lowest = std::fs::File::open("/dev/null").unwrap().as_raw_fd();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit lives through the calls.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = lowest as u64 + count;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}
+
+fn on_a_ring() -> Dispatcher {
+    Dispatcher::builder("on a ring").backend("io_uring").build().unwrap()
+}
+
+#[test]
+fn p7_a_poll_fd_that_could_not_be_had_can_be_had_later() {
+    alone(|| {
+        let dispatcher = on_a_ring();
+        // For the poll fd itself, but not for the ring that serves it.
+        leave_descriptors(1);
+        assert_eq!(os_code(dispatcher.poll_fd()), libc::EMFILE);
+        leave_descriptors(8);
+        let poll_fd = dispatcher.poll_fd().unwrap();
+        dispatcher.post(|| ()).unwrap();
+        assert!(is_readable(poll_fd, Some(Duration::ZERO)));
+    });
+}
+
+#[test]
+fn h1_no_lock_is_held_while_it_logs() {
+    alone(|| {
+        let dispatcher = on_a_ring();
+        let (socket, _peer) = socket_pair();
+        let event = watch(&dispatcher, &socket, Trigger::Edge, FileReady::READ, &Log::new());
+        pump(&dispatcher);
+        leave_descriptors(0);
+        let (handle, log) = (dispatcher.handle(), Log::new());
+        let inner = log.clone();
+        let logger = OnLog(move |target: &str| {
+            inner.add(target.to_owned());
+            let _ = handle.poll_fd();
+        });
+        // The ring is the first thread's, and there is none to be had for this one.
+        thread::spawn(move || tracing::subscriber::with_default(logger, || drop(event))).join().unwrap();
+        assert_eq!(log.take(), ["mcp_event::poller::io_uring"]);
     });
 }
 

@@ -101,6 +101,50 @@ fn p2_each_producer_keeps_its_order() {
     }
 }
 
+/// Posts from a thread of its own, which has ended when this returns.
+fn post_from_another_thread(handle: &Handle, post: impl FnOnce() + Send + 'static) {
+    thread::scope(|scope| scope.spawn(|| handle.post(post).unwrap()).join().unwrap());
+}
+
+#[test]
+fn p2_the_loops_own_posts_keep_their_place_among_those_of_others() {
+    const POSTS: u32 = 200;
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (handle, inner) = (dispatcher.handle(), log.clone());
+    let all_orders = move || {
+        for number in 0..POSTS {
+            // Rows of all lengths of either kind.
+            if number.wrapping_mul(0x9E37_79B9).count_ones() % 2 == 0 {
+                handle.post(inner.note(number)).unwrap();
+            } else {
+                post_from_another_thread(&handle, inner.note(number));
+            }
+        }
+    };
+    dispatcher.post(all_orders).unwrap();
+    pump(&dispatcher);
+    assert_eq!(log.take(), (0..POSTS).collect::<Vec<_>>());
+}
+
+#[test]
+fn p2_what_a_run_leaves_comes_first_in_the_next() {
+    let (dispatcher, log) = (dispatcher(), Log::new());
+    let (handle, inner) = (dispatcher.handle(), log.clone());
+    let leave = move || {
+        handle.exit();
+        handle.post(inner.note("own, after the exit")).unwrap();
+        post_from_another_thread(&handle, inner.note("another thread's"));
+        handle.post(inner.note("own again")).unwrap();
+    };
+    dispatcher.post(leave).unwrap();
+    dispatcher.run(RunType::RunUntilExit).unwrap();
+    assert_eq!((log.take().len(), dispatcher.queue_depth()), (0, 3));
+    dispatcher.post(log.note("after the run")).unwrap();
+    let background = Background::start(dispatcher);
+    background.settle();
+    assert_eq!(log.take(), ["own, after the exit", "another thread's", "own again", "after the run"]);
+}
+
 #[test]
 fn p3_posts_made_in_a_drain_are_a_later_batch_of_the_same_iteration() {
     let (dispatcher, log) = (dispatcher(), Log::new());

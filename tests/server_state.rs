@@ -297,7 +297,7 @@ fn a_full_disk_leaves_the_former_state() {
         let file = directory.open();
         file.save(&state(1)).unwrap();
         let size = fs::metadata(directory.path()).unwrap().len();
-        let limit = libc::rlimit { rlim_cur: size / 2, rlim_max: libc::RLIM_INFINITY };
+        let limit = libc::rlimit { rlim_cur: (size / 2) as libc::rlim_t, rlim_max: libc::RLIM_INFINITY };
         // SAFETY: numbers and a struct that outlives the call. The limit makes a write fail as a full disk does;
         // without the signal's default action, which would end this process of ours.
         unsafe {

@@ -175,6 +175,18 @@ fn h2_the_loop_is_dropped_with_the_dispatcher() {
 }
 
 #[test]
+fn h2_a_destructor_that_panics_costs_only_itself() {
+    let bomb = Mutex::new(OnDrop::new(|| panic!("boom")));
+    let turn = move |fd, timeout| {
+        let _kept = &bomb;
+        is_readable(fd, timeout);
+        Ok(Turn::Over)
+    };
+    let name = Label::new("bomb").unwrap();
+    drop(Dispatcher::builder("foreign").foreign_loop(name, turn).build().unwrap());
+}
+
+#[test]
 fn a_backend_beside_a_foreign_loop_is_refused() {
     for backend in ["auto", "epoll", "nonsense"] {
         let error = PollLoop::default().builder().backend(backend).build().unwrap_err();

@@ -10,10 +10,24 @@ struct AsioLoop::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> keep_running = asio::make_work_guard(context);
 };
 
-// An aborted wait is still delivered, after the timer is gone: it must not touch the timer.
+// An aborted wait is still delivered, after the timer or the event is gone: it must not touch them.
 struct AsioLoop::Timer::Impl {
   asio::steady_timer timer;
   std::function<void()> closure;
+};
+
+struct AsioLoop::FileEvent::Impl {
+  asio::posix::stream_descriptor descriptor;
+  std::function<void(std::uint32_t)> closure;
+
+  void wait() {
+    descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+      if (!error) {
+        closure(0);
+        wait();
+      }
+    });
+  }
 };
 
 AsioLoop::AsioLoop() : impl_(std::make_unique<Impl>()) {}
@@ -44,5 +58,19 @@ void AsioLoop::Timer::enable(std::chrono::microseconds delay) {
 }
 
 void AsioLoop::Timer::disable() { impl_->timer.cancel(); }
+
+AsioLoop::FileEvent::FileEvent(AsioLoop& loop, int fd, std::function<void(std::uint32_t)> closure)
+    : impl_(new Impl{asio::posix::stream_descriptor(loop.impl_->context, fd), std::move(closure)}) {
+  impl_->wait();
+}
+
+AsioLoop::FileEvent::FileEvent(FileEvent&&) noexcept = default;
+
+// The descriptor is not the event's to close.
+AsioLoop::FileEvent::~FileEvent() {
+  if (impl_) {
+    impl_->descriptor.release();
+  }
+}
 
 }  // namespace bench

@@ -1,8 +1,10 @@
-// Standalone asio: an io_context and its steady_timer. No FileEvent: asio's own way is to own the reads.
+// Standalone asio: an io_context, its steady_timer, and a stream_descriptor that is waited for again and
+// again.
 #ifndef MCP_EVENT_BENCH_ASIO_LOOP_H
 #define MCP_EVENT_BENCH_ASIO_LOOP_H
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -25,6 +27,17 @@ class AsioLoop {
     ~Timer();
     void enable(std::chrono::microseconds delay);
     void disable();
+
+   private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+
+  class FileEvent {
+   public:
+    FileEvent(AsioLoop& loop, int fd, std::function<void(std::uint32_t)> closure);
+    FileEvent(FileEvent&&) noexcept;
+    ~FileEvent();
 
    private:
     struct Impl;

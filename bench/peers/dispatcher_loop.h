@@ -5,7 +5,7 @@
 //   post(closure)   from any thread
 //   run()           until stop(), which is called on the loop's thread; a loop can run again
 //   Timer           one-shot: enable(delay) replaces the deadline, disable()
-//   FileEvent       calls its closure while, or whenever, its fd is readable
+//   FileEvent       calls its closure while, or whenever, its fd is readable; watch_writes(true): or writable
 #ifndef MCP_EVENT_BENCH_DISPATCHER_LOOP_H
 #define MCP_EVENT_BENCH_DISPATCHER_LOOP_H
 
@@ -47,11 +47,14 @@ class DispatcherLoop {
   class FileEvent {
    public:
     FileEvent(DispatcherLoop& loop, int fd, mcp::event::FileReadyCb closure)
-        : event_(loop.dispatcher().createFileEvent(
-              fd, std::move(closure), mcp::event::PlatformDefaultTriggerType,
-              static_cast<std::uint32_t>(mcp::event::FileReadyType::Read))) {}
+        : event_(loop.dispatcher().createFileEvent(fd, std::move(closure),
+                                                   mcp::event::PlatformDefaultTriggerType, kRead)) {}
+    void watch_writes(bool too) { event_->setEnabled(too ? kRead | kWrite : kRead); }
 
    private:
+    static constexpr auto kRead = static_cast<std::uint32_t>(mcp::event::FileReadyType::Read);
+    static constexpr auto kWrite = static_cast<std::uint32_t>(mcp::event::FileReadyType::Write);
+
     mcp::event::FileEventPtr event_;
   };
 

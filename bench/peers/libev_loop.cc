@@ -92,4 +92,10 @@ LibevLoop::FileEvent::~FileEvent() {
   }
 }
 
+void LibevLoop::FileEvent::watch_writes(bool too) {
+  ev_io_stop(impl_->loop, &impl_->ready);
+  ev_io_modify(&impl_->ready, EV_READ | (too ? EV_WRITE : 0));
+  ev_io_start(impl_->loop, &impl_->ready);
+}
+
 }  // namespace bench

@@ -37,6 +37,7 @@ class LibevLoop {
     FileEvent(LibevLoop& loop, int fd, std::function<void(std::uint32_t)> closure);
     FileEvent(FileEvent&&) noexcept;
     ~FileEvent();
+    void watch_writes(bool too);
 
    private:
     struct Impl;

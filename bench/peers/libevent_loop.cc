@@ -24,6 +24,16 @@ struct LibeventLoop::Timer::Impl {
 struct LibeventLoop::FileEvent::Impl {
   event ready;
   std::function<void(std::uint32_t)> closure;
+
+  void watch(event_base* base, evutil_socket_t fd, short what) {
+    event_assign(
+        &ready, base, fd, static_cast<short>(what | EV_PERSIST | EV_ET),
+        [](evutil_socket_t, short happened, void* self) {
+          static_cast<Impl*>(self)->closure(static_cast<std::uint32_t>(happened));
+        },
+        this);
+    event_add(&ready, nullptr);
+  }
 };
 
 LibeventLoop::LibeventLoop() : impl_(std::make_unique<Impl>()) {
@@ -71,13 +81,7 @@ void LibeventLoop::Timer::disable() { event_del(&impl_->timer); }
 
 LibeventLoop::FileEvent::FileEvent(LibeventLoop& loop, int fd, std::function<void(std::uint32_t)> closure)
     : impl_(new Impl{{}, std::move(closure)}) {
-  event_assign(
-      &impl_->ready, loop.impl_->base, fd, EV_READ | EV_PERSIST | EV_ET,
-      [](evutil_socket_t, short what, void* self) {
-        static_cast<Impl*>(self)->closure(static_cast<std::uint32_t>(what));
-      },
-      impl_.get());
-  event_add(&impl_->ready, nullptr);
+  impl_->watch(loop.impl_->base, fd, EV_READ);
 }
 
 LibeventLoop::FileEvent::FileEvent(FileEvent&&) noexcept = default;
@@ -86,6 +90,12 @@ LibeventLoop::FileEvent::~FileEvent() {
   if (impl_) {
     event_del(&impl_->ready);
   }
+}
+
+// A libevent event that waits cannot change what it waits for.
+void LibeventLoop::FileEvent::watch_writes(bool too) {
+  event_del(&impl_->ready);
+  impl_->watch(event_get_base(&impl_->ready), event_get_fd(&impl_->ready), EV_READ | (too ? EV_WRITE : 0));
 }
 
 }  // namespace bench

@@ -37,6 +37,7 @@ class LibeventLoop {
     FileEvent(LibeventLoop& loop, int fd, std::function<void(std::uint32_t)> closure);
     FileEvent(FileEvent&&) noexcept;
     ~FileEvent();
+    void watch_writes(bool too);
 
    private:
     struct Impl;

@@ -83,13 +83,17 @@ LibuvLoop::FileEvent::FileEvent(LibuvLoop& loop, int fd, std::function<void(std:
     : impl_(new Impl{{}, std::move(closure)}) {
   uv_poll_init(&loop.impl_->loop, &impl_->poll, fd);
   impl_->poll.data = impl_.get();
-  uv_poll_start(&impl_->poll, UV_READABLE, [](uv_poll_t* poll, int, int events) {
-    static_cast<Impl*>(poll->data)->closure(static_cast<std::uint32_t>(events));
-  });
+  watch_writes(false);
 }
 
 LibuvLoop::FileEvent::FileEvent(FileEvent&&) noexcept = default;
 
 LibuvLoop::FileEvent::~FileEvent() { close_and_free(impl_, &Impl::poll); }
+
+void LibuvLoop::FileEvent::watch_writes(bool too) {
+  uv_poll_start(&impl_->poll, UV_READABLE | (too ? UV_WRITABLE : 0), [](uv_poll_t* poll, int, int events) {
+    static_cast<Impl*>(poll->data)->closure(static_cast<std::uint32_t>(events));
+  });
+}
 
 }  // namespace bench

@@ -16,24 +16,22 @@
 
 namespace bench {
 
-class TimerfdFloor {
+class TimerfdFloor : public EpollFloor {
  public:
   static constexpr const char* kName = "floor (timerfd)";
 
-  TimerfdFloor() = default;
-  TimerfdFloor(const TimerfdFloor&) = delete;
   ~TimerfdFloor() { close(timerfd_); }
 
   // Before run() only.
   void post(std::function<void()> closure) { start_ = std::move(closure); }
   void run() {
-    EpollFloor::FileEvent expiry(loop_, timerfd_, [this](std::uint32_t) { fire(); });
+    const FileEvent expiry(*this, timerfd_, [this](std::uint32_t) { fire(); });
     start_();
     set_timerfd();
-    loop_.run();
+    EpollFloor::run();
   }
-  void stop() { loop_.stop(); }
 
+  // Armed in the first closure, or when another timer fires.
   class Timer {
    public:
     Timer(TimerfdFloor& loop, std::function<void()> closure) : loop_(&loop), closure_(std::move(closure)) {}
@@ -65,7 +63,6 @@ class TimerfdFloor {
     }
   }
 
-  EpollFloor loop_;
   const int timerfd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   std::multimap<std::int64_t, std::function<void()>> deadlines_;
   std::function<void()> start_;

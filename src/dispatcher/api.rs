@@ -360,7 +360,7 @@ impl Handle {
 
     /// Posts that wait to be run.
     pub fn queue_depth(&self) -> usize {
-        self.core.posts.len()
+        self.core.queued_posts()
     }
 
     /// Handles of it that live: timers, file events, schedulable callbacks, signal events, tasks, actors that have
@@ -565,7 +565,7 @@ impl Handle {
 
     /// The figures so far. No loop waits for that.
     pub fn stats(&self) -> LoopStats {
-        self.core.stats.snapshot(self.core.posts.len())
+        self.core.stats.snapshot(self.core.queued_posts())
     }
 
     /// How late the loop is at this moment, and how much waits. The loop is not disturbed.

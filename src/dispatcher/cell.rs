@@ -114,6 +114,18 @@ impl<K: 'static> Cell<K> {
         }
     }
 
+    /// Begins to destroy it outside of the loop: no callback begins any more.
+    fn silence(&self)
+    where
+        K: Kind,
+    {
+        // Its callback, if it runs on another thread right now, may arm it anew; the mark outlasts that.
+        self.dying.store(true, Ordering::SeqCst);
+        self.core.uncount_handle();
+        self.truth.swap(0, Ordering::SeqCst);
+        K::silence(self);
+    }
+
     /// Whether a foreign thread is destroying it. Asked after a claim: both are sequentially consistent, as are
     /// that thread's two steps, so a claim that comes after the destroyer's swap sees the mark.
     pub(crate) fn is_dying(&self) -> bool {
@@ -209,13 +221,12 @@ impl<K: Kind> Drop for Owner<K> {
             // The loop is the parent's, and its thread and locks may be frozen in any state: touch nothing.
             return;
         }
-        // Its callback, if it runs on another thread right now, may arm it anew; the mark outlasts that.
-        cell.dying.store(true, Ordering::SeqCst);
-        cell.core.uncount_handle();
-        cell.truth.swap(0, Ordering::SeqCst);
-        K::silence(cell);
         match cell.core.access() {
             Access::Running(on_loop) => {
+                cell.core.uncount_handle();
+                // No claim is under way: they are made on this thread.
+                cell.truth.store(0, Ordering::Release);
+                K::silence(cell);
                 K::detach(cell, on_loop);
                 if on_loop.is_current(cell) {
                     on_loop.destroy_current_later();
@@ -230,6 +241,7 @@ impl<K: Kind> Drop for Owner<K> {
             Access::Direct(direct) => {
                 // The cell holds what might be the last reference to the core that `direct` borrows.
                 let core = cell.core.clone();
+                cell.silence();
                 K::detach(cell, direct.on_loop());
                 let queued = cell.leave_to_command();
                 drop(direct);
@@ -243,6 +255,7 @@ impl<K: Kind> Drop for Owner<K> {
             }
             Access::Remote => {
                 let core = cell.core.clone();
+                cell.silence();
                 let may_wait = !inside_callback();
                 if may_wait {
                     core.wait_for_callback(cell);

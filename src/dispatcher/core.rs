@@ -30,7 +30,7 @@ use super::signal::Inbox;
 use super::sleep::Sleep;
 use super::slow::SlowThreshold;
 use super::spin::Setting;
-use super::stats::Stats;
+use super::stats::{Counter, Stats};
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
 use super::{file_event, scaled, schedulable, signal, timer};
@@ -77,14 +77,18 @@ pub(crate) struct Core {
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
     pub(crate) bounded_posts: AtomicUsize,
+    /// How many of the loop's own posts wait, for other threads to read.
+    pub(crate) own_waiting: AtomicUsize,
     /// The dispatcher object is gone, for good.
     pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
     pub(crate) accepting: AtomicBool,
     /// A run ends after its present callback, whatever is queued; until a worker starts anew.
     cut_off: AtomicBool,
-    /// Handles that users hold: of cells, tasks and actors.
+    /// Handles that users hold, of cells, tasks and actors: what other threads made, less what they destroyed ...
     handles: AtomicUsize,
+    /// ... and likewise the thread inside the loop, which counts without an atomic read-modify-write.
+    own_handles: Counter,
     commands: Queue<Command>,
     /// 0, or one more than the post position at the last `exit()`: the posts that still run.
     pub(crate) exit_at: AtomicUsize,
@@ -108,9 +112,9 @@ pub(crate) struct Core {
     pub(crate) slow_threshold: SlowThreshold,
     pub(crate) load: LoadMeter,
     pub(crate) scaling: Scaling,
-    /// What the ring does besides polling, where there is one.
+    /// What the ring does besides polling, where there is one that can.
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
-    pub(crate) operations: Operations,
+    pub(crate) operations: Option<Operations>,
     fork_generation: u32,
     /// For those who find the core by the loop that their thread runs.
     me: Weak<Core>,
@@ -136,24 +140,36 @@ pub(crate) enum Purpose {
 }
 
 thread_local! {
-    static TOKEN: LocalCell<u64> = const { LocalCell::new(0) };
+    static NUMBER: LocalCell<u64> = const { LocalCell::new(0) };
     /// The loop that this thread runs; with nested runs of several dispatchers, the innermost.
     static INNERMOST: LocalCell<*const Core> = const { LocalCell::new(std::ptr::null()) };
 }
 
 /// Tells living threads apart; a multiple of eight, and not zero.
+#[inline]
 fn thread_token() -> usize {
-    TOKEN.with(|token| std::ptr::from_ref(token) as usize)
+    // In a shared library the address of a thread's own variable takes a call, and each operation of a handle asks.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+    {
+        let token;
+        // SAFETY: reads the first word of the thread's control block, which the system's ABI defines as its address.
+        unsafe {
+            std::arch::asm!("mov {}, fs:0", out(reg) token, options(pure, readonly, nostack, preserves_flags));
+        }
+        token
+    }
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+    NUMBER.with(|number| std::ptr::from_ref(number) as usize)
 }
 
 /// Tells all threads apart, also those that are gone.
 pub(crate) fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    TOKEN.with(|token| {
-        if token.get() == 0 {
-            token.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
-        token.get()
+        number.get()
     })
 }
 
@@ -275,7 +291,6 @@ impl Drop for Running<'_> {
         // What passes until the next run is not the loop's.
         self.on_loop.end_loop_duration();
         self.on_loop.forget_callback_end();
-        self.on_loop.mail_to_posts();
         self.on_loop.settle();
         if !core.is_forked() && core.has_requests() {
             // Another thread may be the next to run the loop, and it cannot tell the kernel.
@@ -329,6 +344,8 @@ impl Core {
             name: options.name,
             clock: options.clock,
             signals: Inbox::new(options.poller.waker()),
+            #[cfg(all(target_os = "linux", feature = "io_uring"))]
+            operations: Operations::of(&*options.poller),
             poller: options.poller,
             owner: AtomicUsize::new(0),
             last_runner: AtomicU64::new(0),
@@ -337,10 +354,12 @@ impl Core {
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
+            own_waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
             cut_off: AtomicBool::new(false),
             handles: AtomicUsize::new(0),
+            own_handles: Counter::default(),
             commands: Queue::new(),
             exit_at: AtomicUsize::new(0),
             approximate_now: AtomicU64::new(now),
@@ -357,8 +376,6 @@ impl Core {
             slow_threshold: SlowThreshold::new(),
             load: LoadMeter::new(),
             scaling: options.scaling,
-            #[cfg(all(target_os = "linux", feature = "io_uring"))]
-            operations: Operations::default(),
             fork_generation: fork::generation(),
             me: me.clone(),
             local: Local::new(now),
@@ -662,22 +679,33 @@ impl Core {
     /// How much it has to do: the posts that wait, and one more while it does something. A guess, while others post.
     pub(crate) fn backlog(&self) -> usize {
         // First the posts: one that has just left the queue shows in what the loop does.
-        let waiting = self.posts.len();
+        let waiting = self.queued_posts();
         waiting + usize::from(!self.is_idle())
     }
 
     /// A handle was made.
     pub(crate) fn count_handle(&self) {
-        self.handles.fetch_add(1, Ordering::Relaxed);
+        if self.is_running_here() {
+            self.own_handles.add_here(1);
+        } else {
+            self.handles.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A handle is destroyed, or was not one of a user's.
     pub(crate) fn uncount_handle(&self) {
-        self.handles.fetch_sub(1, Ordering::Relaxed);
+        if self.is_running_here() {
+            self.own_handles.add_here(u64::MAX);
+        } else {
+            self.handles.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
+    /// How many there are; a guess while others come and go.
     pub(crate) fn handle_count(&self) -> usize {
-        self.handles.load(Ordering::Relaxed)
+        let sum = self.handles.load(Ordering::Relaxed).wrapping_add(self.own_handles.get() as usize);
+        // Read at two moments, it may seem to be less than none.
+        usize::try_from(sum as isize).unwrap_or(0)
     }
 
     /// Makes runs end after their present callback, with all that is queued left for whoever shuts the loop down.

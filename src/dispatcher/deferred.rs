@@ -70,14 +70,15 @@ impl Core {
 
 impl OnLoop<'_> {
     pub(crate) fn defer_here(self, object: Deferred) {
-        self.deferred.borrow_mut().push_back(object);
+        // SAFETY: the ring gives a place to write to.
+        self.deferred.push_with(|place| unsafe { place.write(object) });
     }
 
     /// Destroys what is deferred now, in order. What destructors defer waits for the next flush (D4). A flush
     /// inside a flush does nothing (D5).
     #[inline]
     pub(crate) fn flush_deferred(self, budget: &mut Budget) -> Outcome {
-        if self.has_deferred() && !self.flushing.get() { self.flush_batch(budget) } else { Ok(()) }
+        if !self.deferred.is_empty() && !self.flushing.get() { self.flush_batch(budget) } else { Ok(()) }
     }
 
     fn flush_batch(self, budget: &mut Budget) -> Outcome {
@@ -85,32 +86,22 @@ impl OnLoop<'_> {
         let doing = self.core.activity.begin(Activity::DeferredDelete);
         self.touch_watchdog();
         self.flushing.set(true);
-        if self.deferred_batch.borrow().is_empty() {
-            // The two change places, so that neither allocates again.
-            self.deferred_batch.swap(&self.deferred);
-        }
         let mut outcome = Ok(());
-        // What a panic leaves over comes first next time.
-        while outcome.is_ok() {
-            let Some(object) = self.next_deferred() else { break };
+        for _ in 0..self.deferred.len() {
+            // A shutdown in a destructor takes the rest.
+            let Some(object) = self.deferred.pop() else { break };
             let began = self.callback_begins();
             let destroyed = object.destroy();
             self.callback_ends(began);
-            outcome = self.after_callback(destroyed);
             self.core.stats.deferred_deletes.add_here(1);
             budget.spend();
+            outcome = self.after_callback(destroyed);
+            if outcome.is_err() {
+                break;
+            }
         }
         self.flushing.set(false);
         self.core.activity.begin_word(doing);
         outcome
-    }
-
-    fn next_deferred(self) -> Option<Deferred> {
-        self.deferred_batch.borrow_mut().pop_front()
-    }
-
-    #[inline]
-    pub(crate) fn has_deferred(self) -> bool {
-        !self.deferred.borrow().is_empty() || !self.deferred_batch.borrow().is_empty()
     }
 }

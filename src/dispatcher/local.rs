@@ -4,7 +4,6 @@
 //! code runs and any callback may create, destroy or re-enter anything.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 
 use super::cell::Waste;
 use super::clock::Nanos;
@@ -12,7 +11,7 @@ use super::closure::Failure;
 use super::core::Core;
 use super::deferred::Deferred;
 use super::list::List;
-use super::post::Task;
+use super::own_posts::OwnPosts;
 use super::ring::Ring;
 use super::scaled::Queues;
 use super::spin::Policy;
@@ -44,16 +43,12 @@ pub(crate) struct Local {
     pub(crate) current_due: List,
     schedules: Cell<u64>,
 
-    /// Jobs that the loop's own thread queued for actors: a post without the atomics.
-    pub(crate) mail: Ring<Task>,
-    /// The position in the posts at which this run began: what this thread queued before it comes first.
-    pub(crate) mail_after: Cell<usize>,
+    /// Posts and mail of the thread inside the loop.
+    pub(crate) own_posts: OwnPosts,
     /// The tasks whose work lives, each a reference to it.
     pub(crate) tasks: List,
 
-    pub(crate) deferred: RefCell<VecDeque<Deferred>>,
-    /// The batch that is being flushed; not empty between flushes only after a panic.
-    pub(crate) deferred_batch: RefCell<VecDeque<Deferred>>,
+    pub(crate) deferred: Ring<Deferred>,
     pub(crate) flushing: Cell<bool>,
 
     pub(crate) signal_listeners: List,
@@ -76,8 +71,8 @@ pub(crate) struct Local {
     pub(crate) after_poll: Cell<Option<Nanos>>,
     /// When the last callback returned, while there is a threshold for slow ones.
     pub(crate) callback_ended_at: Cell<Option<Nanos>>,
-    /// At the last `exit()` from the loop's thread: schedules older than this still run.
-    pub(crate) exit_schedules: Cell<Option<u64>>,
+    /// What still runs after the last `exit()` from the loop's thread.
+    pub(crate) before_exit: Cell<Option<OwnWork>>,
     /// The loop, if any, in whose callback this one is run.
     pub(crate) outer: Cell<*const Core>,
     /// The dispatcher was destroyed inside a callback; the rest is done when `run()` ends.
@@ -85,6 +80,14 @@ pub(crate) struct Local {
     /// Counts the runs; in a non-blocking one, a level event is delivered once a run.
     pub(crate) run: Cell<u32>,
     pub(crate) level_once: Cell<bool>,
+}
+
+/// How much the loop's own thread has ever queued: what it queues from then on comes later.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnWork {
+    pub(crate) posts: u64,
+    /// Schedules for the current iteration.
+    pub(crate) schedules: u64,
 }
 
 impl Local {
@@ -105,11 +108,9 @@ impl Local {
             current: List::new(),
             current_due: List::new(),
             schedules: Cell::new(0),
-            mail: Ring::new(),
-            mail_after: Cell::new(0),
+            own_posts: OwnPosts::new(),
             tasks: List::new(),
-            deferred: RefCell::new(VecDeque::new()),
-            deferred_batch: RefCell::new(VecDeque::new()),
+            deferred: Ring::new(),
             flushing: Cell::new(false),
             signal_listeners: List::new(),
             signals_due: List::new(),
@@ -123,7 +124,7 @@ impl Local {
             spin_policy: Cell::new(None),
             after_poll: Cell::new(None),
             callback_ended_at: Cell::new(None),
-            exit_schedules: Cell::new(None),
+            before_exit: Cell::new(None),
             outer: Cell::new(std::ptr::null()),
             destroyed: Cell::new(false),
             run: Cell::new(0),
@@ -146,7 +147,7 @@ impl Local {
         self.schedules.replace(self.schedules.get() + 1)
     }
 
-    pub(crate) fn schedules(&self) -> u64 {
-        self.schedules.get()
+    pub(crate) fn own_work(&self) -> OwnWork {
+        OwnWork { posts: self.own_posts.pushed(), schedules: self.schedules.get() }
     }
 }

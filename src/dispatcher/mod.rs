@@ -10,8 +10,8 @@
 //! 5. Expired timers, by deadline.
 //! 6. Activated file events.
 //! 7. Callbacks scheduled for this iteration in an earlier one.
-//! 8. The tail: deferred deletes, a batch of posts, the actors' mail, deferred deletes, callbacks scheduled for
-//!    "the current iteration"; again until nothing is left or the budget is spent.
+//! 8. The tail: deferred deletes, a batch of posts with the actors' mail among them, deferred deletes, callbacks
+//!    scheduled for "the current iteration"; again until nothing is left or the budget is spent.
 //!
 //! What callbacks add in 4 to 7 belongs to a later iteration, but for the tail's own work; so nothing starves.
 
@@ -28,6 +28,7 @@ pub(crate) mod latency;
 pub(crate) mod list;
 mod load;
 mod local;
+mod own_posts;
 pub(crate) mod post;
 mod pulse;
 mod queue;
@@ -70,6 +71,7 @@ use self::activity::Word;
 use self::cell::{Cell, Garbage, Kind};
 use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
+use self::post::BatchEnd;
 use self::stats::Counter;
 use crate::error::Error;
 use crate::poller::{TimerSlack, WaitError};
@@ -155,7 +157,6 @@ pub(crate) fn run(core: &Arc<Core>, how: RunType, entered: impl FnOnce()) -> Res
     core.last_runner.store(self::core::thread_number(), Ordering::Relaxed);
     core.accepting.store(true, Ordering::Release);
     on_loop.run.set(on_loop.run.get().wrapping_add(1));
-    on_loop.mail_after.set(core.posts.end());
     on_loop.level_once.set(how == RunType::NonBlock);
     entered();
     core.load.wake_up(core.refresh_time(), None);
@@ -187,7 +188,7 @@ impl OnLoop<'_> {
         let mut owes_pass = self.core.exit_at.load(Ordering::SeqCst) != 0;
         if owes_pass {
             self.core.exit();
-            self.exit_schedules.set(None);
+            self.before_exit.set(None);
         }
         loop {
             let step = self.tail(true)?;
@@ -196,7 +197,7 @@ impl OnLoop<'_> {
                 // Unless somebody called it again meanwhile, for what came in between.
                 && self.core.exit_at.compare_exchange(exit, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
             {
-                self.exit_schedules.set(None);
+                self.before_exit.set(None);
                 return Ok(());
             }
             owes_pass = false;
@@ -242,38 +243,38 @@ impl OnLoop<'_> {
 
     /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.
     fn tail(self, heed_exit: bool) -> Result<ControlFlow<usize>, Box<Failure>> {
-        // A share for each, lest either keeps the other from its turn.
-        let (mut budget, mut mail_budget) = (Budget::new(), Budget::new());
+        let mut budget = Budget::new();
+        self.stop_if_failed()?;
         loop {
             let exit = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
-            let end = if exit == 0 { self.core.posts.end() } else { exit - 1 };
+            let shared = if exit == 0 { self.core.posts.end() } else { exit - 1 };
             if exit != 0 {
                 budget = Budget::unlimited();
             }
-            let commands_end = self.core.commands_end();
-            self.receive_commands();
+            let mut finished = true;
+            if self.core.has_commands() {
+                finished = self.receive_queued_commands();
+                self.stop_if_failed()?;
+            }
             // Only now: what another thread scheduled before its exit came with the commands.
-            let schedules = (exit != 0).then(|| self.exit_schedules.get().unwrap_or(self.schedules()));
-            self.stop_if_failed()?;
+            let own =
+                if exit == 0 { None } else { self.before_exit.get() }.unwrap_or_else(|| self.own_work());
             self.flush_deferred(&mut budget)?;
-            self.run_posts(end, &mut budget)?;
-            if self.core.posts.begin() >= self.mail_after.get() {
-                self.run_mail(&mut mail_budget)?;
+            if self.has_posts() {
+                finished &= self.run_posts(BatchEnd { shared, own: own.posts }, exit == 0, &mut budget)?;
             }
             self.flush_deferred(&mut budget)?;
-            self.run_current(schedules, &mut budget)?;
-            let unfinished = self.core.posts.begin() < end || self.core.commands_begin() < commands_end;
+            self.run_current((exit != 0).then_some(own.schedules), &mut budget)?;
             let called = if heed_exit { self.core.exit_at.load(Ordering::SeqCst) } else { 0 };
-            if unfinished && !budget.is_spent() {
+            if !finished && !budget.is_spent() {
                 // Some thread has its place in a queue, but was interrupted before it could fill it.
                 std::thread::yield_now();
             }
-            if exit != 0 && exit == called && !unfinished {
+            if exit != 0 && exit == called && finished {
                 self.flush_deferred(&mut budget)?;
                 return Ok(ControlFlow::Break(exit));
             }
-            let is_spent = budget.is_spent() || mail_budget.is_spent();
-            if called == 0 && (unfinished || is_spent || !self.has_tail_work()) {
+            if called == 0 && (!finished || budget.is_spent() || !self.has_tail_work()) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -380,11 +381,23 @@ impl OnLoop<'_> {
             || self.ready_position.get() < self.ready.borrow().len()
     }
 
+    /// Whether posts wait, and the tail has nothing to do before their batch.
+    #[inline]
+    pub(crate) fn only_posts_wait(self) -> bool {
+        self.has_posts() && !self.has_other_tail_work() && self.core.exit_at.load(Ordering::SeqCst) == 0
+    }
+
     fn has_tail_work(self) -> bool {
-        !self.core.posts.is_empty()
-            || !self.mail.is_empty()
-            || self.core.has_commands()
-            || self.has_deferred()
+        self.has_posts() || self.has_other_tail_work()
+    }
+
+    fn has_posts(self) -> bool {
+        !self.own_posts.is_empty() || !self.core.posts.is_empty()
+    }
+
+    fn has_other_tail_work(self) -> bool {
+        self.core.has_commands()
+            || !self.deferred.is_empty()
             || !self.current.is_empty()
             || !self.current_due.is_empty()
     }
@@ -466,7 +479,8 @@ impl OnLoop<'_> {
         }
     }
 
-    fn receive_queued_commands(self) {
+    /// False if some of it is still being written.
+    fn receive_queued_commands(self) -> bool {
         self.forget_callback_end();
         // Those that are there now: a flood of them must not keep the loop from all else.
         let end = self.core.commands_end();
@@ -495,6 +509,7 @@ impl OnLoop<'_> {
         if self.core.is_running_here() && !self.core.is_in_callback() {
             self.drop_waste();
         }
+        self.core.commands_begin() >= end
     }
 
     /// As `receive_commands`, and waits for those among them that their threads have not finished sending.
@@ -515,7 +530,7 @@ impl OnLoop<'_> {
 
     /// An `exit()` on the loop's own thread: what is scheduled from now on is not waited for.
     pub(crate) fn note_exit(self) {
-        self.exit_schedules.set(Some(self.schedules()));
+        self.before_exit.set(Some(self.own_work()));
     }
 
     /// The loop's duration ends (Q1), with the next poll or with the run. The time, if it is recorded.

@@ -6,14 +6,28 @@ use std::sync::atomic::Ordering;
 
 use super::Budget;
 use super::activity::Activity;
-use super::closure::{Outcome, guarded};
+use super::closure::{Failure, Outcome, guarded};
 use super::core::{Core, OnLoop, label_current};
 use super::label::Label;
+use super::own_posts::Origin;
+use super::stats::Counter;
 use crate::error::Refusal;
 
 /// What a post does.
 pub(crate) trait Job: Send + 'static {
     fn run(self) -> Outcome;
+
+    /// Runs the one at `place`, which it moves out of there before it does anything else.
+    ///
+    /// # Safety
+    /// `place` holds a job, and does not from now on.
+    unsafe fn run_from(place: *mut Self) -> Outcome
+    where
+        Self: Sized,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { place.read() }.run()
+    }
 }
 
 /// A Rust closure as a [`Job`].
@@ -57,12 +71,12 @@ impl<T: Job> Stored<T> {
     const IN_PLACE: &'static VTable = &VTable { run: Self::run, drop: Self::drop };
 
     unsafe fn run(inline: *mut Inline) -> Outcome {
-        // SAFETY: `Task::new` wrote a `T` there, and the task runs once.
-        unsafe { inline.cast::<T>().read() }.run()
+        // SAFETY: `Task::make` put a `T` there, and the task runs once.
+        unsafe { T::run_from(inline.cast()) }
     }
 
     unsafe fn drop(inline: *mut Inline) {
-        // SAFETY: `Task::new` wrote a `T` there, and the task did not run.
+        // SAFETY: `Task::make` put a `T` there, and the task did not run.
         unsafe { inline.cast::<T>().drop_in_place() };
     }
 }
@@ -104,22 +118,23 @@ impl Task {
     unsafe fn write<T: Job>(place: *mut Task, job: T) {
         if Self::fits::<T>() {
             // SAFETY: the caller's promise, and it fits.
-            unsafe { Task::store(place, job) };
+            unsafe { Task::make(place, |inline: *mut T| inline.write(job)) };
         } else {
             // SAFETY: as above; a box fits.
-            unsafe { Task::store(place, Box::new(job)) };
+            unsafe { Task::make(place, |inline: *mut Box<T>| inline.write(Box::new(job))) };
         }
     }
 
-    /// Writes a task for `job` to `place`.
+    /// Writes a task to `place`, for the job that `make` makes in its place.
     ///
     /// # Safety
-    /// `place` is valid for writing, and `T` fits inline.
-    unsafe fn store<T: Job>(place: *mut Task, job: T) {
+    /// `place` is valid for writing, `make` writes to what it is given, and `T` fits inline.
+    #[inline]
+    unsafe fn make<T: Job>(place: *mut Task, make: impl FnOnce(*mut T)) {
         // SAFETY: the caller's promise.
         unsafe {
             (&raw mut (*place).vtable).write(Stored::<T>::IN_PLACE);
-            (&raw mut (*place).inline).cast::<T>().write(job);
+            make((&raw mut (*place).inline).cast());
         }
     }
 
@@ -144,43 +159,62 @@ impl Core {
     /// Queues a job, or gives it back with the reason.
     pub(crate) fn post<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
         match self.admit() {
-            Ok(()) => self.enqueue(job),
-            Err(refusal) => {
-                self.stats.posts_refused.add(1);
-                return Err((refusal, job));
-            }
+            Ok(()) => self.enqueue(Origin::Post, job),
+            Err(refusal) => return Err((refusal, job)),
         }
+        Ok(())
+    }
+
+    /// Queues the job that `make` makes in its place; one that is refused is not made.
+    ///
+    /// # Safety
+    /// `make` writes to what it is given. It does not panic, nor come back to this dispatcher.
+    #[cfg(feature = "ffi")]
+    pub(crate) unsafe fn post_with<T: Job>(&self, make: impl FnOnce(*mut T)) -> Result<(), Refusal> {
+        const { assert!(Task::fits::<T>()) };
+        self.admit()?;
+        // SAFETY: the caller's promise.
+        unsafe { self.enqueue_with(Origin::Post, make) };
         Ok(())
     }
 
     /// Queues a job that the bound of the queue is not meant for: what keeps count of its own, as mailboxes do.
-    /// From the loop's own thread it goes to the mail, else to the posts. Mail comes behind all mail that this
-    /// thread queued before, and behind what it posted before the run; but not behind what it posts in the run.
     pub(crate) fn mail<T: Job>(&self, job: T) -> Result<(), (Refusal, T)> {
         if let Err(refusal) = self.check_open() {
             return Err((refusal, job));
         }
-        if let Some(on_loop) = self.running_here() {
-            on_loop.queue_mail(job);
-            return Ok(());
-        }
-        if self.post_bound.is_some() {
+        if self.post_bound.is_some() && !self.is_running_here() {
             self.bounded_posts.fetch_add(1, Ordering::Relaxed);
         }
-        self.enqueue(job);
+        self.enqueue(Origin::Mail, job);
         Ok(())
     }
 
-    fn enqueue<T: Job>(&self, job: T) {
+    fn enqueue<T: Job>(&self, origin: Origin, job: T) {
         if Task::fits::<T>() {
-            // SAFETY: the queue gives a place to write to, and it fits.
-            self.posts.push_with(|place| unsafe { Task::store(place, job) });
+            // SAFETY: it fits, and is written.
+            unsafe { self.enqueue_with(origin, |place: *mut T| place.write(job)) };
         } else {
             // Boxed first: between taking a place and filling it there must be no delay.
             let job = Box::new(job);
             // SAFETY: as above; a box fits.
-            self.posts.push_with(|place| unsafe { Task::store(place, job) });
+            unsafe { self.enqueue_with(origin, |place: *mut Box<T>| place.write(job)) };
         }
+    }
+
+    /// Queues the job that `make` makes in its place.
+    ///
+    /// # Safety
+    /// As for `post_with`, and `T` fits.
+    #[inline]
+    unsafe fn enqueue_with<T: Job>(&self, origin: Origin, make: impl FnOnce(*mut T)) {
+        if let Some(on_loop) = self.running_here() {
+            // SAFETY: the caller's promise, and a place to write to.
+            on_loop.push_own(origin, |place| unsafe { Task::make(place, make) });
+            return;
+        }
+        // SAFETY: as above.
+        self.posts.push_with(|place| unsafe { Task::make(place, make) });
         self.wake();
         if !self.accepting.load(Ordering::SeqCst) {
             self.drop_late_posts();
@@ -200,89 +234,168 @@ impl Core {
     }
 
     fn admit(&self) -> Result<(), Refusal> {
-        self.check_open()?;
-        if let Some(bound) = self.post_bound
-            && self.bounded_posts.fetch_add(1, Ordering::Relaxed) >= bound
-        {
-            self.bounded_posts.fetch_sub(1, Ordering::Relaxed);
-            return Err(Refusal::Full);
+        let admitted = self.check_open().and_then(|()| match self.post_bound {
+            Some(bound) if self.bounded_posts.fetch_add(1, Ordering::Relaxed) >= bound => {
+                self.bounded_posts.fetch_sub(1, Ordering::Relaxed);
+                Err(Refusal::Full)
+            }
+            _ => Ok(()),
+        });
+        if admitted.is_err() {
+            self.stats.posts_refused.add(1);
         }
-        Ok(())
+        admitted
+    }
+
+    /// How many posts wait, mail among them. From any thread.
+    pub(crate) fn queued_posts(&self) -> usize {
+        self.posts.len() + self.own_waiting.load(Ordering::Relaxed)
     }
 }
 
+/// Up to where a batch of posts goes: the end of each queue when the batch began.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchEnd {
+    pub(crate) shared: usize,
+    pub(crate) own: u64,
+}
+
+/// Whose turn it is.
+enum Next {
+    Shared,
+    Own(Origin),
+}
+
 impl OnLoop<'_> {
-    /// Takes the next post out with `take`; `None` also when its producer is not done writing it.
-    fn next_post<R>(self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
-        let counted = |place| {
-            if self.core.post_bound.is_some() {
-                self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
+    /// Queues a job of the loop's own thread, behind all that it queued before.
+    #[inline]
+    pub(crate) fn queue_mail<T: Job>(self, job: T) {
+        // SAFETY: a place to write to.
+        self.push_own(Origin::Mail, |place| unsafe { Task::write(place, job) });
+    }
+
+    #[inline]
+    fn push_own(self, origin: Origin, write: impl FnOnce(*mut Task)) {
+        self.own_posts.push_with(self.core.posts.end(), origin, write);
+        self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
+        // A handler of a foreign loop in which ours waits is on this thread too.
+        self.core.wake();
+    }
+
+    /// The end of all that is queued now.
+    pub(crate) fn batch_end(self) -> BatchEnd {
+        BatchEnd { shared: self.core.posts.end(), own: self.own_posts.pushed() }
+    }
+
+    /// Runs posts in order up to `end`, or until the budget is spent. False if some of them are left. With `goes_on`
+    /// later batches follow at once while the tail would do nothing in between.
+    pub(crate) fn run_posts(
+        self,
+        mut end: BatchEnd,
+        goes_on: bool,
+        budget: &mut Budget,
+    ) -> Result<bool, Box<Failure>> {
+        let stats = &self.core.stats;
+        // SAFETY: the place holds a task, which `run` moves out first.
+        let run = |place| unsafe { Task::run(place) };
+        loop {
+            let next = self.next_post(end);
+            if next.is_some() && budget.is_spent() {
+                return Ok(false);
             }
+            let was_there = match next {
+                Some(Next::Own(Origin::Post)) => {
+                    self.run_post(Activity::Post, &stats.posts_run, || self.take_own(Origin::Post, run))?
+                }
+                Some(Next::Own(Origin::Mail)) => {
+                    self.run_post(Activity::Message, &stats.mail_run, || self.take_own(Origin::Mail, run))?
+                }
+                Some(Next::Shared) => {
+                    self.run_post(Activity::Post, &stats.posts_run, || self.take_shared(run))?
+                }
+                None if goes_on && self.only_posts_wait() => {
+                    end = self.batch_end();
+                    continue;
+                }
+                None => return Ok(true),
+            };
+            if !was_there {
+                return Ok(false);
+            }
+            budget.spend();
+        }
+    }
+
+    /// Runs the one that `take` takes out. False if there is none: its producer is not done writing it.
+    #[inline(always)]
+    fn run_post(
+        self,
+        activity: Activity,
+        counter: &Counter,
+        take: impl FnOnce() -> Option<Outcome>,
+    ) -> Result<bool, Box<Failure>> {
+        self.core.activity.begin(activity);
+        self.touch_watchdog();
+        let began = self.callback_begins();
+        let Some(outcome) = take() else { return Ok(false) };
+        self.callback_ends(began);
+        counter.add_here(1);
+        self.after_callback(outcome)?;
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn next_post(self, end: BatchEnd) -> Option<Next> {
+        let begin = self.core.posts.begin();
+        if let Some((position, origin)) = self.own_posts.first_before(end.own)
+            && position <= begin
+        {
+            return Some(Next::Own(origin));
+        }
+        (begin < end.shared).then_some(Next::Shared)
+    }
+
+    #[inline(always)]
+    fn take_own<R>(self, origin: Origin, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+        self.own_posts.pop_with(|place| {
+            self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
+            if origin == Origin::Post {
+                self.uncount_bounded();
+            }
+            take(place)
+        })
+    }
+
+    /// `None` also when its producer is not done writing it.
+    #[inline(always)]
+    fn take_shared<R>(self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+        let counted = |place| {
+            self.uncount_bounded();
             take(place)
         };
         // SAFETY: the loop's owner alone pops.
         unsafe { self.core.posts.pop_with(counted) }
     }
 
-    /// Runs posts in order up to the position `end`, or until the budget is spent.
-    pub(crate) fn run_posts(self, end: usize, budget: &mut Budget) -> Outcome {
-        while self.core.posts.begin() < end && !budget.is_spent() {
-            self.core.activity.begin(Activity::Post);
-            self.touch_watchdog();
-            let began = self.callback_begins();
-            // SAFETY: the place holds a task, which `run` moves out first.
-            let Some(outcome) = self.next_post(|place| unsafe { Task::run(place) }) else { break };
-            self.callback_ends(began);
-            self.core.stats.posts_run.add_here(1);
-            self.after_callback(outcome)?;
-            budget.spend();
-        }
-        Ok(())
-    }
-
-    /// Queues a job of the loop's own thread, behind its mail.
     #[inline]
-    pub(crate) fn queue_mail<T: Job>(self, job: T) {
-        // SAFETY: the ring gives a place to write to.
-        self.mail.push_with(|place| unsafe { Task::write(place, job) });
-    }
-
-    /// Runs the mail that is there now, or until the budget is spent.
-    pub(crate) fn run_mail(self, budget: &mut Budget) -> Outcome {
-        for _ in 0..self.mail.len() {
-            if budget.is_spent() {
-                break;
-            }
-            self.core.activity.begin(Activity::Message);
-            self.touch_watchdog();
-            let began = self.callback_begins();
-            // SAFETY: the place holds a task, which `run` moves out first.
-            let Some(outcome) = self.mail.pop_with(|place| unsafe { Task::run(place) }) else { break };
-            self.callback_ends(began);
-            self.core.stats.mail_run.add_here(1);
-            self.after_callback(outcome)?;
-            budget.spend();
-        }
-        Ok(())
-    }
-
-    /// The run ends: its mail joins the posts, so that the next run finds all in the order it was queued.
-    pub(crate) fn mail_to_posts(self) {
-        while let Some(task) = self.mail.pop() {
-            if self.core.post_bound.is_some() {
-                self.core.bounded_posts.fetch_add(1, Ordering::Relaxed);
-            }
-            self.core.posts.push(task);
+    fn uncount_bounded(self) {
+        if self.core.post_bound.is_some() {
+            self.core.bounded_posts.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Takes all posts and mail out without running them, for the caller to drop.
     pub(crate) fn take_posts(self) -> Vec<Task> {
-        let end = self.core.posts.end();
-        let mut taken: Vec<_> = std::iter::from_fn(|| self.mail.pop()).collect();
-        while self.core.posts.begin() < end {
+        let end = self.batch_end();
+        let mut taken = Vec::new();
+        while let Some(next) = self.next_post(end) {
             // SAFETY: the place holds a task, and is read once.
-            match self.next_post(|place| unsafe { place.read() }) {
+            let read = |place: *mut Task| unsafe { place.read() };
+            let task = match next {
+                Next::Own(origin) => self.take_own(origin, read),
+                Next::Shared => self.take_shared(read),
+            };
+            match task {
                 Some(task) => taken.push(task),
                 // Its producer has not finished writing it.
                 None => std::thread::yield_now(),

@@ -24,7 +24,9 @@ impl Core {
         let is_idle = match doing.activity {
             Activity::NotRunning => true,
             Activity::Waiting => {
-                self.posts.is_empty() && !self.has_commands() && self.load.poll_delay(&self.clock).is_zero()
+                self.queued_posts() == 0
+                    && !self.has_commands()
+                    && self.load.poll_delay(&self.clock).is_zero()
             }
             _ => false,
         };

@@ -38,14 +38,17 @@ impl<T> Ring<T> {
         self.len.set(self.len() + 1);
     }
 
+    /// The place of the first value.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<*mut T> {
+        (!self.is_empty()).then(|| self.slot(0))
+    }
+
     /// Takes the first value out with `take`, which moves it out of its place before it does anything else: the
     /// place counts as free from then on.
     #[inline]
     pub(crate) fn pop_with<R>(&self, take: impl FnOnce(*mut T) -> R) -> Option<R> {
-        if self.is_empty() {
-            return None;
-        }
-        let place = self.slot(0);
+        let place = self.first()?;
         self.first.set((self.first.get() + 1) & (self.capacity() - 1));
         self.len.set(self.len() - 1);
         Some(take(place))

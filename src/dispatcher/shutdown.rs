@@ -26,7 +26,7 @@ impl Core {
                     self.accepting.store(false, Ordering::SeqCst);
                     let on_loop = running.on_loop();
                     self.exit_at.store(0, Ordering::SeqCst);
-                    on_loop.exit_schedules.set(None);
+                    on_loop.before_exit.set(None);
                     on_loop.drop_everything(&mut dropped);
                     if self.closed.load(Ordering::SeqCst) {
                         // SAFETY: this thread has the loop, and closed loops are not run again.
@@ -143,11 +143,9 @@ impl Doomed {
 impl OnLoop<'_> {
     fn take_everything(self) -> Doomed {
         self.receive_commands();
-        let mut deferred: Vec<_> = self.deferred_batch.take().into();
-        deferred.extend(self.deferred.take());
         Doomed {
             posts: self.take_posts(),
-            deferred,
+            deferred: std::iter::from_fn(|| self.deferred.pop()).collect(),
             watchdog: self.replace_watchdog(None),
             tasks: self.take_tasks(),
         }

@@ -4,14 +4,14 @@
 //! slot; so C++ closures cost no allocation of ours.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
 use super::actor_message::mcp_event_message;
 use super::actor_reply::{Waiter, mcp_event_reply};
 use super::clock::mcp_event_clock;
 use super::closure::{install_exception_ops, outcome};
-use super::dispatcher::{RunFailed, mcp_event_dispatcher, run_dispatcher};
+use super::dispatcher::{RunFailed, defer, mcp_event_dispatcher, run_dispatcher};
 use super::duration::limit;
 use super::file_event::{mcp_event_file_event, mcp_event_os_fd, trigger};
 use super::foreign_loop::{build_in, mcp_event_foreign_loop};
@@ -21,6 +21,7 @@ use super::schedulable::mcp_event_schedulable;
 use super::signal::mcp_event_signal_event;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use super::timer::mcp_event_timer;
+use super::visitor::visit;
 use crate::dispatcher::cell::{Kind, Owner};
 use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
 use crate::dispatcher::post::Job;
@@ -37,27 +38,23 @@ pub struct Ops {
     drop: unsafe extern "C" fn(storage: *mut c_void),
 }
 
-/// A C++ closure in `WORDS` words of storage.
-struct CxxClosure<const WORDS: usize> {
+/// The C++ closure of a handle, in the handle's own allocation.
+struct HandleClosure {
     /// None until C++ has moved a closure in.
     ops: Option<&'static Ops>,
-    storage: MaybeUninit<[usize; WORDS]>,
+    storage: MaybeUninit<[usize; 6]>,
 }
 
-type HandleClosure = CxxClosure<6>;
-type PostClosure = CxxClosure<5>;
-
 // SAFETY: the C++ API says that closures run and die on other threads than the one that made them.
-unsafe impl<const WORDS: usize> Send for CxxClosure<WORDS> {}
+unsafe impl Send for HandleClosure {}
 
-impl<const WORDS: usize> CxxClosure<WORDS> {
+impl HandleClosure {
     fn empty() -> Self {
-        CxxClosure { ops: None, storage: MaybeUninit::uninit() }
+        HandleClosure { ops: None, storage: MaybeUninit::uninit() }
     }
 
     /// # Safety
-    /// `from` is what `ops` expects, and `self` stays in place from now on unless the closure can be moved as
-    /// bytes.
+    /// `from` is what `ops` expects, and `self` stays in place from now on.
     unsafe fn init(&mut self, ops: &'static Ops, from: *mut c_void, handle: *mut c_void) {
         // SAFETY: the caller's promise.
         unsafe { (ops.init)(self.storage.as_mut_ptr().cast(), from, handle) };
@@ -65,7 +62,7 @@ impl<const WORDS: usize> CxxClosure<WORDS> {
     }
 }
 
-impl<const WORDS: usize> Drop for CxxClosure<WORDS> {
+impl Drop for HandleClosure {
     fn drop(&mut self) {
         if let Some(ops) = self.ops {
             // SAFETY: C++ has moved a closure in, and it dies once.
@@ -74,7 +71,7 @@ impl<const WORDS: usize> Drop for CxxClosure<WORDS> {
     }
 }
 
-impl<const WORDS: usize> Closure for CxxClosure<WORDS> {
+impl Closure for HandleClosure {
     fn call(&mut self, events: u32) -> Outcome {
         match self.ops {
             // SAFETY: C++ has moved a closure in.
@@ -84,9 +81,41 @@ impl<const WORDS: usize> Closure for CxxClosure<WORDS> {
     }
 }
 
+/// The functions of a type of C++ closures that can be posted.
+#[repr(C)]
+pub struct PostOps {
+    init: unsafe extern "C" fn(storage: *mut c_void, from: *mut c_void),
+    run: unsafe extern "C" fn(storage: *mut c_void) -> *mut c_void,
+    drop: unsafe extern "C" fn(storage: *mut c_void),
+}
+
+/// A posted C++ closure, in the queue's slot. It can be moved as bytes.
+struct PostClosure {
+    ops: &'static PostOps,
+    storage: MaybeUninit<[usize; 5]>,
+}
+
+// SAFETY: the C++ API says that closures run and die on other threads than the one that made them.
+unsafe impl Send for PostClosure {}
+
+impl Drop for PostClosure {
+    fn drop(&mut self) {
+        // SAFETY: C++ has moved a closure in, and it dies once.
+        unsafe { (self.ops.drop)(self.storage.as_mut_ptr().cast()) };
+    }
+}
+
 impl Job for PostClosure {
-    fn run(mut self) -> Outcome {
-        self.call(0)
+    fn run(self) -> Outcome {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: it holds a job, and is forgotten.
+        unsafe { Self::run_from(&mut *this) }
+    }
+
+    // Not by way of Rust's stack: C++ moves it to its own.
+    unsafe fn run_from(place: *mut Self) -> Outcome {
+        // SAFETY: the caller's promise; C++ has moved a closure in, which it now moves out again.
+        outcome(unsafe { ((*place).ops.run)((&raw mut (*place).storage).cast()) })
     }
 }
 
@@ -106,7 +135,7 @@ unsafe fn fill<K: Kind>(owner: &Owner<K>, ops: &'static Ops, from: *mut c_void, 
 
 /// # Safety
 /// `ops` is null or valid for ever.
-unsafe fn ops(ops: *const Ops) -> Result<&'static Ops> {
+unsafe fn ops<T>(ops: *const T) -> Result<&'static T> {
     // SAFETY: the caller's promise.
     unsafe { ops.as_ref() }.ok_or_else(|| Failed::null("the closure's operations"))
 }
@@ -245,21 +274,40 @@ unsafe extern "C" fn mcpev_dispatcher_run_with(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_post(
     dispatcher: *mut mcp_event_dispatcher,
-    closure_ops: *const Ops,
+    closure_ops: *const PostOps,
     from: *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
-        // SAFETY: the wrapper's promise: a living handle, static operations, a closure that can be moved.
+        // SAFETY: the wrapper's promise: a living handle, static operations, a closure that can be moved as bytes.
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
-            let mut closure = PostClosure::empty();
-            closure.init(ops(closure_ops)?, from, std::ptr::null_mut());
-            core.post(closure).map_err(|(refusal, closure)| {
-                drop(closure);
-                refusal.into()
-            })
+            let ops = ops(closure_ops)?;
+            visit(core, |core| {
+                core.post_with(|place: *mut PostClosure| {
+                    (&raw mut (*place).ops).write(ops);
+                    (ops.init)((&raw mut (*place).storage).cast(), from);
+                })
+            })?;
+            Ok(())
         }
     })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mcpev_deferred_delete(
+    dispatcher: *mut mcp_event_dispatcher,
+    object: *mut c_void,
+    destroy: unsafe extern "C" fn(object: *mut c_void) -> *mut c_void,
+) -> mcp_event_status {
+    type Destroy = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+    unsafe fn run(object: NonNull<()>, destroy: usize) -> Outcome {
+        // SAFETY: the function pointer stored below.
+        let destroy = unsafe { std::mem::transmute::<usize, Destroy>(destroy) };
+        // SAFETY: the wrapper's promise, and once.
+        outcome(unsafe { destroy(object.as_ptr().cast()) })
+    }
+    // SAFETY: the wrapper's promise: a living handle, an object that may be destroyed on the loop.
+    guard(|| unsafe { defer(dispatcher, object, destroy as usize, run) })
 }
 
 #[unsafe(no_mangle)]

@@ -49,12 +49,12 @@ pub(crate) fn foreign_exception(exception: impl FnOnce() -> *mut c_void) -> Opti
 
 /// What a C++ function returned: null, or the exception it ended with.
 pub(crate) fn outcome(exception: *mut c_void) -> Outcome {
-    match EXCEPTION_OPS.get() {
-        Some(ops) if !exception.is_null() => {
-            Err(Box::new(Failure::Foreign(ForeignException { exception, ops })))
-        }
-        _ => Ok(()),
+    if exception.is_null() {
+        return Ok(());
     }
+    // Without them there is no C++ part that could have thrown.
+    let Some(ops) = EXCEPTION_OPS.get() else { return Ok(()) };
+    Err(Box::new(Failure::Foreign(ForeignException { exception, ops })))
 }
 
 /// Calls a C function. It may be written in C++ and throw: where the C++ part is linked in, that catches it.

@@ -10,6 +10,7 @@ use super::closure::{self, CClosure, mcp_event_closure};
 use super::foreign_loop::{self, mcp_event_foreign_loop};
 use super::handle;
 use super::status::{Failed, Result, check_size, guard, mcp_event_status};
+use super::visitor::{visit, wait_for_visitors};
 use crate::dispatcher::closure::Outcome;
 use crate::dispatcher::core::Core;
 use crate::dispatcher::deferred::Deferred;
@@ -180,7 +181,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_destroy(
         }
         // While the handle still counts as living: destructors of what is queued may use it.
         // SAFETY: C's promise.
-        unsafe { mcp_event_dispatcher::core(dispatcher) }?.clone().destroy();
+        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?.clone();
+        core.destroy();
+        wait_for_visitors(&core);
         // SAFETY: C's promise.
         unsafe { mcp_event_dispatcher::take(dispatcher) }
     })
@@ -235,7 +238,9 @@ pub unsafe extern "C" fn mcp_event_dispatcher_exit(
 ) -> mcp_event_status {
     guard(|| {
         // SAFETY: C's promise: a living handle.
-        unsafe { mcp_event_dispatcher::handle(dispatcher) }?.exit();
+        let handle = unsafe { mcp_event_dispatcher::handle(dispatcher) }?.clone();
+        // Which outlives the call: whoever leaves run() may destroy the dispatcher.
+        handle.exit();
         Ok(())
     })
 }
@@ -268,7 +273,8 @@ pub unsafe extern "C" fn mcp_event_dispatcher_shutdown(
 }
 
 /// Runs the closure on the loop, after all that was posted before, and drops it right after.
-/// `MCP_EVENT_CLOSED` after a shutdown, `MCP_EVENT_QUEUE_FULL` at the bound, `MCP_EVENT_FORKED` in a child.
+/// The closure may destroy the dispatcher, even before this has returned. `MCP_EVENT_CLOSED` after a shutdown,
+/// `MCP_EVENT_QUEUE_FULL` at the bound, `MCP_EVENT_FORKED` in a child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_dispatcher_post(
     dispatcher: *mut mcp_event_dispatcher,
@@ -277,7 +283,8 @@ pub unsafe extern "C" fn mcp_event_dispatcher_post(
     guard(|| {
         // SAFETY: C's promise: a living handle.
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
-        core.post(CClosure::plain(closure)?).map_err(|(refusal, closure)| {
+        let closure = CClosure::plain(closure)?;
+        visit(core, |core| core.post(closure)).map_err(|(refusal, closure)| {
             closure.give_back();
             refusal.into()
         })
@@ -300,15 +307,27 @@ pub unsafe extern "C" fn mcp_event_dispatcher_deferred_delete(
         unsafe { closure::call(destroy, object.as_ptr().cast()) }
     }
     guard(|| {
-        // SAFETY: C's promise: a living handle.
-        let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         let destroy = destroy.ok_or_else(|| Failed::null("the destroy function"))?;
-        if let Some(object) = NonNull::new(object) {
-            // SAFETY: C's promise.
-            core.defer(unsafe { Deferred::foreign(object.cast(), destroy as usize, run) });
-        }
-        Ok(())
+        // SAFETY: C's promise.
+        unsafe { defer(dispatcher, object, destroy as usize, run) }
     })
+}
+
+/// # Safety
+/// `dispatcher` is null or a living handle; `object` is null, or `run` may be called once with it and `destroy`.
+pub(crate) unsafe fn defer(
+    dispatcher: *const mcp_event_dispatcher,
+    object: *mut c_void,
+    destroy: usize,
+    run: unsafe fn(NonNull<()>, usize) -> Outcome,
+) -> Result {
+    // SAFETY: the caller's promise.
+    let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the caller's promise.
+        core.defer(unsafe { Deferred::foreign(object.cast(), destroy, run) });
+    }
+    Ok(())
 }
 
 /// Destroys now what was deferred; does nothing when called by one of those destructors. While another thread

@@ -7,6 +7,7 @@ use super::closure::{CClosure, mcp_event_closure};
 use super::dispatcher::{mcp_event_dispatcher, text};
 use super::handle;
 use super::status::{Result, check_size, guard, mcp_event_status};
+use super::visitor::visit;
 use crate::dispatcher::post::LabelledJob;
 use crate::dispatcher::{Activity, Doing, Label};
 
@@ -30,12 +31,11 @@ pub unsafe extern "C" fn mcp_event_dispatcher_post_labelled(
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         // SAFETY: C's promise.
         let label = unsafe { self::label(label) }?;
-        core.post(LabelledJob(label, CClosure::plain(closure)?)).map_err(
-            |(refusal, LabelledJob(_, closure))| {
-                closure.give_back();
-                refusal.into()
-            },
-        )
+        let job = LabelledJob(label, CClosure::plain(closure)?);
+        visit(core, |core| core.post(job)).map_err(|(refusal, LabelledJob(_, closure))| {
+            closure.give_back();
+            refusal.into()
+        })
     })
 }
 

@@ -51,10 +51,13 @@ mod stream;
 mod text;
 mod timer;
 mod tracked;
+mod visitor;
 mod watchdog;
 
 #[cfg(feature = "asio")]
 pub(crate) use closure::foreign_exception;
+#[cfg(unix)]
+pub(crate) use visitor::forget_visitors;
 
 /// The version this header belongs to: major * 10000 + minor * 100 + patch. `mcp_event_version()` tells the
 /// library's.

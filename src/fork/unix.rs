@@ -8,6 +8,8 @@ extern "C" fn in_child() {
     crate::dispatcher::core::stop_forked_loops();
     crate::dispatcher::signal::forget_readers();
     crate::crash_dump::forget_other_threads();
+    #[cfg(feature = "ffi")]
+    crate::ffi::forget_visitors();
 }
 
 /// How many forks lie between the first process that used the library and this one.

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Poller;
 use super::nested::{ForeignLoop, Nested};
@@ -152,11 +153,14 @@ pub(crate) fn create_in(foreign: Box<dyn ForeignLoop>) -> Result<Box<dyn Poller>
 
 /// The one that `MCP_EVENT_BACKEND` names, if it works, else the best.
 pub(crate) fn create_default() -> Result<Box<dyn Poller>, Error> {
-    static WARN: std::sync::Once = std::sync::Once::new();
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
     let Some(name) = std::env::var_os("MCP_EVENT_BACKEND") else { return create(BEST) };
     create(&name.to_string_lossy()).or_else(|error| match error {
         Error::InvalidArgument(_) | Error::Unavailable(_) => {
-            WARN.call_once(|| tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored"));
+            // Not a `Once`: who takes the log may come back here.
+            if !IS_TOLD.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%error, "MCP_EVENT_BACKEND is ignored");
+            }
             create(BEST)
         }
         error => Err(error),

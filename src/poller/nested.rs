@@ -11,6 +11,7 @@ use std::{io, ptr};
 
 use super::{OsFd, Poller, Ready, Trigger, WaitError, Waker};
 use crate::dispatcher::Nanos;
+use crate::dispatcher::closure::guarded;
 use crate::fork;
 
 /// A loop of another library, on which a dispatcher waits.
@@ -68,11 +69,13 @@ impl Nested {
         })
     }
 
-    /// Lets go of the foreign loop. In a forked child it is forgotten: the kernel object in which it watches our fd is the
+    /// Lets go of the foreign loop, whose destructor is user code. In a forked child it is forgotten: the kernel object in which it watches our fd is the
     /// parent's too, who still needs that.
     fn let_go(&self, foreign: Option<Box<dyn ForeignLoop>>) {
         if fork::generation() != self.fork_generation {
             std::mem::forget(foreign);
+        } else if let Err(failure) = guarded(|| drop(foreign)) {
+            tracing::error!("the destructor of a foreign loop: {}", failure.describe());
         }
     }
 }
@@ -124,7 +127,8 @@ impl Poller for Nested {
             return turn;
         }
         // Also after a handler that failed: what is ready is not lost, the loop delivers it in its next run.
-        self.native.wait(ready, Some(0)).and(turn)
+        let found = self.native.wait(ready, Some(0));
+        turn.and(found)
     }
 
     fn wake(&self) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{OsFd, Ready};
 
-/// Among the places that one fd's registrations have in the batch, the oldest gets the first. `origin` knows a
+/// Brings one fd's registrations to the place of the first of them in the batch, the oldest first. `origin` knows a
 /// token's fd, and a number that grows from creation to creation.
 pub(super) fn by_creation(batch: &mut [Ready], origin: impl Fn(u64) -> Option<(OsFd, u64)>) {
     if batch.len() < 2 {

@@ -21,6 +21,8 @@ pub use system::*;
 use mcp_event::{
     AsOsFd, Dispatcher, FileEvent, FileReady, Handle, RunType, SimulatedClock, Trigger, Watchdog,
 };
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 pub const MS: Duration = Duration::from_millis(1);
 
@@ -224,6 +226,31 @@ impl Watchdog for Dog {
     fn touch(&self) {
         self.0.add("touch");
     }
+}
+
+/// Takes the log: calls a closure with the target of each event.
+pub struct OnLog<F>(pub F);
+
+impl<F: Fn(&str) + 'static> Subscriber for OnLog<F> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        (self.0)(event.metadata().target());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 /// Calls all that can be called on a dispatcher from anywhere, but what would end its run.

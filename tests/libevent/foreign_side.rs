@@ -8,13 +8,13 @@ use std::time::Duration;
 use mcp_event::guard_dog::{Event as Told, GuardDog};
 use mcp_event::{Activity, Dispatcher, RunType, SimulatedClock};
 
-use crate::common::{Background, Log, MS, soon};
+use crate::common::{Background, Log, MS, Slot, soon};
 use crate::user::{Base, Event};
 
 /// What a program does to drive a dispatcher from its own `event_base_dispatch()`.
 struct Client {
     dispatcher: Rc<Dispatcher>,
-    timer: Rc<Event>,
+    _timer: Rc<Event>,
     _readable: Event,
 }
 
@@ -31,7 +31,7 @@ impl Client {
                 again.add(Some(timeout + Duration::from_micros(1)));
             }
         });
-        Client { dispatcher, timer, _readable: readable }
+        Client { dispatcher, _timer: timer, _readable: readable }
     }
 }
 
@@ -52,22 +52,24 @@ fn a_base_drives_a_dispatcher() {
         note.add("timer");
         base.break_loop();
     });
-    let note = log.note("post");
+    let (note, kept) = (log.note("post"), Slot::new());
+    let slot = kept.clone();
     let poster = std::thread::spawn(move || {
         let mut note = note;
         handle
             .post(move || {
                 note();
                 timer.enable(MS);
-                // It lives on.
-                std::mem::forget(timer);
+                slot.put(timer);
             })
             .unwrap();
     });
     assert_eq!(base.dispatch(), 0);
     poster.join().unwrap();
     assert_eq!(log.take(), ["post", "timer"]);
-    drop(client.timer);
+    kept.destroy();
+    drop(client);
+    base.free();
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
-use std::{mem, thread};
+use std::thread;
 
 use mcp_event::io::{Received, Stream};
 use mcp_event::{Dispatcher, Handle, RunType};
 
-use super::common::{Background, Log, dispatcher, in_one_iteration, pump, soon};
+use super::common::{Background, Log, Slot, dispatcher, in_one_iteration, pump, soon};
 use super::{note, pattern, stream_and_peer, tcp_pair};
 
 const LARGE: usize = 8 << 20;
@@ -149,6 +149,8 @@ fn completions_come_in_order_and_never_inside_send() {
     let (stream, mut peer) = stream_and_peer(&dispatcher);
     let log = Log::new();
     let (handle, noted) = (dispatcher.handle(), log.clone());
+    let kept = Slot::new();
+    let slot = kept.clone();
     dispatcher
         .post(move || {
             for number in 0..3 {
@@ -165,7 +167,7 @@ fn completions_come_in_order_and_never_inside_send() {
                 })
                 .unwrap();
             noted.add("given".into());
-            mem::forget(stream);
+            slot.put(stream);
         })
         .unwrap();
     let reader = thread::spawn(move || {
@@ -177,6 +179,7 @@ fn completions_come_in_order_and_never_inside_send() {
     let (all, _peer) = reader.join().unwrap();
     assert!(all[3..] == pattern(LARGE));
     assert_eq!(log.take(), ["given", "0 Ok(())", "1 Ok(())", "2 Ok(())", "large Ok(())"]);
+    kept.destroy();
 }
 
 #[test]

@@ -7,21 +7,17 @@
 use std::fmt::Write as _;
 use std::{env, fs, process};
 
-/// What ours is to reach.
+/// What a figure is to reach. A program has goals of some kinds only.
+#[allow(dead_code)]
 pub enum Goal {
+    /// The standard's figure.
     AtMost(f64),
     AtLeast(f64),
-}
-
-impl Goal {
-    fn verdict(&self, figure: f64) -> String {
-        // Figures within half a per cent of the bound count as on it: no run repeats more exactly.
-        let (sign, bound, met) = match *self {
-            Goal::AtMost(bound) => ("<=", bound, figure <= bound * 1.005),
-            Goal::AtLeast(bound) => (">=", bound, figure >= bound * 0.995),
-        };
-        format!("{sign} {} {}", show(bound), if met { "met" } else { "MISSED" })
-    }
+    /// A contender's figure is so many times the standard's, at most.
+    Times {
+        contender: &'static str,
+        factor: f64,
+    },
 }
 
 /// One contender's measurement of an experiment: a figure in the experiment's unit.
@@ -111,49 +107,114 @@ impl Program {
                 figures[next].push((entries[next].measure)());
             }
         }
-        self.print(experiment, &entries, &figures);
-        for (entry, rounds) in entries.iter().zip(&figures) {
-            self.json.push(json(self.area, experiment, entry, rounds));
-        }
+        let measured = self.compare(&entries, &figures);
+        print(experiment, self.standard, &measured);
+        self.json.push(json_row(experiment, &measured));
     }
 
-    fn print(&self, experiment: &Experiment<'_>, entries: &[&Entry<'_>], figures: &[Vec<f64>]) {
-        let ours = entries.iter().position(|entry| entry.contender == self.standard).map(|row| &figures[row]);
-        let unit = experiment.unit;
-        let mut table =
-            vec![[experiment.title.into(), unit.into(), format!("to {}", self.standard), "goals".into()]];
-        for (entry, rounds) in entries.iter().zip(figures) {
-            let is_ours = entry.contender == self.standard;
-            let ratios = ours.map(|ours| rounds.iter().zip(ours).map(|(theirs, ours)| theirs / ours));
-            let ratio = ratios.map_or(f64::NAN, median);
-            let ratio = if is_ours || ratio.is_nan() { String::new() } else { format!("{ratio:.2} x") };
-            let figure = median(rounds.iter().copied());
-            let goals = if is_ours { experiment.goals.as_slice() } else { &[] };
-            let verdicts: Vec<_> = goals.iter().map(|goal| goal.verdict(figure)).collect();
-            table.push([entry.contender.into(), show(figure), ratio, verdicts.join("; ")]);
-        }
-        print_table(&table);
+    fn compare<'a>(&self, entries: &[&Entry<'a>], figures: &'a [Vec<f64>]) -> Vec<Measured<'a>> {
+        let standard = entries.iter().position(|entry| entry.contender == self.standard);
+        let standard = standard.map(|row| &figures[row]);
+        let compare = |(entry, rounds): (&&Entry<'a>, &'a Vec<f64>)| {
+            let ratios =
+                standard.map(|standard| rounds.iter().zip(standard).map(|(figure, its)| figure / its));
+            Measured {
+                contender: entry.contender,
+                is_standard: entry.contender == self.standard,
+                rounds,
+                median: median(rounds),
+                ratio: ratios.map_or(f64::NAN, |ratios| median(&ratios.collect::<Vec<_>>())),
+            }
+        };
+        entries.iter().zip(figures).map(compare).collect()
     }
 
     /// Writes what `--json` asked for. A missed goal is not a failure: a timing is never an assertion.
     pub fn finish(self) {
         let Some(path) = self.json_path else { return };
-        if let Err(error) = fs::write(&path, format!("[\n{}\n]\n", self.json.join(",\n"))) {
+        let text = format!(
+            "{{\"area\": \"{}\", \"standard\": \"{}\", \"quick\": {}, \"rows\": [\n{}\n]}}\n",
+            self.area,
+            self.standard,
+            self.quick,
+            self.json.join(",\n")
+        );
+        if let Err(error) = fs::write(&path, text) {
             eprintln!("cannot write {path}: {error}");
             process::exit(1);
         }
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.filter(|value| !value.is_nan()).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        length if length % 2 == 1 => values[middle],
-        _ => (values[middle - 1] + values[middle]) / 2.0,
+/// What an experiment found of one contender.
+struct Measured<'a> {
+    contender: &'a str,
+    is_standard: bool,
+    rounds: &'a [f64],
+    median: f64,
+    /// To the standard's figures.
+    ratio: f64,
+}
+
+/// What became of a goal.
+struct Verdict<'a> {
+    goal: String,
+    /// Whose figure it is about.
+    about: &'a Measured<'a>,
+    against: Option<&'a Measured<'a>>,
+    /// The figure that would just do.
+    bound: f64,
+    /// How many times that the figure is; for a lower bound, the other way round.
+    of_bound: f64,
+}
+
+impl Goal {
+    /// None if nobody measured what it is about.
+    fn judge<'a>(&self, measured: &'a [Measured<'a>]) -> Option<Verdict<'a>> {
+        let standard = measured.iter().find(|one| one.is_standard)?;
+        let figure = standard.median;
+        let (goal, about, against, bound, of_bound) = match *self {
+            Goal::AtMost(bound) => (format!("<= {}", show(bound)), standard, None, bound, figure / bound),
+            Goal::AtLeast(bound) => (format!(">= {}", show(bound)), standard, None, bound, bound / figure),
+            Goal::Times { contender, factor } => {
+                let about = measured.iter().find(|one| one.contender == contender)?;
+                let goal = format!("<= {factor} x {}", standard.contender);
+                (goal, about, Some(standard), factor * figure, about.ratio / factor)
+            }
+        };
+        Some(Verdict { goal, about, against, bound, of_bound })
     }
+}
+
+impl Verdict<'_> {
+    /// Figures within half a per cent of the bound count as on it: no run repeats more exactly.
+    fn is_met(&self) -> bool {
+        self.of_bound <= 1.005
+    }
+
+    fn line(&self) -> String {
+        let missed = || format!("MISSED: {} x the bound", show(self.of_bound));
+        let verdict = if self.is_met() { "met".into() } else { missed() };
+        format!("{}: {} {}: {verdict}", self.about.contender, show(self.about.median), self.goal)
+    }
+}
+
+fn verdicts<'a>(experiment: &Experiment<'_>, measured: &'a [Measured<'a>]) -> Vec<Verdict<'a>> {
+    experiment.goals.iter().filter_map(|goal| goal.judge(measured)).collect()
+}
+
+/// The figure that `share` of the rounds do not exceed, interpolated between two.
+fn quantile(rounds: &[f64], share: f64) -> f64 {
+    let mut rounds: Vec<_> = rounds.iter().copied().filter(|figure| !figure.is_nan()).collect();
+    rounds.sort_by(f64::total_cmp);
+    let Some(last) = rounds.len().checked_sub(1) else { return f64::NAN };
+    let place = share * last as f64;
+    let (below, above) = (rounds[place as usize], rounds[last.min(place as usize + 1)]);
+    below + place.fract() * (above - below)
+}
+
+fn median(rounds: &[f64]) -> f64 {
+    quantile(rounds, 0.5)
 }
 
 fn show(figure: f64) -> String {
@@ -163,6 +224,19 @@ fn show(figure: f64) -> String {
         size if size >= 10.0 => format!("{figure:.1}"),
         _ => format!("{figure:.2}"),
     }
+}
+
+/// A row for each contender; then a line for each goal.
+fn print(experiment: &Experiment<'_>, standard: &str, measured: &[Measured<'_>]) {
+    let mut table = vec![[experiment.title.into(), experiment.unit.into(), format!("to {standard}")]];
+    for one in measured {
+        let ratio =
+            if one.is_standard || one.ratio.is_nan() { String::new() } else { show(one.ratio) + " x" };
+        table.push([one.contender.into(), show(one.median), ratio]);
+    }
+    print_table(&table);
+    verdicts(experiment, measured).iter().for_each(|verdict| println!("{}", verdict.line()));
+    println!();
 }
 
 fn print_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
@@ -178,21 +252,44 @@ fn print_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
             text.push_str("|\n");
         }
     }
-    println!("{text}");
+    print!("{text}");
 }
 
-/// No name of ours holds a quote or a backslash, so none is escaped.
-fn json(area: &str, experiment: &Experiment<'_>, entry: &Entry<'_>, rounds: &[f64]) -> String {
-    let number = |value: f64| if value.is_nan() { "null".into() } else { format!("{value:.3}") };
-    let all: Vec<_> = rounds.iter().copied().map(number).collect();
+/// An experiment, for machines. No name of ours holds a quote or a backslash, so none is escaped.
+fn json_row(experiment: &Experiment<'_>, measured: &[Measured<'_>]) -> String {
+    let number = |value: f64| if value.is_finite() { format!("{value:.3}") } else { "null".into() };
+    let list = |values: Vec<String>| format!("[{}]", values.join(", "));
+    let figure = |one: &Measured<'_>| {
+        format!(
+            "{{\"contender\": \"{}\", \"median\": {}, \"quartiles\": {}, \"ratio\": {}, \"rounds\": {}}}",
+            one.contender,
+            number(one.median),
+            list(vec![number(quantile(one.rounds, 0.25)), number(quantile(one.rounds, 0.75))]),
+            number(one.ratio),
+            list(one.rounds.iter().copied().map(number).collect()),
+        )
+    };
+    let goal = |verdict: &Verdict<'_>| {
+        let against = verdict.against.map_or("null".into(), |against| format!("\"{}\"", against.contender));
+        format!(
+            "{{\"goal\": \"{}\", \"contender\": \"{}\", \"figure\": {}, \"against\": {against}, \
+             \"against_figure\": {}, \"ratio\": {}, \"bound\": {}, \"of_bound\": {}, \"met\": {}}}",
+            verdict.goal,
+            verdict.about.contender,
+            number(verdict.about.median),
+            number(verdict.against.map_or(f64::NAN, |against| against.median)),
+            number(verdict.against.map_or(f64::NAN, |_| verdict.about.ratio)),
+            number(verdict.bound),
+            number(verdict.of_bound),
+            verdict.is_met(),
+        )
+    };
     format!(
-        "  {{\"area\": \"{area}\", \"experiment\": \"{}\", \"unit\": \"{}\", \"contender\": \"{}\", \
-         \"operations\": {}, \"median\": {}, \"rounds\": [{}]}}",
+        "{{\"experiment\": \"{}\", \"unit\": \"{}\", \"operations\": {}, \"figures\": {}, \"goals\": {}}}",
         experiment.title,
         experiment.unit,
-        entry.contender,
         experiment.operations,
-        number(median(rounds.iter().copied())),
-        all.join(", "),
+        list(measured.iter().map(figure).collect()),
+        list(verdicts(experiment, measured).iter().map(goal).collect()),
     )
 }

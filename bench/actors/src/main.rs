@@ -32,7 +32,7 @@ fn main() {
         return hold(&**contender, actors.parse().expect("a number of actors"));
     }
 
-    let mut program = Program::from_arguments("actors", "mcp_event");
+    let mut program = Program::from_arguments("actors", contender::OURS);
     let messages = program.count(400_000);
     let requests = program.count(100_000);
     let blocking = program.count(20_000);

@@ -92,6 +92,11 @@ pub(crate) struct RingIo<'a> {
 }
 
 impl Operations {
+    /// For a poller that waits on a ring which can do them.
+    pub(crate) fn of(poller: &dyn Poller) -> Option<Operations> {
+        poller.ring().filter(|ring| ring.has_operations()).map(|_| Operations::default())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -152,8 +157,9 @@ impl Table {
 impl<'a> RingIo<'a> {
     /// The ring of `core`'s dispatcher, if it runs on one that does more than poll.
     pub(crate) fn of(core: &'a Core) -> Option<RingIo<'a>> {
-        let ring = core.poller.ring().filter(|ring| ring.has_operations())?;
-        Some(RingIo { core, ring, operations: &core.operations })
+        // First what costs nothing where there is no ring.
+        let operations = core.operations.as_ref()?;
+        Some(RingIo { core, ring: core.poller.ring()?, operations })
     }
 
     /// Receives, again and again, until that ends.

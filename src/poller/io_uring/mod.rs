@@ -55,6 +55,8 @@ struct State {
     /// Who runs the loop; 0 for nobody.
     runner: u64,
     ring_fd: i32,
+    /// Whether the ring hears the waker.
+    is_listening: bool,
     /// How many rings there were before.
     ring_number: u64,
     /// The poll fd; it survives the ring.
@@ -85,6 +87,7 @@ impl IoUring {
             owner: 0,
             runner: 0,
             ring_fd: ring.fd(),
+            is_listening: false,
             ring_number: 0,
             outer: None,
             completions: Vec::new(),
@@ -109,15 +112,13 @@ impl IoUring {
     fn own(&self, state: &mut State, ring: &mut Ring) -> io::Result<()> {
         let is_fit = state.outer.is_none() || ring.service() == Service::Unasked;
         if is_fit && state.owner == 0 {
-            self.listen(ring)?;
             ring.enable()?;
             state.owner = thread_number();
         }
         if is_fit && state.owner == thread_number() {
             return Ok(());
         }
-        let mut fresh = Ring::new(if state.outer.is_none() { self.service } else { Service::Unasked })?;
-        self.listen(&mut fresh)?;
+        let fresh = Ring::new(if state.outer.is_none() { self.service } else { Service::Unasked })?;
         fresh.enable()?;
         if let Some(outer) = &state.outer {
             epoll::hold(outer, fresh.fd())?;
@@ -129,35 +130,43 @@ impl IoUring {
             ring.submit()?;
         }
         let mut former = std::mem::replace(ring, fresh);
-        let was_quiet = former.is_quiet();
+        let was_quiet = state.is_listening && former.is_quiet();
         former.stop();
         for completion in former.completions() {
             state.note_operation(&completion);
         }
         state.owner = thread_number();
+        state.is_listening = false;
         state.ring_number += 1;
         state.registry.forget_requests();
-        state.registry.submit(ring)?;
+        self.queue_changes(state, ring)?;
         ring.enter(Some(0), 0)?;
-        // By now both rings watch. If the former has seen nothing, what the new one finds is known.
-        let is_known = was_quiet && former.is_quiet();
-        let is_woken = self.harvest(state, ring, if is_known { News::Known } else { News::Doubtful })?;
-        if is_woken && !is_known {
-            self.waker.wake();
+        let mut known = Vec::new();
+        let harvested = self.harvest(state, ring, News::Known(&mut known));
+        // Both rings watch. If the former has seen nothing by now, what the new one has told is known.
+        if harvested.is_err() || !was_quiet || !former.is_quiet() {
+            known.into_iter().for_each(|index| state.registry.doubt(index));
+            if harvested? {
+                self.waker.wake();
+            }
         }
         Ok(())
     }
 
-    /// Has the waker wake it.
-    fn listen(&self, ring: &mut Ring) -> io::Result<()> {
-        let poll = opcode::PollAdd::new(types::Fd(self.waker.fd()), libc::POLLIN as u32).multi(true).build();
-        // SAFETY: the entry points to nothing.
-        unsafe { ring.push(&poll.user_data(UserData::Wake.encode())) }
+    /// Puts into the ring's queue what it does not know yet.
+    fn queue_changes(&self, state: &mut State, ring: &mut Ring) -> io::Result<()> {
+        if !state.is_listening {
+            let poll = opcode::PollAdd::new(types::Fd(self.waker.fd()), libc::POLLIN as u32).multi(true);
+            // SAFETY: the entry points to nothing.
+            unsafe { ring.push(&poll.build().user_data(UserData::Wake.encode()))? };
+            state.is_listening = true;
+        }
+        state.registry.submit(ring)
     }
 
     /// Takes the completions out. True if the loop is not to sleep.
     fn harvest(&self, state: &mut State, ring: &mut Ring, mut news: News<'_>) -> io::Result<bool> {
-        let (mut is_woken, mut is_deaf, mut is_asked, mut count) = (false, false, false, 0);
+        let (mut is_woken, mut is_asked, mut count) = (false, false, 0);
         loop {
             let before = count;
             for completion in ring.completions() {
@@ -166,7 +175,7 @@ impl IoUring {
                     UserData::Nobody => {}
                     UserData::Wake => {
                         is_woken = true;
-                        is_deaf |= !cqueue::more(completion.flags());
+                        state.is_listening &= cqueue::more(completion.flags());
                     }
                     UserData::Poll { index, arm } => {
                         state.registry.complete((index, arm), &completion, &mut news);
@@ -179,25 +188,29 @@ impl IoUring {
             }
             let is_dry = count == before && is_asked;
             if is_dry || count >= LARGEST_BATCH || !ring.has_work() {
-                break;
+                return Ok(is_woken);
             }
             // The kernel delivers a few at a time, unless it is told to wait for more.
             ring.enter(Some(0), 0)?;
             is_asked = true;
         }
-        if is_deaf {
-            self.listen(ring)?;
-        }
-        Ok(is_woken)
     }
 
     /// After a change: brings it to the kernel if it must not wait. What fails stays on the lists for the next wait,
     /// which reports it if it fails again.
-    fn apply(&self, state: &mut State) {
-        if (state.registry.has_changes() || state.registry.has_doubtful())
-            && let Err(error) = self.try_to_apply(state)
-        {
-            tracing::warn!(%error, "a change of what is watched has to wait");
+    fn apply(&self, mut state: MutexGuard<'_, State>) {
+        if state.registry.has_changes() || state.registry.has_doubtful() {
+            let applied = self.try_to_apply(&mut state);
+            // Before it is logged, which is code of the user's.
+            drop(state);
+            self.report(applied, "a change of what is watched has to wait");
+        }
+    }
+
+    /// Logs an error, and has the loop try again.
+    fn report(&self, outcome: io::Result<()>, consequence: &str) {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "{consequence}");
             self.waker.wake();
         }
     }
@@ -208,24 +221,34 @@ impl IoUring {
             self.waker.wake();
             return Ok(());
         }
-        if state.registry.is_urgent() {
-            let mut ring = self.ring();
-            self.own(state, &mut ring)?;
-            state.registry.submit(&mut ring)?;
-            // Also what ends it waits its turn, behind what others became ready by.
-            loop {
-                let before = ring.completion_count();
-                ring.enter(Some(0), 0)?;
-                if !ring.has_tasks() || ring.completion_count() == before {
-                    break;
-                }
-            }
-        } else if state.runner == 0 && state.owner != 0 && state.owner != me {
+        self.end_requests(state)?;
+        if state.runner != 0 {
+            return Ok(());
+        }
+        if state.owner != 0 && state.owner != me {
             // Not worth a new ring: whoever waits next has one made.
             self.waker.wake();
             return Ok(());
         }
-        if state.runner == 0 { self.surface(state) } else { Ok(()) }
+        self.surface(state)
+    }
+
+    /// Ends the requests that are to end at once.
+    fn end_requests(&self, state: &mut State) -> io::Result<()> {
+        if !state.registry.is_urgent() {
+            return Ok(());
+        }
+        let mut ring = self.ring();
+        self.own(state, &mut ring)?;
+        self.queue_changes(state, &mut ring)?;
+        // Also what ends them waits its turn, behind what others became ready by.
+        loop {
+            let before = ring.completion_count();
+            ring.enter(Some(0), 0)?;
+            if !ring.has_tasks() || ring.completion_count() == before {
+                return Ok(());
+            }
+        }
     }
 
     /// Before the thread leaves: takes the completions that wait in the kernel for room, where another thread would not
@@ -248,10 +271,15 @@ impl IoUring {
         }
         let mut ring = self.ring();
         self.own(state, &mut ring)?;
-        state.registry.submit(&mut ring)?;
+        self.queue_changes(state, &mut ring)?;
         ring.enter(Some(0), 0)?;
         let is_woken = self.harvest(state, &mut ring, News::Doubtful)?;
         state.registry.resolve(None)?;
+        // Requests that have ended are made again; what they report stays in the ring, and so shows.
+        self.queue_changes(state, &mut ring)?;
+        if ring.has_unsubmitted() {
+            ring.enter(Some(0), 0)?;
+        }
         if is_woken || state.registry.has_doubtful() || !state.completions.is_empty() {
             self.waker.wake();
         }
@@ -275,14 +303,14 @@ impl Poller for IoUring {
     fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
         let mut state = self.lock();
         state.registry.update(token, interest, rearm, self.waker.fd())?;
-        self.apply(&mut state);
+        self.apply(state);
         Ok(())
     }
 
     fn deregister(&self, token: u64) {
         let mut state = self.lock();
         state.registry.deregister(token);
-        self.apply(&mut state);
+        self.apply(state);
     }
 
     fn enter(&self) {
@@ -292,10 +320,13 @@ impl Poller for IoUring {
     fn leave(&self) {
         let mut state = self.lock();
         state.runner = 0;
-        if let Err(error) = self.stand_still(&mut state).and_then(|()| self.surface(&mut state)) {
-            tracing::warn!(%error, "the poll fd may not show what is ready");
-            self.waker.wake();
-        }
+        let shown = self
+            .stand_still(&mut state)
+            // What another thread has asked for since the last wait.
+            .and_then(|()| self.end_requests(&mut state))
+            .and_then(|()| self.surface(&mut state));
+        drop(state);
+        self.report(shown, "outside run(), what is watched may be out of date");
     }
 
     fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Nanos>) -> Result<(), WaitError> {
@@ -304,7 +335,7 @@ impl Poller for IoUring {
         let first = ready.len();
         self.own(&mut state, &mut ring)?;
         state.registry.begin_wait();
-        state.registry.submit(&mut ring)?;
+        self.queue_changes(&mut state, &mut ring)?;
         let mut is_woken = false;
         if ring.has_completions() || ring.has_work() {
             if ring.has_unsubmitted() || ring.has_work() {
@@ -315,7 +346,7 @@ impl Poller for IoUring {
         if state.registry.has_doubtful() {
             state.registry.resolve(Some(ready))?;
         }
-        state.registry.submit(&mut ring)?;
+        self.queue_changes(&mut state, &mut ring)?;
         let has_news = is_woken || ready.len() > first || !state.completions.is_empty();
         let timeout = if has_news { Some(0) } else { timeout };
         if timeout != Some(0) || ring.has_unsubmitted() {
@@ -325,6 +356,11 @@ impl Poller for IoUring {
             self.harvest(&mut state, &mut ring, News::Fresh(ready))?;
         }
         state.registry.order(&mut ready[first..]);
+        let failure = state.registry.take_failure();
+        drop((state, ring));
+        if let Some((fd, error)) = failure {
+            tracing::warn!(fd, %error, "watching failed, and is tried again");
+        }
         Ok(())
     }
 
@@ -345,7 +381,8 @@ impl Poller for IoUring {
         epoll::hold(&outer, state.ring_fd)?;
         let number = state.outer.insert(outer).as_raw_fd();
         if state.runner == 0 {
-            self.surface(&mut state)?;
+            // What shows nothing is not given out.
+            self.surface(&mut state).inspect_err(|_| state.outer = None)?;
         }
         Ok(number)
     }
@@ -358,10 +395,11 @@ impl Poller for IoUring {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+    use std::os::fd::BorrowedFd;
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::poller::{FileReady, Raw};
+    use crate::poller::{FileReady, Raw, os_fd};
 
     const NOTHING: [u64; 0] = [];
     const SERVICES: [Service; 3] = [Service::OnRequest, Service::InPassing, Service::Unasked];
@@ -428,6 +466,59 @@ mod tests {
                 while !wait(&poller, Some(0)).is_empty() {}
             }
         }
+    }
+
+    #[test]
+    fn p7_the_poll_fd_hears_of_everything_also_after_a_flood() {
+        // More than there is room for.
+        const EVENTS: u64 = 6_000;
+        let poller = IoUring::new().unwrap();
+        // SAFETY: it is open for as long as the poller is there.
+        let poll_fd = unsafe { BorrowedFd::borrow_raw(poller.poll_fd().unwrap()) };
+        let is_awake = || os_fd::is_readable(&poll_fd).is_ok();
+        let (mut socket, mut peer) = UnixStream::pair().unwrap();
+        let (quiet, mut quiet_peer) = UnixStream::pair().unwrap();
+        poller.enter();
+        watch(&poller, quiet.as_raw_fd(), EVENTS, Trigger::Edge);
+        for token in 0..EVENTS {
+            watch(&poller, socket.as_raw_fd(), token, Trigger::Edge);
+        }
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
+        poller.leave();
+        assert!(!is_awake());
+        // Each time one of them is in the flood, which is over when it is looked at.
+        let mut later = quiet_peer.try_clone().unwrap();
+        let flooded: [(&mut dyn FnMut(), &mut dyn FnMut()); 2] = [
+            (&mut || poller.wake(), &mut || ()),
+            (&mut || quiet_peer.write_all(b"x").unwrap(), &mut || later.write_all(b"x").unwrap()),
+        ];
+        for (flood, afterwards) in flooded {
+            peer.write_all(b"x").unwrap();
+            flood();
+            socket.read_exact(&mut [0]).unwrap();
+            let _ = quiet.set_nonblocking(true).and_then(|()| (&quiet).read(&mut [0]));
+            poller.update(0, &|| FileReady::READ.bits(), true).unwrap();
+            afterwards();
+            assert!(is_awake());
+            poller.enter();
+            wait(&poller, Some(0));
+            poller.leave();
+        }
+    }
+
+    #[test]
+    fn f16_a_change_of_what_was_closed_is_an_error_also_once_that_is_noticed() {
+        let poller = IoUring::new().unwrap();
+        let (socket, mut peer) = UnixStream::pair().unwrap();
+        watch(&poller, socket.as_raw_fd(), 7, Trigger::Level);
+        peer.write_all(b"x").unwrap();
+        assert_eq!(wait(&poller, Some(0)), [7]);
+        drop(socket);
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
+        let both = FileReady::READ | FileReady::WRITE;
+        let error = poller.update(7, &|| both.bits(), false).unwrap_err();
+        assert!(matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOENT)), "{error}");
+        assert_eq!(wait(&poller, Some(0)), NOTHING);
     }
 
     #[test]

@@ -20,14 +20,14 @@ use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger};
 
 #[derive(Default)]
 pub(super) struct Registry {
-    registrations: Vec<Option<Registration>>,
+    places: Vec<Place>,
     /// By fd number: the newest registration that watches it. The others hang on that one.
     watchers: Vec<Option<u32>>,
     /// How many registrations watch an fd that an older one watches too.
     sharing: usize,
     created: u64,
     arms: u32,
-    /// Registrations that are to get a new poll request.
+    /// Those that are to get a new poll request.
     unarmed: Vec<u32>,
     /// Poll requests that are to end.
     retired: Vec<u64>,
@@ -40,6 +40,17 @@ pub(super) struct Registry {
     answers: Vec<libc::pollfd>,
     /// The number of the present wait, for one callback a registration and wait.
     wait: u64,
+    /// The last failure of a request, until somebody tells of it who holds no lock.
+    failure: Option<(OsFd, io::Error)>,
+}
+
+/// Where a registration lies, at the index that is its token's low half. The lists name places, and each place once,
+/// whatever became of the registration there meanwhile.
+#[derive(Default)]
+struct Place {
+    registration: Option<Registration>,
+    is_unarmed: bool,
+    is_doubtful: bool,
 }
 
 /// What completions are to those who take them out.
@@ -48,8 +59,8 @@ pub(super) enum News<'a> {
     Fresh(&'a mut Vec<Ready>),
     /// See the top of this file.
     Doubtful,
-    /// What a new ring reports of requests that the former one had: no transition.
-    Known,
+    /// What a new ring reports: of an edge that the former one watched too, its index, for it may be no transition.
+    Known(&'a mut Vec<u32>),
 }
 
 struct Registration {
@@ -60,8 +71,6 @@ struct Registration {
     interest: u32,
     /// The number of its poll request; 0 for none.
     arm: u32,
-    is_unarmed: bool,
-    is_doubtful: bool,
     /// The former ring had a request of it.
     is_known: bool,
     /// Its fd was closed, and the number may belong to another now: it is told nothing, until it is enabled anew.
@@ -111,18 +120,16 @@ fn index(token: u64) -> u32 {
 impl Registry {
     pub(super) fn register(&mut self, fd: OsFd, token: u64, trigger: Trigger) {
         let place = index(token) as usize;
-        if self.registrations.len() <= place {
-            self.registrations.resize_with(place + 1, || None);
+        if self.places.len() <= place {
+            self.places.resize_with(place + 1, Place::default);
         }
         self.created += 1;
-        self.registrations[place] = Some(Registration {
+        self.places[place].registration = Some(Registration {
             fd,
             token,
             trigger,
             interest: 0,
             arm: 0,
-            is_unarmed: false,
-            is_doubtful: false,
             is_known: false,
             is_orphan: false,
             identity: None,
@@ -133,11 +140,11 @@ impl Registry {
     }
 
     fn at(&mut self, index: u32) -> Option<&mut Registration> {
-        self.registrations.get_mut(index as usize)?.as_mut()
+        self.places.get_mut(index as usize)?.registration.as_mut()
     }
 
     fn get(&self, token: u64) -> Option<&Registration> {
-        let registration = self.registrations.get(index(token) as usize)?.as_ref();
+        let registration = self.places.get(index(token) as usize)?.registration.as_ref();
         registration.filter(|registration| registration.token == token)
     }
 
@@ -172,10 +179,10 @@ impl Registry {
         } else if before == 0 {
             let identity = Identity::of(fd, no_epoll)?;
             self.start(index(token), after, identity);
-        } else if is_orphan {
-            self.change(index(token), after);
         } else if before != after {
-            if Some(Identity::of(fd, no_epoll)?) != known {
+            // It has no say over a number that belongs to others by now.
+            let is_disowned = is_orphan && self.watchers[fd as usize].is_some();
+            if !is_disowned && Some(Identity::of(fd, no_epoll)?) != known {
                 // As epoll says of a number that names another file by now.
                 return Err(io::Error::from_raw_os_error(libc::ENOENT));
             }
@@ -267,7 +274,7 @@ impl Registry {
     pub(super) fn deregister(&mut self, token: u64) {
         if self.get(token).is_some() {
             self.stop(token);
-            self.registrations[index(token) as usize] = None;
+            self.places[index(token) as usize].registration = None;
         }
     }
 
@@ -282,15 +289,13 @@ impl Registry {
 
     /// Has it get a poll request.
     fn rearm(&mut self, index: u32) {
-        let Some(registration) = self.at(index) else { return };
-        if !std::mem::replace(&mut registration.is_unarmed, true) {
+        if !std::mem::replace(&mut self.places[index as usize].is_unarmed, true) {
             self.unarmed.push(index);
         }
     }
 
-    fn doubt(&mut self, index: u32) {
-        let Some(registration) = self.at(index) else { return };
-        if !std::mem::replace(&mut registration.is_doubtful, true) {
+    pub(super) fn doubt(&mut self, index: u32) {
+        if !std::mem::replace(&mut self.places[index as usize].is_doubtful, true) {
             self.doubtful.push(index);
         }
     }
@@ -299,7 +304,7 @@ impl Registry {
     pub(super) fn forget_requests(&mut self) {
         self.retired.clear();
         self.is_urgent = false;
-        for index in 0..self.registrations.len() as u32 {
+        for index in 0..self.places.len() as u32 {
             let Some(registration) = self.at(index) else { continue };
             registration.is_known = std::mem::take(&mut registration.arm) != 0;
             if registration.is_watching() {
@@ -331,8 +336,8 @@ impl Registry {
     fn arm(&mut self, index: u32, ring: &mut Ring) -> io::Result<()> {
         let arm = self.arms.wrapping_add(1).max(1);
         self.arms = arm;
+        self.places[index as usize].is_unarmed = false;
         let Some(registration) = self.at(index) else { return Ok(()) };
-        registration.is_unarmed = false;
         if !registration.is_watching() || registration.arm != 0 {
             return Ok(());
         }
@@ -371,17 +376,21 @@ impl Registry {
             (code, _) if code > 0 => {
                 // The thread that made the request is gone, if it is ECANCELED.
                 if code != libc::ECANCELED {
-                    let error = io::Error::from_raw_os_error(code);
-                    tracing::warn!(fd, %error, "watching failed, and is tried again");
+                    self.failure = Some((fd, io::Error::from_raw_os_error(code)));
                 }
             }
-            (_, News::Known) if is_known => {}
-            (_, News::Known | News::Doubtful) => self.doubt(index),
+            (_, News::Known(known)) if is_known => known.push(index),
+            (_, News::Known(_) | News::Doubtful) => self.doubt(index),
             (_, News::Fresh(ready)) => self.tell(index, result as libc::c_short, ready),
         }
         if self.at(index).is_some_and(|registration| registration.arm == 0) {
             self.rearm(index);
         }
+    }
+
+    /// What went wrong with a request since the last call; it is tried again.
+    pub(super) fn take_failure(&mut self) -> Option<(OsFd, io::Error)> {
+        self.failure.take()
     }
 
     fn tell(&mut self, index: u32, events: libc::c_short, ready: &mut Vec<Ready>) {
@@ -418,8 +427,7 @@ impl Registry {
         std::mem::swap(&mut self.doubtful, &mut self.asked);
         for position in 0..self.asked.len() {
             let (index, events) = (self.asked[position], self.answers[position].revents);
-            let Some(registration) = self.at(index) else { continue };
-            registration.is_doubtful = false;
+            self.places[index as usize].is_doubtful = false;
             match &mut ready {
                 _ if events & libc::POLLNVAL != 0 => self.orphan(index),
                 Some(ready) => self.tell(index, events, ready),
@@ -433,10 +441,10 @@ impl Registry {
 
     /// Fills `answers` for `doubtful`.
     fn ask(&mut self) -> io::Result<()> {
-        let registrations = &self.registrations;
+        let places = &self.places;
         self.answers.clear();
         self.answers.extend(self.doubtful.iter().map(|index| {
-            let registration = registrations[*index as usize].as_ref();
+            let registration = places[*index as usize].registration.as_ref();
             match registration.filter(|registration| registration.is_watching()) {
                 Some(registration) => {
                     libc::pollfd { fd: registration.fd, events: poll_mask(registration.interest), revents: 0 }
@@ -484,5 +492,31 @@ fn poll_now(questions: &mut [libc::pollfd]) -> io::Result<()> {
             }
             _ => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+    use crate::poller::Waker;
+
+    #[test]
+    fn one_place_is_asked_about_once_however_many_registrations_it_had() {
+        let waker = Waker::new().unwrap();
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut registry = Registry::default();
+        for generation in 0..100 {
+            let token = generation << 32;
+            registry.register(reader.as_raw_fd(), token, Trigger::Level);
+            for _ in 0..2 {
+                registry.update(token, &|| FileReady::READ.bits(), true, waker.fd()).unwrap();
+            }
+            assert_eq!((registry.doubtful.len(), registry.unarmed.len()), (1, 1));
+            registry.deregister(token);
+        }
+        registry.resolve(None).unwrap();
+        assert!(!registry.has_doubtful());
     }
 }

@@ -87,6 +87,7 @@ impl Ending {
     }
 
     /// Whether the last step was taken.
+    #[cfg(any(test, windows))]
     pub(super) fn is_killing(&self) -> bool {
         self.step == Step::Killing
     }

@@ -1,7 +1,7 @@
 //! Starting a server as a process of which nothing is ever left behind.
 //!
 //! A [`Launcher`] makes a [`Process`] out of a [`Launch`]; [`LocalLauncher`] makes one on this machine: on Linux under
-//! a guardian (`local`), on Windows in a job (`job`), elsewhere in a process group (`group`). docs/no-orphans.md tells
+//! a guardian (`guardian`), on Windows in a job (`job`), elsewhere in a process group (`group`). docs/no-orphans.md tells
 //! what each holds.
 
 mod check;
@@ -17,18 +17,13 @@ mod guarded;
 #[cfg(mcp_event_guardian)]
 mod guardian;
 mod identity;
-#[cfg(mcp_event_guardian)]
-mod image;
 #[cfg(windows)]
 mod job;
-#[cfg(mcp_event_guardian)]
 mod local;
 #[cfg(any(test, not(mcp_event_guardian)))]
 mod name;
 #[path = "../../../guardian/protocol.rs"]
 mod protocol;
-#[cfg(mcp_event_guardian)]
-mod remains;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -40,12 +35,7 @@ use std::time::Duration;
 use crate::poller::{BorrowedOsFd, OwnedOsFd};
 
 pub use error::LaunchError;
-#[cfg(all(unix, not(mcp_event_guardian)))]
-pub use group::LocalLauncher;
 pub use identity::{ProcessId, ProcessIdentity};
-#[cfg(windows)]
-pub use job::LocalLauncher;
-#[cfg(mcp_event_guardian)]
 pub use local::LocalLauncher;
 
 /// What to start.

@@ -46,11 +46,8 @@ impl Source {
 /// Whether `waitid` may know more: an older system, a sandbox that knows only that, or a zombie where those are hidden
 /// from kqueue.
 fn is_for_the_parent(error: &io::Error) -> bool {
-    match error.raw_os_error() {
-        Some(libc::ENOSYS | libc::EPERM) => true,
-        Some(libc::ESRCH) => cfg!(not(target_os = "linux")),
-        _ => false,
-    }
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
+        || (cfg!(not(target_os = "linux")) && error.raw_os_error() == Some(libc::ESRCH))
 }
 
 /// Waits for a child in a thread of its own, which lives as long as the child.

@@ -2,10 +2,10 @@
 
 mod actix;
 mod kameo;
-mod mutex;
 mod ours;
 mod ractor;
 mod runtime;
+mod threads;
 mod tokio;
 
 use std::sync::Arc;
@@ -49,6 +49,9 @@ pub trait Contender {
     }
 }
 
+/// The name of this library's.
+pub const OURS: &str = "mcp_event";
+
 pub fn all() -> Vec<Box<dyn Contender>> {
     vec![
         Box::new(ours::Ours),
@@ -59,7 +62,8 @@ pub fn all() -> Vec<Box<dyn Contender>> {
         Box::new(ractor::Ractor(Flavor::MultiThread)),
         Box::new(kameo::Kameo(Flavor::CurrentThread)),
         Box::new(kameo::Kameo(Flavor::MultiThread)),
-        Box::new(mutex::Threads),
+        Box::new(threads::Threads::<threads::Crossbeam>::new()),
+        Box::new(threads::Threads::<threads::Locked>::new()),
     ]
 }
 

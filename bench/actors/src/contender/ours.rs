@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use mcp_event::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, System};
 use mcp_event::{Dispatcher, RunType};
 
-use super::{BATCH, BURST, Contender, Countdown, Tally, from_threads, until};
-use crate::harness;
+use super::{BATCH, BURST, Contender, Countdown, OURS, Tally, from_threads, until};
 
 pub struct Ours;
 
@@ -105,7 +104,7 @@ fn replying(system: &System) -> ActorRef<Message> {
 
 impl Contender for Ours {
     fn name(&self) -> &'static str {
-        harness::OURS
+        OURS
     }
 
     fn tell_here(&self, messages: usize) -> Option<Duration> {

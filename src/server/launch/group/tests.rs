@@ -29,7 +29,7 @@ struct Server {
 }
 
 fn launch(launch: &Launch) -> Server {
-    let Launched { stdin, stdout, process, .. } = LocalLauncher::new().launch(launch).unwrap();
+    let Launched { stdin, stdout, process, .. } = super::launch(launch).unwrap();
     Server { stdin: Some(stdin.into()), stdout: BufReader::new(stdout.into()), process }
 }
 
@@ -196,15 +196,14 @@ fn a_leftover_is_ended_and_no_other() {
     let mut server = launch(&shell(STUBBORN_FAMILY, NEVER));
     let real = server.started();
     let members = server.members();
-    let launcher = LocalLauncher::new();
     let another = ProcessId { start: real.server.start + 1, ..real.server };
-    let outcome = launcher.end_leftover(&ProcessIdentity { server: another, ..real.clone() });
+    let outcome = end_leftover(&ProcessIdentity { server: another, ..real.clone() });
     assert!(matches!(outcome, Leftover::NotOurs), "{outcome:?}");
-    let outcome = launcher.end_leftover(&real);
+    let outcome = end_leftover(&real);
     assert!(matches!(outcome, Leftover::Ended), "{outcome:?}");
     assert_gone(&members);
     server.exited();
     server.gone();
-    let outcome = launcher.end_leftover(&real);
+    let outcome = end_leftover(&real);
     assert!(matches!(outcome, Leftover::Gone), "{outcome:?}");
 }

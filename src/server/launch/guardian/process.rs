@@ -7,8 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::thread;
 
-use super::protocol::{Command, REPORT_SIZE, Report};
-use super::{Process, ProcessEvent, ProcessId, ProcessIdentity, remains};
+use super::remains;
+use crate::server::launch::protocol::{Command, REPORT_SIZE, Report};
+use crate::server::launch::{Process, ProcessEvent, ProcessId, ProcessIdentity};
 
 /// How far it has come.
 #[derive(Clone, Copy, PartialEq, Eq)]

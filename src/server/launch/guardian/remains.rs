@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::{Leftover, ProcessId, ProcessIdentity};
+use crate::server::launch::{Leftover, ProcessId, ProcessIdentity};
 
 /// The environment variable with the launch's name.
 pub(super) const LAUNCH_VARIABLE: &str = "MCP_EVENT_LAUNCH";

@@ -1,27 +1,60 @@
-//! The plain way: an actor is a thread, its mailbox a queue behind a mutex and a condition variable.
+//! The plain way: an actor is a thread with a mailbox.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Contender, Countdown, Tally, from_threads, until};
 
-pub struct Threads;
+/// Threads with mailboxes of one kind.
+pub struct Threads<K>(PhantomData<K>);
 
-struct Mailbox<M> {
-    queue: Mutex<VecDeque<Option<M>>>,
+impl<K> Threads<K> {
+    pub fn new() -> Self {
+        Threads(PhantomData)
+    }
+}
+
+/// A kind of mailbox.
+pub trait Kind: 'static {
+    const NAME: &'static str;
+    type Mailbox<M: Send + 'static>: Mailbox<M>;
+}
+
+pub trait Mailbox<M>: Default + Send + Sync + 'static {
+    fn send(&self, message: M);
+    /// Waits for a message.
+    fn receive(&self) -> M;
+}
+
+/// A queue behind a mutex, and a condition variable.
+pub struct Locked;
+
+impl Kind for Locked {
+    const NAME: &'static str = "thread, mutex and condvar";
+    type Mailbox<M: Send + 'static> = LockedQueue<M>;
+}
+
+pub struct LockedQueue<M> {
+    queue: Mutex<VecDeque<M>>,
     arrived: Condvar,
 }
 
-impl<M> Mailbox<M> {
-    /// `None` ends the actor.
-    fn send(&self, message: Option<M>) {
+impl<M> Default for LockedQueue<M> {
+    fn default() -> Self {
+        LockedQueue { queue: Mutex::default(), arrived: Condvar::new() }
+    }
+}
+
+impl<M: Send + 'static> Mailbox<M> for LockedQueue<M> {
+    fn send(&self, message: M) {
         self.queue.lock().expect("no actor panics").push_back(message);
         self.arrived.notify_one();
     }
 
-    fn receive(&self) -> Option<M> {
+    fn receive(&self) -> M {
         let mut queue = self.queue.lock().expect("no actor panics");
         loop {
             match queue.pop_front() {
@@ -32,13 +65,41 @@ impl<M> Mailbox<M> {
     }
 }
 
+/// An unbounded channel of crossbeam's.
+pub struct Crossbeam;
+
+impl Kind for Crossbeam {
+    const NAME: &'static str = "thread, crossbeam-channel";
+    type Mailbox<M: Send + 'static> = Channel<M>;
+}
+
+pub struct Channel<M>(crossbeam_channel::Sender<M>, crossbeam_channel::Receiver<M>);
+
+impl<M> Default for Channel<M> {
+    fn default() -> Self {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Channel(sender, receiver)
+    }
+}
+
+impl<M: Send + 'static> Mailbox<M> for Channel<M> {
+    fn send(&self, message: M) {
+        self.0.send(message).expect("it is open: its receiver is beside it");
+    }
+
+    fn receive(&self) -> M {
+        self.1.recv().expect("it is open: its sender is beside it")
+    }
+}
+
 /// An actor; it ends when this is dropped.
-struct Running<M> {
-    mailbox: Arc<Mailbox<M>>,
+struct Running<K: Kind, M: Send + 'static> {
+    /// `None` ends the actor.
+    mailbox: Arc<K::Mailbox<Option<M>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<M> Drop for Running<M> {
+impl<K: Kind, M: Send + 'static> Drop for Running<K, M> {
     fn drop(&mut self) {
         self.mailbox.send(None);
         if let Some(thread) = self.thread.take() {
@@ -47,11 +108,11 @@ impl<M> Drop for Running<M> {
     }
 }
 
-fn spawn<M: Send + 'static>(
+fn spawn<K: Kind, M: Send + 'static>(
     started: impl FnOnce() + Send + 'static,
     mut handle: impl FnMut(M) + Send + 'static,
-) -> Running<M> {
-    let mailbox = Arc::new(Mailbox { queue: Mutex::default(), arrived: Condvar::new() });
+) -> Running<K, M> {
+    let mailbox = Arc::new(K::Mailbox::default());
     let its = mailbox.clone();
     let thread = thread::spawn(move || {
         started();
@@ -62,7 +123,7 @@ fn spawn<M: Send + 'static>(
     Running { mailbox, thread: Some(thread) }
 }
 
-fn idle(countdown: &Arc<Countdown>) -> Running<()> {
+fn idle<K: Kind>(countdown: &Arc<Countdown>) -> Running<K, ()> {
     let (at_start, at_message) = (countdown.clone(), countdown.clone());
     spawn(move || at_start.count(), move |()| at_message.count())
 }
@@ -84,9 +145,9 @@ impl Slot {
     }
 }
 
-impl Contender for Threads {
+impl<K: Kind> Contender for Threads<K> {
     fn name(&self) -> &'static str {
-        "thread, mutex and condvar"
+        K::NAME
     }
 
     fn tell_here(&self, _: usize) -> Option<Duration> {
@@ -98,7 +159,7 @@ impl Contender for Threads {
         let count = move |()| {
             tally.count();
         };
-        let counter = spawn(|| (), count);
+        let counter: Running<K, ()> = spawn(|| (), count);
         let start = from_threads(threads, messages, |share| {
             for _ in 0..share {
                 counter.mailbox.send(Some(()));
@@ -112,7 +173,7 @@ impl Contender for Threads {
     }
 
     fn ask_blocking(&self, requests: usize) -> Option<Duration> {
-        let answerer = spawn(
+        let answerer: Running<K, Arc<Slot>> = spawn(
             || (),
             |slot: Arc<Slot>| {
                 *slot.reply.lock().expect("no actor panics") = Some(0);
@@ -131,7 +192,7 @@ impl Contender for Threads {
     fn spawn(&self, actors: usize) -> Duration {
         let (countdown, end) = Countdown::new(actors);
         let start = Instant::now();
-        let _all: Vec<_> = (0..actors).map(|_| idle(&countdown)).collect();
+        let _all: Vec<_> = (0..actors).map(|_| idle::<K>(&countdown)).collect();
         until(&end, start)
     }
 
@@ -143,7 +204,7 @@ impl Contender for Threads {
 
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
         let (countdown, end) = Countdown::new(2 * actors);
-        let all: Vec<_> = (0..actors).map(|_| idle(&countdown)).collect();
+        let all: Vec<_> = (0..actors).map(|_| idle::<K>(&countdown)).collect();
         all.iter().for_each(|actor| actor.mailbox.send(Some(())));
         end.recv().expect("all handle their message");
         meanwhile();
