@@ -139,8 +139,13 @@ static void w3_a_stuck_loop_is_told_and_counted(void) {
   CHECK(miss.counts.calls == 0);
   scan_after(dog, clock, 1000);
   CHECK(miss.counts.calls == 1 && miss.event == MCP_EVENT_GUARD_DOG_MISS && miss.thread_count == 1);
-  CHECK(miss.stuck_us == 11000 && miss.has_text && miss.has_doing && miss.has_backtrace);
-  CHECK(strcmp(miss.tracked_objects, "request 7\n") == 0);
+  CHECK(miss.stuck_us == 11000 && miss.has_text && miss.has_doing);
+#ifdef _WIN32
+  // Nobody can look into a thread.
+  CHECK(!miss.has_backtrace && miss.tracked_objects[0] == '\0');
+#else
+  CHECK(miss.has_backtrace && strcmp(miss.tracked_objects, "request 7\n") == 0);
+#endif
   mcp_event_watched_figures watched = {0};
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT,
                mcp_event_guard_dog_get_watched_figures(dog, loop.dispatcher, &watched));
