@@ -40,7 +40,8 @@ fi
 "$wineserver" -p
 trap '"$wineserver" -k || true' EXIT
 
-# ---- Cargo builds for Windows, and runs what it built under wine.
+# ---- Cargo builds for Windows, and runs what it built under wine. Nobody debugs it, and MinGW's linker takes its time.
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine
 export CC_x86_64_pc_windows_gnu=$cc CXX_x86_64_pc_windows_gnu=$cxx AR_x86_64_pc_windows_gnu=$tools-gcc-ar
 
