@@ -36,7 +36,8 @@ export WINEPATH
 if [ ! -e "$WINEPREFIX/system.reg" ]; then
   "$wine" wineboot --init >"$work/wineboot.log" 2>&1 || { cat "$work/wineboot.log" >&2 && exit 1; }
 fi
-# One server for all tests, instead of one started for each.
+# One server for all tests, instead of one started for each; it does not start beside one that a killed run has left.
+"$wineserver" -k || true
 "$wineserver" -p
 trap '"$wineserver" -k || true' EXIT
 
