@@ -56,9 +56,9 @@ static void wrong_triggers_and_bits_are_refused(void) {
 }
 
 #ifdef _WIN32
-enum { NOT_OPEN = WSAENOTSOCK };
+enum { NOT_OPEN = WSAENOTSOCK, TOLD_AGAIN = 1 };
 #else
-enum { NOT_OPEN = EBADF };
+enum { NOT_OPEN = EBADF, TOLD_AGAIN = 0 };
 #endif
 
 static void f16_what_is_not_open_is_refused(void) {
@@ -121,15 +121,21 @@ static void f2_edge_once_a_transition(void) {
   mcp_event_file_event* const event =
       watch(dispatcher, pipe.mine, MCP_EVENT_TRIGGER_EDGE, MCP_EVENT_READ, &counts);
   run_now(dispatcher);
-  run_now(dispatcher);
   CHECK(counts.calls == 1);
+  run_now(dispatcher);
+  // On Windows, whose kernel has no edges, it is told again of data that it has left unread.
+  CHECK(counts.calls == 1 + TOLD_AGAIN);
+  read_byte(pipe.mine);
+  counts.calls = 0;
+  run_now(dispatcher);
+  CHECK(counts.calls == 0);
   write_byte(pipe.theirs);
   run_now(dispatcher);
-  CHECK(counts.calls == 2);
+  CHECK(counts.calls == 1);
   // F3: set_enabled delivers again what is there.
   CHECK_OK(mcp_event_file_event_set_enabled(event, MCP_EVENT_READ));
   run_now(dispatcher);
-  CHECK(counts.calls == 3);
+  CHECK(counts.calls == 2);
   end(event, dispatcher, &pipe);
 }
 
@@ -209,6 +215,8 @@ static void f10_an_error_raises_write(void) {
   mcp_event_dispatcher* const dispatcher = new_dispatcher();
   fd_pair pipe = new_pipe();
   tally counts = {0};
+  // A connection is reset when it is closed with something unread.
+  write_byte(pipe.theirs);
   close_mine(&pipe);
   mcp_event_file_event* const event =
       watch(dispatcher, pipe.theirs, MCP_EVENT_TRIGGER_EDGE, MCP_EVENT_WRITE | MCP_EVENT_ERROR, &counts);

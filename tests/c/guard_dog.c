@@ -139,8 +139,13 @@ static void w3_a_stuck_loop_is_told_and_counted(void) {
   CHECK(miss.counts.calls == 0);
   scan_after(dog, clock, 1000);
   CHECK(miss.counts.calls == 1 && miss.event == MCP_EVENT_GUARD_DOG_MISS && miss.thread_count == 1);
-  CHECK(miss.stuck_us == 11000 && miss.has_text && miss.has_doing && miss.has_backtrace);
-  CHECK(strcmp(miss.tracked_objects, "request 7\n") == 0);
+  CHECK(miss.stuck_us == 11000 && miss.has_text && miss.has_doing);
+#ifdef _WIN32
+  // Nobody can look into a thread.
+  CHECK(!miss.has_backtrace && miss.tracked_objects[0] == '\0');
+#else
+  CHECK(miss.has_backtrace && strcmp(miss.tracked_objects, "request 7\n") == 0);
+#endif
   mcp_event_watched_figures watched = {0};
   CHECK_STATUS(MCP_EVENT_INVALID_ARGUMENT,
                mcp_event_guard_dog_get_watched_figures(dog, loop.dispatcher, &watched));
@@ -303,9 +308,11 @@ static void w3_what_makes_no_sense_is_refused(void) {
   bad = good;
   bad.flags = 8;
   refuse(bad, "unknown bits: 0x8");
+#ifndef _WIN32
   bad = good;
   bad.backtrace_signal = 9;
   refuse(bad, "signal 9 cannot be caught");
+#endif
   bad = good;
   bad.miss_us = bad.megamiss_us = MCP_EVENT_GUARD_DOG_NEVER;
   refuse(bad, "all thresholds are zero");

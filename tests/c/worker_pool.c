@@ -76,7 +76,7 @@ static void o5_a_pool_with_all_settings(void) {
                                           .name_prefix = "reader_",
                                           .stack_size = 256 * 1024,
                                           .queue_bound = 1,
-                                          .backend = "epoll",
+                                          .backend = "auto",
                                           .high_mark = 0.9,
                                           .low_mark = 0.1,
                                           .grow_after_us = 1000000,

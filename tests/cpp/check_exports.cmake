@@ -32,7 +32,9 @@ endif()
 
 file(STRINGS ${EXPECTED} expected)
 if(WIN32)
-  # There an integer of 64 bits is a long long, mangled as x and y instead of l and m; and so is a descriptor.
+  # There are no streams.
+  list(FILTER expected EXCLUDE REGEX "^mcp_event_(stream|connect|listener)_|^_ZNK?3mcp5event(6Stream|7Connect|8Listener)")
+  # An integer of 64 bits is a long long there, mangled as x and y instead of l and m; and so is a descriptor.
   foreach(list IN ITEMS exported expected)
     list(TRANSFORM ${list} REPLACE "x" "l")
     list(TRANSFORM ${list} REPLACE "y" "m")

@@ -44,7 +44,12 @@ TEST_F(Exception, P11_FromATimer) {
 TEST_F(Exception, P11_FromAFileEvent) {
   const FdPair pair = FdPair::pipe();
   const FileEventPtr event = dispatcher_.createFileEvent(
-      pair.far(), [](uint32_t) { boom(); }, FileTriggerType::Edge, kRead);
+      pair.far(),
+      [&](uint32_t) {
+        pair.readAll();
+        boom();
+      },
+      FileTriggerType::Edge, kRead);
   expectRethrown([&] { pair.write("x"); });
 }
 

@@ -66,7 +66,7 @@ class LibeventDispatcher : public Dispatcher {
   };
 
   // Takes the core over.
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(_WIN32)
   __attribute__((visibility("hidden")))
 #endif
   LibeventDispatcher(const std::string& name, mcp_event_dispatcher* handle);

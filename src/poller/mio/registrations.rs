@@ -129,7 +129,7 @@ impl Registrations {
                 Ok(())
             }
             before if before != interest || rearm => {
-                (registration.interest, registration.told) = (interest, Told::default());
+                (registration.interest, registration.told) = (interest, Told::newly_armed());
                 registration.try_arm(kernel).inspect_err(|_| registration.interest = before)
             }
             _ => Ok(()),
@@ -168,7 +168,7 @@ impl Registrations {
         if let Some(registration) = self.get(token) {
             registration.interest = interest;
             registration.source = Some(source);
-            registration.told = Told::default();
+            registration.told = Told::newly_armed();
         }
         self.by_fd.entry(fd).or_default().push(slot(token));
         self.watching += 1;

@@ -6,19 +6,30 @@ use super::super::{FileReady, Raw, Trigger};
 ///
 /// The kernel reports each readiness once, then must be armed again; armed while the readiness lasts, it reports it at
 /// once. So before each wait the loop looks at those that were told something, tells them again what is to be told
-/// again, and arms the others for what is to come.
+/// again, and arms the others for what is to come. It looks at those that were armed since, too: what they waited for
+/// before is called off in the kernel's own time, and until then it reports nothing else.
 ///
 /// Level is told again all that it wants. An edge:
 ///
-/// - *Data:* whoever has read all of it may have got more by now, which shows in nothing. So this is told again, and
-///   who does not read all of it is told in each iteration.
+/// - *Data:* whoever has read all of it may have got as much again by now, which shows in nothing: what is there to
+///   read is counted, not what has come. So this is told again, and who does not read all of it is told in each
+///   iteration.
 /// - *A peer that has closed, a fault:* that lasts, and so does the end that can then be read. Told once.
 /// - *Room to write:* told again once a wait has found that there was none. Whoever was refused room that is there
 ///   again before the wait must arm the edge anew (F3).
 #[derive(Default)]
 pub(super) struct Told(u8);
 
+/// Not one of the kernel's bits.
+const NEWLY_ARMED: u8 = 128;
+
 impl Told {
+    /// Nothing yet, though there may be something to tell.
+    pub(super) fn newly_armed() -> Told {
+        Told(NEWLY_ARMED)
+    }
+
+    /// Whether it is to be looked at before the next wait.
     pub(super) fn is_some(&self) -> bool {
         self.0 != 0
     }
@@ -35,7 +46,8 @@ impl Told {
         news
     }
 
-    /// Before a wait: forgets what has passed, and what is to be told again. Whether there was any.
+    /// Before a wait: forgets what has passed, and what is to be told again. Whether there was any, or it was newly
+    /// armed.
     pub(super) fn renew(&mut self, trigger: Trigger, interest: u32, now: Raw) -> bool {
         let passed = self.0 & (Raw::IN | Raw::OUT) & !now.0;
         let all = [Raw::IN, Raw::OUT, Raw::PEER_CLOSED, Raw::ERROR, Raw::HANG_UP];
@@ -47,7 +59,7 @@ impl Told {
             Trigger::Edge => wanted & Raw::IN,
             Trigger::Level | Trigger::EmulatedEdge => wanted,
         };
-        let kept = self.0 & !passed & !again;
+        let kept = self.0 & !passed & !again & !NEWLY_ARMED;
         std::mem::replace(&mut self.0, kept) != kept
     }
 
@@ -90,6 +102,17 @@ mod tests {
         told.add(data, Raw(0));
         assert!(told.renew(Trigger::Edge, BOTH, Raw(0)));
         assert!(!told.is_some());
+    }
+
+    #[test]
+    fn f3_what_is_newly_armed_is_looked_at_once() {
+        let mut told = Told::newly_armed();
+        assert!(told.is_some());
+        assert_eq!(told.to_come(BOTH), BOTH);
+        assert!(told.renew(Trigger::Edge, BOTH, Raw(Raw::OUT)));
+        assert!(!told.is_some());
+        assert_eq!(told.add(Raw(0), Raw(Raw::OUT)).0, Raw::OUT);
+        assert!(!told.renew(Trigger::Edge, BOTH, Raw(Raw::OUT)));
     }
 
     #[test]

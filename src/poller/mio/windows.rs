@@ -53,13 +53,15 @@ impl Source {
         None
     }
 
+    /// The driver leaves it at that when the socket was closed.
     pub(super) fn rearm(
         &mut self,
         kernel: &Registry,
-        _socket: RawSocket,
+        socket: RawSocket,
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
+        check_is_open(socket)?;
         kernel.reregister(&mut *self.0, token, interest)
     }
 
