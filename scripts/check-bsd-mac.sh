@@ -60,13 +60,16 @@ standard_library() {
   esac
 }
 
+# Runs cargo for a target.
 for_target() {
-  local target=$1
+  local -x CARGO_BUILD_TARGET=$1
   shift
-  case $target in
-    *-openbsd) RUSTC_BOOTSTRAP=1 "$@" -Zbuild-std=std,panic_abort,panic_unwind,test --target "$target" ;;
-    *) "$@" --target "$target" ;;
+  case $CARGO_BUILD_TARGET in
+    *-openbsd)
+      local -x RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort,panic_unwind,test
+      ;;
   esac
+  "$@"
 }
 
 # Types and lints ask nothing of what the dependencies have in C: `true` stands in for its compiler.
