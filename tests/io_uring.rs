@@ -5,12 +5,15 @@
 
 mod common;
 
+use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{BackendState, Dispatcher, Error, FileReady, Trigger, backends};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, RunType, Trigger, backends};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -141,4 +144,54 @@ fn the_environment_gets_the_default_instead() {
         },
     );
     assert!(output.is_none_or(|output| output.status.success()));
+}
+
+#[test]
+fn what_the_ring_refuses_when_a_run_ends_the_next_run_sends() {
+    // More than there is room for until the kernel takes some.
+    const STREAMS: usize = 300;
+    let dispatcher = Arc::new(Dispatcher::builder("x").backend("io_uring").build().unwrap());
+    let (streams, peers): (Vec<_>, Vec<_>) = (0..STREAMS)
+        .map(|_| {
+            let (ours, peer) = UnixStream::pair().unwrap();
+            peer.set_nonblocking(true).unwrap();
+            (dispatcher.create_stream(ours).unwrap(), peer)
+        })
+        .unzip();
+    let log = Log::new();
+    pump(&dispatcher);
+    let (runner, senders, noted) =
+        (dispatcher.clone(), streams.iter().map(|stream| stream.sender()).collect::<Vec<_>>(), log.clone());
+    let refused = thread::spawn(move || {
+        let handle = runner.handle();
+        runner
+            .post(move || {
+                // From now on, and on this thread alone.
+                refuse(libc::SYS_io_uring_enter, libc::ENOMEM);
+                for (number, sender) in senders.iter().enumerate() {
+                    let log = noted.clone();
+                    let done = move |result: Result<(), Error>| log.add((number, result.is_ok()));
+                    sender.send_then(format!("number {number}"), done).unwrap();
+                }
+                handle.exit();
+            })
+            .unwrap();
+        let _ = runner.run(RunType::Block);
+    });
+    refused.join().unwrap();
+    assert!(peers.iter().all(|peer| (&*peer).read(&mut [0; 16]).is_err()));
+    assert!(streams.iter().all(|stream| stream.queued() > 0));
+    assert!(log.take().is_empty());
+    while log.len() < STREAMS {
+        pump(&dispatcher);
+    }
+    let mut told = log.take();
+    told.sort_unstable();
+    assert_eq!(told, (0..STREAMS).map(|number| (number, true)).collect::<Vec<_>>());
+    for (number, mut peer) in peers.iter().enumerate() {
+        let mut bytes = [0; 16];
+        let length = peer.read(&mut bytes).unwrap();
+        assert_eq!(&bytes[..length], format!("number {number}").as_bytes());
+        assert!(peer.read(&mut bytes).is_err());
+    }
 }

@@ -293,11 +293,11 @@ impl Drop for Running<'_> {
         self.on_loop.forget_callback_end();
         self.on_loop.settle();
         if !core.is_forked() && core.has_requests() {
-            // Another thread may be the next to run the loop, and it cannot tell the kernel.
+            // What the kernel refuses now, the next run asks for again.
             self.on_loop.tell_ring();
         }
         self.on_loop.wake_on_release.set(false);
-        let pending = self.on_loop.has_injected_work();
+        let pending = self.on_loop.has_injected_work() || core.has_requests();
         INNERMOST.set(self.on_loop.outer.get());
         core.activity.begin(Activity::NotRunning);
         core.runner.store(0, Ordering::Relaxed);

@@ -66,8 +66,9 @@ struct Requests {
     receive: Option<OperationId>,
     /// That one was told to end.
     is_ending: bool,
+    /// A send, or the wait for room for one.
     send: Option<OperationId>,
-    /// The piece that it was sending, and how much of that is sent.
+    /// The piece that waits for room, and how much of that is sent.
     unsent: Option<(Vec<u8>, usize)>,
     /// What counts as sent, but leaves with the next wait.
     leaving: Option<Ticket>,
@@ -516,7 +517,7 @@ impl Connection {
         }
     }
 
-    /// Has the ring send what is next, if it is not sending.
+    /// Has the ring send what is next, if it is not at it.
     fn request_send(self: &Arc<Self>, ring: RingIo<'_>, state: &mut State) {
         if state.requests.send.is_some() || self.leaving(state).is_some() {
             return;
@@ -547,10 +548,38 @@ impl Connection {
                 let sent = from + length;
                 state.outbox.confirm(length);
                 state.send_limit.moved |= length > 0;
-                state.requests.unsent = (sent < bytes.len()).then_some((bytes, sent));
+                if sent < bytes.len() && !state.outbox.is_broken() {
+                    self.await_room(state, bytes, sent);
+                }
             }
             Err(error) => state.outbox.fail(error),
         }
+        self.go_on_sending(state)
+    }
+
+    /// Has the ring wait until there is room for the rest of `bytes`.
+    fn await_room(self: &Arc<Self>, state: &mut State, bytes: Vec<u8>, sent: usize) {
+        match self.ring().map(|ring| ring.await_room(self)) {
+            Some(Ok(id)) => {
+                state.requests.send = Some(id);
+                state.requests.unsent = Some((bytes, sent));
+            }
+            Some(Err(error)) => state.outbox.fail(error),
+            None => {}
+        }
+    }
+
+    /// There is room for what is to be sent, as far as the ring can tell. The token of the event, if that is to be told.
+    pub(super) fn has_room(self: &Arc<Self>) -> Option<u64> {
+        let mut state = self.lock();
+        state.requests.send = None;
+        if state.outbox.is_broken() {
+            state.requests.unsent = None;
+        }
+        if state.closed { None } else { self.go_on_sending(&mut state) }
+    }
+
+    fn go_on_sending(self: &Arc<Self>, state: &mut State) -> Option<u64> {
         if let Some(ring) = self.ring() {
             self.request_send(ring, state);
         }

@@ -1,17 +1,15 @@
 //! A socket that accepts connections.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use socket2::{Socket, Type};
 
 use super::address::Address;
-use super::ring::{OperationId, RingIo};
 use super::socket;
 use super::stream::Stream;
 use crate::dispatcher::closure::{Closure, Outcome, guarded};
@@ -45,28 +43,12 @@ pub struct Listener {
 }
 
 /// What the handle and the event's closure share.
-pub(super) struct Acceptor {
+struct Acceptor {
     core: Arc<Core>,
-    /// Shared with the requests of the ring.
-    pub(super) socket: Arc<Socket>,
+    socket: Socket,
     closed: AtomicBool,
-    event: OnceLock<(Weak<FileEvent>, u64)>,
+    event: OnceLock<Weak<FileEvent>>,
     rest: OnceLock<Weak<Timer>>,
-    requests: Mutex<Requests>,
-}
-
-/// What the ring is doing for the listener, where it does.
-#[derive(Default)]
-struct Requests {
-    accept: Option<OperationId>,
-    /// What it has accepted, or why not.
-    arrived: VecDeque<io::Result<Socket>>,
-    /// No request is made until the rest is over.
-    is_resting: bool,
-    /// A connection may have come of which no request was told: a request of a former ring was.
-    is_doubtful: bool,
-    /// The event is about to be told.
-    is_announced: bool,
 }
 
 /// The closure of a listener's file event.
@@ -78,7 +60,6 @@ struct OnReady<F> {
 impl<F: FnMut(Accepted) -> Outcome + Send + 'static> Closure for OnReady<F> {
     fn call(&mut self, _: u32) -> Outcome {
         let acceptor = &self.acceptor;
-        acceptor.lock().is_announced = false;
         for _ in 0..BATCH {
             if acceptor.closed.load(Ordering::SeqCst) {
                 return Ok(());
@@ -103,7 +84,7 @@ impl<F: FnMut(Accepted) -> Outcome + Send + 'static> Closure for OnReady<F> {
 
 impl Acceptor {
     /// The next connection, if one waits.
-    fn accept(self: &Arc<Self>) -> Result<Option<(Stream, Address)>, Error> {
+    fn accept(&self) -> Result<Option<(Stream, Address)>, Error> {
         let failed = |source| Error::os("accepting a connection", source);
         loop {
             let socket = match self.next_socket() {
@@ -119,81 +100,20 @@ impl Acceptor {
         }
     }
 
-    fn next_socket(self: &Arc<Self>) -> io::Result<Option<Socket>> {
-        let Some(ring) = RingIo::of(&self.core) else { return self.accept_now() };
-        let mut requests = self.lock();
-        if let Some(accepted) = requests.arrived.pop_front() {
-            return accepted.map(Some);
-        }
-        if requests.is_resting {
-            return Ok(None);
-        }
-        if requests.accept.is_none() {
-            requests.accept = Some(ring.accept(self)?);
-        }
-        if std::mem::take(&mut requests.is_doubtful) {
-            drop(requests);
-            return self.accept_now();
-        }
-        Ok(None)
-    }
-
-    fn accept_now(&self) -> io::Result<Option<Socket>> {
+    fn next_socket(&self) -> io::Result<Option<Socket>> {
         let accepted = socket::unless_blocked(self.socket.accept())?.map(|(socket, _)| socket);
         accepted.iter().try_for_each(socket::prepare)?;
         Ok(accepted)
     }
 
-    /// The ring has accepted a connection, or a request to accept has ended. The token of the event, if that is to be
-    /// told.
-    pub(super) fn accepted(&self, accepted: Option<io::Result<Socket>>, is_last: bool) -> Option<u64> {
-        let mut requests = self.lock();
-        if is_last {
-            requests.accept = None;
-        }
-        if is_last && accepted.is_none() {
-            // Each connection wakes one request, and for a while that may have been one of a former ring: look later.
-            self.set_timer();
-        }
-        requests.arrived.extend(accepted);
-        let is_new = !std::mem::replace(&mut requests.is_announced, true);
-        self.event.get().filter(|_| is_new).map(|(_, token)| *token)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        let request = self.lock().accept;
-        if let Some(ring) = RingIo::of(&self.core).filter(|_| !self.core.is_forked()) {
-            ring.close(request);
-        }
-    }
-
-    fn rest_is_over(&self) {
-        {
-            let mut requests = self.lock();
-            let was_resting = std::mem::take(&mut requests.is_resting);
-            requests.is_doubtful = !was_resting;
-        }
-        self.go_on();
-    }
-
     fn go_on(&self) {
-        if let Some(event) = self.event.get().and_then(|(event, _)| event.upgrade()) {
+        if let Some(event) = self.event.get().and_then(Weak::upgrade) {
             // Refused in a forked child alone, where nothing is to happen.
             let _ = event.activate(FileReady::READ);
         }
     }
 
     fn rest(&self) {
-        self.lock().is_resting = true;
-        self.set_timer();
-    }
-
-    fn set_timer(&self) {
         if let Some(rest) = self.rest.get().and_then(Weak::upgrade) {
             rest.enable(REST);
         }
@@ -227,28 +147,21 @@ impl Listener {
         let fd = socket::os_fd(&socket);
         let acceptor = Arc::new(Acceptor {
             core: core.clone(),
-            socket: Arc::new(socket),
+            socket,
             closed: AtomicBool::new(false),
             event: OnceLock::new(),
             rest: OnceLock::new(),
-            requests: Mutex::default(),
         });
         let closure = OnReady { acceptor: acceptor.clone(), callback };
-        let ring = RingIo::of(core);
-        let event = Arc::new(match ring {
-            Some(_) => FileEvent::unwatched(core, fd, closure)?,
-            None => FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?,
-        });
+        let event = FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?;
+        let event = Arc::new(event);
         let told = Arc::downgrade(&acceptor);
-        let over = move || told.upgrade().iter().for_each(|acceptor| acceptor.rest_is_over());
+        let over = move || told.upgrade().iter().for_each(|acceptor| acceptor.go_on());
         let rest = Arc::new(Timer::new(core, over));
         // Set once, here.
-        let _ = acceptor.event.set((Arc::downgrade(&event), event.token()));
+        let _ = acceptor.event.set(Arc::downgrade(&event));
         let _ = acceptor.rest.set(Arc::downgrade(&rest));
-        match ring {
-            Some(_) => event.activate(FileReady::READ)?,
-            None => event.set_enabled(FileReady::READ)?,
-        }
+        event.set_enabled(FileReady::READ)?;
         Ok(Listener { event, _rest: rest, acceptor })
     }
 
@@ -272,7 +185,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // Also between two callbacks of one turn, which the event's own end would let go on.
-        self.acceptor.close();
+        self.acceptor.closed.store(true, Ordering::SeqCst);
     }
 }
 

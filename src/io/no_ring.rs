@@ -8,7 +8,6 @@ use std::sync::Arc;
 use socket2::Socket;
 
 use super::connection::Connection;
-use super::listener::Acceptor;
 use crate::dispatcher::core::Core;
 
 pub(super) type OperationId = Infallible;
@@ -51,7 +50,7 @@ impl<'a> RingIo<'a> {
         match self.0 {}
     }
 
-    pub(super) fn accept(self, _: &Arc<Acceptor>) -> io::Result<OperationId> {
+    pub(super) fn await_room(self, _: &Arc<Connection>) -> io::Result<OperationId> {
         match self.0 {}
     }
 

@@ -98,7 +98,7 @@ impl Outbox {
 
     /// The system did not take these bytes, which it was said to have taken last.
     pub(super) fn take_back(&mut self, bytes: &[u8]) {
-        if matches!(self.end, End::Broken(_)) {
+        if self.is_broken() {
             return;
         }
         self.taken -= bytes.len() as u64;
@@ -138,9 +138,14 @@ impl Outbox {
 
     /// The system has taken this many bytes more of pieces that were taken out.
     pub(super) fn confirm(&mut self, length: usize) {
-        if !matches!(self.end, End::Broken(_)) {
+        if !self.is_broken() {
             self.taken += length as u64;
         }
+    }
+
+    /// Whether nothing can be sent any more.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.end, End::Broken(_))
     }
 
     /// Whether somebody is to be told, or the sending side to be ended.
@@ -181,7 +186,7 @@ impl Outbox {
 
     /// Nothing can be sent any more; what waits is dropped.
     pub(super) fn fail(&mut self, reason: io::Error) {
-        if !matches!(self.end, End::Broken(_)) {
+        if !self.is_broken() {
             self.end = End::Broken(reason);
             self.accepted = self.taken;
             self.pieces.clear();

@@ -252,6 +252,66 @@ fn r5_another_thread_goes_on_where_the_last_one_left() {
 }
 
 #[test]
+fn r5_threads_that_take_turns_lose_nothing_and_do_nothing_twice() {
+    const TURNS: usize = 300;
+    let dispatcher = Arc::new(dispatcher());
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let log: Log<Vec<u8>> = Log::new();
+    let noted = log.clone();
+    stream
+        .receive(move |received| match received {
+            mcp_event::io::Received::Data(bytes) => noted.add(bytes.to_vec()),
+            other => panic!("{other:?}"),
+        })
+        .unwrap();
+    // Both live on while the other one runs the loop.
+    let runners = [(); 2].map(|()| {
+        let (turn, turns) = std::sync::mpsc::channel();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let dispatcher = dispatcher.clone();
+        let thread = thread::spawn(move || {
+            for () in turns {
+                pump(&dispatcher);
+                done.send(()).unwrap();
+            }
+        });
+        (turn, is_done, thread)
+    });
+    let large = super::pattern(8 << 20);
+    stream.send(large.clone()).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    let (mut sent, mut received, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    let mut piece = vec![0; 64 * 1024];
+    for number in (0..).take_while(|number| *number < TURNS || arrived.len() < large.len()) {
+        // Something to receive, and room to send, while nobody runs the loop.
+        if number < TURNS {
+            peer.write_all(&[number as u8]).unwrap();
+            sent.push(number as u8);
+        }
+        while arrived.len() < large.len()
+            && let Ok(length) = peer.read(&mut piece)
+        {
+            arrived.extend(&piece[..length]);
+        }
+        let (turn, is_done, _) = &runners[number % 2];
+        turn.send(()).unwrap();
+        is_done.recv().unwrap();
+        received.extend(log.take().concat());
+    }
+    for (turn, _, thread) in runners {
+        drop(turn);
+        thread.join().unwrap();
+    }
+    while received.len() < sent.len() {
+        pump(&dispatcher);
+        received.extend(log.take().concat());
+    }
+    assert_eq!(received, sent);
+    assert!(arrived == large);
+    assert!(peer.read(&mut piece).is_err(), "something was sent twice");
+}
+
+#[test]
 fn a_forked_child_is_refused() {
     let dispatcher = dispatcher();
     let (stream, _peer) = stream_and_peer(&dispatcher);

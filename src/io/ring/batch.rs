@@ -125,6 +125,11 @@ impl Batch {
         self.asked += 1;
     }
 
+    /// Whether the kernel was asked for all.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked == self.sends.len()
+    }
+
     fn bytes(&self, send: &Send) -> &[u8] {
         &self.chunks[send.chunk][send.bytes.clone()]
     }

@@ -16,11 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use io_uring::types::BufRingEntry;
 use io_uring::{Submitter, cqueue};
 
+use crate::poller::io_uring::Supply;
+
 /// The number by which requests name the ring of buffers.
 pub(super) const GROUP: u16 = 0;
 
 /// That buffers are filled piece by piece; see `IOU_PBUF_RING_INC` in `<linux/io_uring.h>`.
 const PIECE_BY_PIECE: u16 = 2;
+
+/// The kernel's own.
+const NO_ADDRESS: u64 = 1 << 63;
 
 /// How many buffers there are, a power of two; how many of them the kernel has at first; and how long each is.
 #[derive(Clone, Copy)]
@@ -48,6 +53,8 @@ struct State {
     wanted: u16,
     free: Vec<u16>,
     buffers: Vec<Buffer>,
+    /// The kernel gets no more.
+    is_withdrawn: bool,
 }
 
 #[derive(Clone, Default)]
@@ -117,6 +124,7 @@ impl Buffers {
             wanted: shape.first,
             free: (0..shape.count).rev().collect(),
             buffers: vec![Buffer::default(); usize::from(shape.count)],
+            is_withdrawn: false,
         };
         Ok(Arc::new(Buffers { shape, memory, state: Mutex::new(state) }))
     }
@@ -134,7 +142,8 @@ impl Buffers {
 
     /// Gives the kernel as many as it should have, if there are as many.
     fn provide(&self, state: &mut State) {
-        while state.given < state.wanted
+        while !state.is_withdrawn
+            && state.given < state.wanted
             && let Some(number) = state.free.pop()
         {
             self.give(state, number);
@@ -157,11 +166,16 @@ impl Buffers {
         unsafe { self.memory.add(self.shape.entries() + usize::from(number) * self.shape.size) }
     }
 
+    /// The kernel's ring, which lies at the beginning of the memory.
+    fn entries(&self) -> NonNull<BufRingEntry> {
+        self.memory.cast()
+    }
+
     fn give(&self, state: &mut State, number: u16) {
         state.buffers[usize::from(number)] = Buffer::default();
-        let entries = self.memory.cast::<BufRingEntry>();
-        // SAFETY: the place is within the ring, which lies at the beginning of the memory; the kernel does not look at
-        // it until the tail has passed it, and no more buffers than there are places are ever there.
+        let entries = self.entries();
+        // SAFETY: the place is within the ring; the kernel does not look at it until the tail has passed it, and no more
+        // buffers than there are places are ever there.
         unsafe {
             let entry = entries.add(usize::from(state.tail % self.shape.count)).as_mut();
             entry.set_addr(self.address(number).as_ptr() as u64);
@@ -190,6 +204,17 @@ impl Buffers {
             self.provide(&mut state);
         }
         Some(Lease { buffers: self.clone(), number, start, length })
+    }
+}
+
+impl Supply for Buffers {
+    fn withdraw(&self) {
+        self.lock().is_withdrawn = true;
+        for place in 0..usize::from(self.shape.count) {
+            // SAFETY: within the ring, of which the kernel reads a place only when the ring's thread asks it to, which it
+            // does no more. An address that no process has is refused before anything is received.
+            unsafe { self.entries().add(place).as_mut().set_addr(NO_ADDRESS) };
+        }
     }
 }
 
@@ -222,5 +247,74 @@ impl Drop for Lease {
             state.free.push(self.number);
             self.buffers.provide(&mut state);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use io_uring::{IoUring, opcode, types};
+
+    use super::*;
+    use crate::io::{Received, Stream};
+    use crate::{Dispatcher, RunType};
+
+    #[test]
+    fn what_is_withdrawn_takes_nothing_from_a_socket() {
+        let mut ring = IoUring::new(8).unwrap();
+        let buffers = Buffers::register(&ring.submitter()).unwrap();
+        let (mut ours, mut peer) = UnixStream::pair().unwrap();
+        let mut receive = |buffers: &Arc<Buffers>| {
+            let entry = opcode::RecvMulti::new(types::Fd(ours.as_raw_fd()), GROUP).build();
+            // SAFETY: the entry points to nothing.
+            unsafe { ring.submission().push(&entry).unwrap() };
+            ring.submit().unwrap();
+            peer.write_all(b"data").unwrap();
+            ring.submit_and_wait(1).unwrap();
+            let completion = ring.completion().next().unwrap();
+            let lease = buffers.lease(completion.flags(), completion.result());
+            (completion.result(), lease.map(|lease| lease.bytes().to_vec()))
+        };
+        assert_eq!(receive(&buffers), (4, Some(b"data".to_vec())));
+        buffers.withdraw();
+        // The first one waits still, of which more would come.
+        assert_eq!(receive(&buffers).0, -libc::EFAULT);
+        ours.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 8];
+        let length = ours.read(&mut bytes).unwrap();
+        assert_eq!(&bytes[..length], b"data");
+    }
+
+    #[test]
+    fn when_they_do_not_suffice_the_kernel_gets_more() {
+        const EACH: usize = 128 * 1024;
+        let dispatcher = Dispatcher::builder("x").backend("io_uring").build().unwrap();
+        let length = Arc::new(Mutex::new(0));
+        let streams: Vec<(Stream, UnixStream)> = (0..64)
+            .map(|_| {
+                let (ours, mut peer) = UnixStream::pair().unwrap();
+                socket2::SockRef::from(&peer).set_send_buffer_size(2 * EACH).unwrap();
+                peer.write_all(&[1; EACH]).unwrap();
+                let stream = dispatcher.create_stream(ours).unwrap();
+                let length = length.clone();
+                stream
+                    .receive(move |received| match received {
+                        Received::Data(bytes) => *length.lock().unwrap() += bytes.len(),
+                        other => panic!("{other:?}"),
+                    })
+                    .unwrap();
+                (stream, peer)
+            })
+            .collect();
+        while *length.lock().unwrap() < streams.len() * EACH {
+            dispatcher.run(RunType::NonBlock).unwrap();
+        }
+        let table = dispatcher.core().operations.as_ref().unwrap().lock();
+        let (_, buffers) = table.buffers[0].as_ref().unwrap();
+        // Asked for where the kernel says ENOBUFS, and nowhere else.
+        assert!(buffers.lock().wanted > buffers.shape.first);
     }
 }

@@ -1,12 +1,14 @@
-//! I/O that the ring of an io_uring dispatcher does: it receives, sends and accepts, and says when that is done.
+//! I/O that the ring of an io_uring dispatcher does for its streams: it receives and sends, and says when that is done.
 //!
 //! Requests are made on the loop's thread and submitted with its next wait. Each has a place in a table, which keeps
 //! what the kernel uses until its last completion: the socket, and the bytes to send. So a stream that is dropped first
 //! has its requests cancelled, and its socket closes when they have ended.
 //!
-//! **Another thread, another ring.** What was under way in the former one is made anew. Nothing is done twice and
-//! nothing lost, because a former ring does nothing any more once there is another, and what it has done is in its
-//! completions, which are taken out: a send that has not completed has sent nothing.
+//! **Another thread, another ring.** What was under way in the former one is made anew, also what the kernel had not
+//! taken yet. Nothing is done twice and nothing lost, because what a former ring has done is in its completions, which
+//! are taken out, and nothing that waits there can do more: when such a ring is closed, many kernels have its thread go
+//! on with what has become ready. So what receives finds no buffer there; and no send waits, but a poll in its place.
+//! Listeners, which could not be told to leave a connection alone, are file events as on any poller.
 
 mod batch;
 mod buffers;
@@ -14,7 +16,7 @@ mod buffers;
 use std::io;
 use std::mem;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -26,7 +28,6 @@ pub(super) use self::batch::Ticket;
 pub(super) use self::buffers::Lease;
 use self::buffers::{Buffers, GROUP};
 use super::connection::{Arrived, Connection};
-use super::listener::Acceptor;
 use crate::dispatcher::core::Core;
 use crate::error::Error;
 pub(super) use crate::poller::io_uring::OperationId;
@@ -80,7 +81,7 @@ struct Operation {
 enum What {
     Receive(Weak<Connection>),
     Send { of: Weak<Connection>, bytes: Vec<u8>, from: usize },
-    Accept(Weak<Acceptor>),
+    AwaitRoom(Weak<Connection>),
 }
 
 /// The ring of a dispatcher, and the requests that were made of it.
@@ -176,14 +177,14 @@ impl<'a> RingIo<'a> {
         let ring = self.ring.own_ring()?;
         let mut table = self.operations.lock();
         if table.buffers_of(ring).is_none() {
-            let buffers = self.ring.with_submitter(|submitter| Buffers::register(&submitter))?;
+            let buffers = self.ring.set_supply(Buffers::register)?;
             let former = table.buffers[0].replace((ring, buffers));
             table.buffers[1] = former;
         }
         Ok(())
     }
 
-    /// Sends `bytes` from the position `from`.
+    /// Sends of `bytes` from the position `from` what there is room for.
     ///
     /// # Errors
     /// With the bytes.
@@ -198,15 +199,23 @@ impl<'a> RingIo<'a> {
         // What is longer goes in several requests.
         let length = u32::try_from(part.len()).unwrap_or(1 << 30);
         let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), part.as_ptr(), length)
-            .flags(libc::MSG_NOSIGNAL)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
             .build();
         let what = What::Send { of: Arc::downgrade(connection), bytes, from };
         self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, operation)| {
             match operation.what {
                 What::Send { bytes, .. } => (error, bytes),
-                What::Receive(_) | What::Accept(_) => (error, Vec::new()),
+                What::Receive(_) | What::AwaitRoom(_) => (error, Vec::new()),
             }
         })
+    }
+
+    /// Waits until a send finds room.
+    pub(super) fn await_room(self, connection: &Arc<Connection>) -> io::Result<OperationId> {
+        let socket = connection.socket.clone();
+        let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), libc::POLLOUT as u32).build();
+        let what = What::AwaitRoom(Arc::downgrade(connection));
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
     }
 
     /// Has a copy of `bytes` sent with the next wait, behind those of `former`, which is the stream's own in the batch.
@@ -253,16 +262,6 @@ impl<'a> RingIo<'a> {
         Ok(())
     }
 
-    /// Accepts, again and again, until that ends.
-    pub(super) fn accept(self, acceptor: &Arc<Acceptor>) -> io::Result<OperationId> {
-        let socket = acceptor.socket.clone();
-        let entry = opcode::AcceptMulti::new(types::Fd(socket.as_raw_fd()))
-            .flags(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
-            .build();
-        let what = What::Accept(Arc::downgrade(acceptor));
-        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
-    }
-
     fn submit(
         self,
         entry: squeue::Entry,
@@ -290,7 +289,7 @@ impl<'a> RingIo<'a> {
         table.abandoned.extend(operations);
     }
 
-    /// Ends what a stream or listener was doing that is dropped; from any thread.
+    /// Ends what a stream was doing that is dropped; from any thread.
     pub(super) fn close(self, operations: impl IntoIterator<Item = OperationId>) {
         {
             let mut table = self.operations.lock();
@@ -358,7 +357,7 @@ impl<'a> RingIo<'a> {
     /// After a wait: takes over what has completed, and says in `ready` who has something to tell its user.
     pub(crate) fn deliver(self, ready: &mut Vec<Ready>) {
         let mut completions = mem::take(&mut self.operations.lock().completions);
-        let (ring, is_done) = self.ring.take_completions(&mut completions);
+        let (ring, is_dry) = self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
             let token = match completion.id.place.checked_sub(BATCH) {
                 Some(index) => self.complete_in_batch(index as usize, &completion),
@@ -368,7 +367,9 @@ impl<'a> RingIo<'a> {
         }
         let mut table = self.operations.lock();
         table.completions = completions;
-        let sockets = if is_done { table.batch.end() } else { Vec::new() };
+        // What the kernel has refused so far, it is asked for again.
+        table.is_ahead |= !is_dry;
+        let sockets = if is_dry && table.batch.is_asked() { table.batch.end() } else { Vec::new() };
         self.operations.batch.store(table.batch.number(), Ordering::Release);
         let is_same = mem::replace(&mut table.ring, ring) == ring;
         drop(table);
@@ -421,13 +422,7 @@ impl<'a> RingIo<'a> {
                 drop(table);
                 connection?.received(lease.map(Arrived::Lent), false)
             }
-            What::Accept(acceptor) => {
-                let acceptor = acceptor.upgrade();
-                drop(table);
-                let socket = accepted(result);
-                acceptor?.accepted(socket, false)
-            }
-            What::Send { .. } => None,
+            What::Send { .. } | What::AwaitRoom(_) => None,
         }
     }
 }
@@ -456,20 +451,7 @@ fn end(operation: Operation, code: i32, lease: Option<Lease>) -> Option<u64> {
             };
             of.upgrade()?.sent(bytes, from, result)
         }
-        What::Accept(acceptor) => {
-            let socket = accepted(-code);
-            acceptor.upgrade()?.accepted(socket, true)
-        }
-    }
-}
-
-/// The socket that the kernel has accepted; `None` for a request that ended for no fault of a connection.
-fn accepted(result: i32) -> Option<io::Result<Socket>> {
-    match result {
-        // SAFETY: the kernel has just made it, for us.
-        fd if fd >= 0 => Some(Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))),
-        code if -code == libc::ECANCELED => None,
-        code => Some(Err(io::Error::from_raw_os_error(-code))),
+        What::AwaitRoom(connection) => connection.upgrade()?.has_room(),
     }
 }
 

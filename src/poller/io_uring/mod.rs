@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use io_uring::{cqueue, opcode, types};
 
-pub(crate) use self::operation::{Completion, OperationId};
+pub(crate) use self::operation::{Completion, OperationId, Supply};
 use self::registry::{News, Registry};
 use self::ring::{Ring, Service};
 use self::user_data::UserData;
@@ -70,6 +70,16 @@ impl State {
         if let UserData::Operation(id) = UserData::decode(completion.user_data()) {
             let (result, flags) = (completion.result(), completion.flags());
             self.completions.push(Completion { id, ring: self.ring_number, result, flags });
+        }
+    }
+
+    /// The kernel never took these operations: they have ended, and did nothing.
+    fn note_untaken(&mut self, requests: &[u64]) {
+        for user_data in requests {
+            if let UserData::Operation(id) = UserData::decode(*user_data) {
+                let result = -libc::ECANCELED;
+                self.completions.push(Completion { id, ring: self.ring_number, result, flags: 0 });
+            }
         }
     }
 }
@@ -126,8 +136,8 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         if state.owner == thread_number() {
-            // What was made for it, it does.
-            ring.submit()?;
+            // What was made for it, it does; what it refuses has not been taken.
+            let _ = ring.submit();
         }
         let mut former = std::mem::replace(ring, fresh);
         let was_quiet = state.is_listening && former.is_quiet();
@@ -135,6 +145,7 @@ impl IoUring {
         for completion in former.completions() {
             state.note_operation(&completion);
         }
+        state.note_untaken(former.unsubmitted());
         state.owner = thread_number();
         state.is_listening = false;
         state.ring_number += 1;

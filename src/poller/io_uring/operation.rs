@@ -6,13 +6,15 @@
 //!
 //! A ring cannot be handed to another thread. When another one runs the loop it gets a new ring, and the number tells:
 //! what was registered with the former one (buffers) is gone, and what was under way there is to be submitted again.
-//! What that had done by then is not lost: its completions are taken out of the former ring, and nothing is done there
-//! any more. For a ring that works on request, because it is never asked again; another one's requests are cancelled
-//! first. So what an operation points to is needed until its last completion, or until the number has changed.
+//! What that had done by then is not lost: its completions are taken out of the former ring, and what the kernel had not
+//! taken ends as cancelled. A ring that works on request is never asked again, and another one's requests are cancelled;
+//! but what waits in a ring that is closed may still be done by its thread, of which nobody hears: only what does no
+//! harm then may wait, such as a poll, or a receive, which finds no buffer ([`Supply`]). So what an operation points to is needed until its last completion, or until the number has changed.
 
 use std::io;
+use std::sync::Arc;
 
-use io_uring::{opcode, squeue};
+use io_uring::{Submitter, opcode, squeue};
 
 use super::IoUring;
 use super::ring::Service;
@@ -29,6 +31,12 @@ pub(crate) struct Completion {
     pub(crate) result: i32,
     /// The kernel's flags, among them whether more completions come.
     pub(crate) flags: u32,
+}
+
+/// Buffers that the kernel chooses from.
+pub(crate) trait Supply: Send + Sync {
+    /// The ring is left for another one: whatever the kernel still does there, it receives nothing into them.
+    fn withdraw(&self);
 }
 
 impl IoUring {
@@ -82,8 +90,11 @@ impl IoUring {
         self.ring().submit()
     }
 
-    /// Registers something (buffers) with the ring.
-    pub(crate) fn with_submitter<R>(&self, register: impl FnOnce(io_uring::Submitter<'_>) -> R) -> R {
-        register(self.ring().submitter())
+    /// Registers with the ring what operations receive into; it keeps that until it is left for another one.
+    pub(crate) fn set_supply<S: Supply + 'static>(
+        &self,
+        register: impl FnOnce(&Submitter<'_>) -> io::Result<Arc<S>>,
+    ) -> io::Result<Arc<S>> {
+        self.ring().set_supply(register)
     }
 }

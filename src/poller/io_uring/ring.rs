@@ -6,10 +6,12 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, Probe, cqueue, squeue};
+use io_uring::{EnterFlags, IoUring, Probe, Submitter, cqueue, squeue};
 
+use super::operation::Supply;
 use crate::dispatcher::Nanos;
 use crate::error::Error;
 use crate::fork;
@@ -33,6 +35,9 @@ pub(super) enum Service {
 
 pub(super) struct Ring {
     ring: ManuallyDrop<IoUring>,
+    /// The user data of what the kernel has not taken yet, in its order.
+    unsubmitted: Vec<u64>,
+    supply: Option<Arc<dyn Supply>>,
     service: Service,
     fork_generation: u32,
 }
@@ -54,7 +59,13 @@ impl Ring {
         match ring.submit() {
             Err(error) if error.raw_os_error() != Some(libc::EBADFD) => Err(explain(error)),
             // Refused, since it is disabled.
-            _ => Ok(Ring { ring: ManuallyDrop::new(ring), service, fork_generation: fork::generation() }),
+            _ => Ok(Ring {
+                ring: ManuallyDrop::new(ring),
+                unsubmitted: Vec::new(),
+                supply: None,
+                service,
+                fork_generation: fork::generation(),
+            }),
         }
     }
 
@@ -71,12 +82,16 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
-    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
-    /// any more; one that works unasked is told.
+    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. One that works
+    /// unasked is told. Nobody asks another one any more; but when it is closed, many kernels have its thread go on with
+    /// what has become ready, which then finds nothing to receive into.
     pub(super) fn stop(&self) {
         if self.service != Service::OnRequest {
             // It fails when there is nothing to cancel.
             let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any());
+        }
+        if let Some(supply) = &self.supply {
+            supply.withdraw();
         }
     }
 
@@ -85,9 +100,14 @@ impl Ring {
         self.ring.submission().cq_overflow()
     }
 
-    /// For what is registered with a ring, as buffers are.
-    pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
-        self.ring.submitter()
+    /// Registers buffers with it.
+    pub(super) fn set_supply<S: Supply + 'static>(
+        &mut self,
+        register: impl FnOnce(&Submitter<'_>) -> io::Result<Arc<S>>,
+    ) -> io::Result<Arc<S>> {
+        let supply = register(&self.ring.submitter())?;
+        self.supply = Some(supply.clone());
+        Ok(supply)
     }
 
     /// Submits `entry` with the next [`Ring::enter`], or earlier if there is no room until then.
@@ -96,17 +116,29 @@ impl Ring {
     /// What the entry points to stays valid until its completion.
     pub(super) unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         // SAFETY: the caller's promise.
-        if unsafe { self.ring.submission().push(entry) }.is_ok() {
-            return Ok(());
+        if unsafe { self.ring.submission().push(entry) }.is_err() {
+            self.enter(Some(0), 0)?;
+            // SAFETY: the caller's promise.
+            let pushed = unsafe { self.ring.submission().push(entry) };
+            pushed.map_err(|_| io::Error::from_raw_os_error(libc::EBUSY))?;
         }
-        self.enter(Some(0), 0)?;
-        // SAFETY: the caller's promise.
-        let pushed = unsafe { self.ring.submission().push(entry) };
-        pushed.map_err(|_| io::Error::from_raw_os_error(libc::EBUSY))
+        self.unsubmitted.push(entry.get_user_data());
+        Ok(())
     }
 
-    pub(super) fn has_unsubmitted(&mut self) -> bool {
-        !self.ring.submission().is_empty()
+    pub(super) fn has_unsubmitted(&self) -> bool {
+        !self.unsubmitted.is_empty()
+    }
+
+    /// The user data of what the kernel has not taken.
+    pub(super) fn unsubmitted(&self) -> &[u64] {
+        &self.unsubmitted
+    }
+
+    /// After a call: forgets what the kernel has taken.
+    fn note_submitted(&mut self) {
+        let taken = self.unsubmitted.len() - self.ring.submission().len();
+        self.unsubmitted.drain(..taken);
     }
 
     /// Whether the kernel has completions that it can deliver only inside a call.
@@ -137,14 +169,16 @@ impl Ring {
 
     /// Submits, and does nothing else.
     pub(super) fn submit(&mut self) -> io::Result<()> {
-        let unsubmitted = self.ring.submission().len() as u32;
+        let unsubmitted = self.unsubmitted.len() as u32;
         // SAFETY: there are no arguments.
-        unsafe { self.ring.submitter().enter::<()>(unsubmitted, 0, 0, None) }.map(drop)
+        let entered = unsafe { self.ring.submitter().enter::<()>(unsubmitted, 0, 0, None) };
+        self.note_submitted();
+        entered.map(drop)
     }
 
     /// Submits, and waits until there are `want` completions or `timeout` is over. Early returns are harmless.
     pub(super) fn enter(&mut self, timeout: Option<Nanos>, want: u32) -> io::Result<()> {
-        let unsubmitted = self.ring.submission().len() as u32;
+        let unsubmitted = self.unsubmitted.len() as u32;
         let flags = (EnterFlags::GETEVENTS | EnterFlags::EXT_ARG).bits();
         let limit = timeout
             .filter(|_| want > 0)
@@ -154,7 +188,9 @@ impl Ring {
             arguments = arguments.timespec(limit);
         }
         // SAFETY: the arguments are what the flags announce, and live through the call.
-        match unsafe { self.ring.submitter().enter(unsubmitted, want, flags, Some(&arguments)) } {
+        let entered = unsafe { self.ring.submitter().enter(unsubmitted, want, flags, Some(&arguments)) };
+        self.note_submitted();
+        match entered {
             Ok(_) => Ok(()),
             // The time is over; a signal; no room for completions, which are to be taken out first.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {
