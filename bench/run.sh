@@ -45,14 +45,15 @@ if [ -n "$update_docs" ]; then
 fi
 [ ${#areas[@]} -gt 0 ] || areas=("${all_areas[@]}")
 
-# The programs of the actors and the streams are cargo's alone; all others are CMake's.
+# The programs of the actors and the streams are cargo's; all others are CMake's.
 build_area() {
+  # The actors are in Rust alone.
+  [ "$1" = actors ] || scripts/ensure-tools.sh build bench || return
   if [ "$1" = actors ] || [ "$1" = streams ]; then
     cargo build --release --locked --manifest-path "bench/$1/Cargo.toml" --target-dir "$build/$1" &&
       ln -sf "$1/release/bench_$1" "$build/bench_$1"
   else
-    scripts/ensure-tools.sh build bench &&
-      cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release &&
+    cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release &&
       cmake --build "$build" --target "bench_$1"
   fi
 }

@@ -4,7 +4,8 @@
 #   scripts/ensure-tools.sh build|demo|test|bench|valgrind|format|windows|real-servers ...
 set -eu
 
-# One row a need: its jobs; a command, or a C or C++ header, that shows it is there; its package by package manager.
+# One row a need: its jobs; a command, or a C or C++ header, that shows it is there; its package by package manager, `-`
+# where there is none.
 needs() {
   cat <<'END'
 build     c++               g++                gcc-c++            gcc           g++               gcc           gcc-c++
@@ -18,6 +19,7 @@ bench     uv.h              libuv1-dev         libuv-devel        libuv         
 demo,test,bench asio.hpp          libasio-dev        asio-devel         asio          asio-dev          asio          asio-devel
 test      boost/asio.hpp    libboost-dev       boost-devel        boost         boost-dev         boost         boost-devel
 bench     ev.h              libev-dev          libev-devel        libev         libev-dev         libev         libev-devel
+bench     liburing.h        liburing-dev       liburing-devel     liburing      liburing-dev      -             liburing-devel
 valgrind  valgrind          valgrind           valgrind           valgrind      valgrind          valgrind      valgrind
 format    clang-format      clang-format       clang-tools-extra  clang         clang-extra-tools clang-format  clang-tools
 windows   x86_64-w64-mingw32-g++ g++-mingw-w64-x86-64-posix mingw64-gcc-c++ mingw-w64-gcc mingw-w64-gcc mingw-w64 mingw64-cross-gcc-c++
@@ -75,8 +77,9 @@ if [ -z "$install" ]; then
 fi
 packages=""
 for probe in $missing; do
-  packages="$packages $(needs | awk -v probe="$probe" -v column="$column" '$2 == probe { print $column; exit }')"
+  packages="$packages $(needs | awk -v probe="$probe" -v column="$column" '$2 == probe { if ($column != "-") print $column; exit }')"
 done
+case $packages in *[!\ ]*) ;; *) exit 0 ;; esac
 
 # Homebrew wants no root; the others do.
 if [ "$(id -u)" -eq 0 ] || [ "$column" -eq 7 ]; then

@@ -280,9 +280,12 @@ fn r5_threads_that_take_turns_lose_nothing_and_do_nothing_twice() {
     let large = super::pattern(8 << 20);
     stream.send(large.clone()).unwrap();
     peer.set_nonblocking(true).unwrap();
-    let (mut sent, mut received, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sent, mut received, mut arrived) = (Vec::new(), Vec::new(), Vec::<u8>::new());
     let mut piece = vec![0; 64 * 1024];
-    for number in (0..).take_while(|number| *number < TURNS || arrived.len() < large.len()) {
+    for number in 0.. {
+        if number >= TURNS && arrived.len() == large.len() {
+            break;
+        }
         // Something to receive, and room to send, while nobody runs the loop.
         if number < TURNS {
             peer.write_all(&[number as u8]).unwrap();
