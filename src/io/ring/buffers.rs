@@ -24,7 +24,7 @@ pub(super) const GROUP: u16 = 0;
 /// That buffers are filled piece by piece; see `IOU_PBUF_RING_INC` in `<linux/io_uring.h>`.
 const PIECE_BY_PIECE: u16 = 2;
 
-/// The kernel's own.
+/// One that no process has: it is refused before anything is received.
 const NO_ADDRESS: u64 = 1 << 63;
 
 /// How many buffers there are, a power of two; how many of them the kernel has at first; and how long each is.
@@ -211,8 +211,8 @@ impl Supply for Buffers {
     fn withdraw(&self) {
         self.lock().is_withdrawn = true;
         for place in 0..usize::from(self.shape.count) {
-            // SAFETY: within the ring, of which the kernel reads a place only when the ring's thread asks it to, which it
-            // does no more. An address that no process has is refused before anything is received.
+            // SAFETY: within the ring, of which the kernel reads nothing now: nobody asks it to, and what it does when
+            // the ring is closed comes later.
             unsafe { self.entries().add(place).as_mut().set_addr(NO_ADDRESS) };
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct Completion {
 
 /// Buffers that the kernel chooses from.
 pub(crate) trait Supply: Send + Sync {
-    /// The ring is left for another one: whatever the kernel still does there, it receives nothing into them.
+    /// The ring is about to be closed: whatever the kernel still does there, it receives nothing into them.
     fn withdraw(&self);
 }
 
@@ -90,7 +90,7 @@ impl IoUring {
         self.ring().submit()
     }
 
-    /// Registers with the ring what operations receive into; it keeps that until it is left for another one.
+    /// Registers with the ring what operations receive into; it keeps that until it is closed.
     pub(crate) fn set_supply<S: Supply + 'static>(
         &self,
         register: impl FnOnce(&Submitter<'_>) -> io::Result<Arc<S>>,

@@ -82,16 +82,12 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
-    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. One that works
-    /// unasked is told. Nobody asks another one any more; but when it is closed, many kernels have its thread go on with
-    /// what has become ready, which then finds nothing to receive into.
+    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
+    /// any more; one that works unasked is told.
     pub(super) fn stop(&self) {
         if self.service != Service::OnRequest {
             // It fails when there is nothing to cancel.
             let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any());
-        }
-        if let Some(supply) = &self.supply {
-            supply.withdraw();
         }
     }
 
@@ -209,6 +205,10 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         if fork::generation() == self.fork_generation {
+            // Many kernels have its thread go on with what has become ready, which then finds nothing to receive into.
+            if let Some(supply) = &self.supply {
+                supply.withdraw();
+            }
             // SAFETY: dropped once, here.
             unsafe { ManuallyDrop::drop(&mut self.ring) };
         } else {
