@@ -69,8 +69,8 @@ impl Nested {
         })
     }
 
-    /// Lets go of the foreign loop, whose destructor is user code. In a forked child it is forgotten: the kernel object in which it watches our fd is the
-    /// parent's too, who still needs that.
+    /// Lets go of the foreign loop, whose destructor is user code. In a forked child it is forgotten: the kernel object
+    /// in which it watches our fd is the parent's too, who still needs that.
     fn let_go(&self, foreign: Option<Box<dyn ForeignLoop>>) {
         if fork::generation() != self.fork_generation {
             std::mem::forget(foreign);
@@ -128,7 +128,11 @@ impl Poller for Nested {
         }
         // Also after a handler that failed: what is ready is not lost, the loop delivers it in its next run.
         let found = self.native.wait(ready, Some(0));
-        turn.and(found)
+        match turn {
+            // What user code did goes before whatever else failed.
+            Err(WaitError::Handler(_)) => turn,
+            _ => found.and(turn),
+        }
     }
 
     fn wake(&self) {

@@ -499,11 +499,11 @@ mod tests {
         assert!(!is_awake());
         // Each time one of them is in the flood, which is over when it is looked at.
         let mut later = quiet_peer.try_clone().unwrap();
-        let flooded: [(&mut dyn FnMut(), &mut dyn FnMut()); 2] = [
-            (&mut || poller.wake(), &mut || ()),
-            (&mut || quiet_peer.write_all(b"x").unwrap(), &mut || later.write_all(b"x").unwrap()),
+        let flooded: [[&mut dyn FnMut(); 2]; 2] = [
+            [&mut || poller.wake(), &mut || ()],
+            [&mut || quiet_peer.write_all(b"x").unwrap(), &mut || later.write_all(b"x").unwrap()],
         ];
-        for (flood, afterwards) in flooded {
+        for [flood, afterwards] in flooded {
             peer.write_all(b"x").unwrap();
             flood();
             socket.read_exact(&mut [0]).unwrap();
