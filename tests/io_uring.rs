@@ -159,10 +159,11 @@ fn what_the_ring_refuses_when_a_run_ends_the_next_run_sends() {
         })
         .unzip();
     let log = Log::new();
-    pump(&dispatcher);
     let (runner, senders, noted) =
         (dispatcher.clone(), streams.iter().map(|stream| stream.sender()).collect::<Vec<_>>(), log.clone());
     let refused = thread::spawn(move || {
+        // It makes the ring its own, which takes calls too.
+        pump(&runner);
         let handle = runner.handle();
         runner
             .post(move || {
