@@ -162,7 +162,7 @@ fn what_the_ring_refuses_when_a_run_ends_the_next_run_sends() {
     let (runner, senders, noted) =
         (dispatcher.clone(), streams.iter().map(|stream| stream.sender()).collect::<Vec<_>>(), log.clone());
     let refused = thread::spawn(move || {
-        // It makes the ring its own, which takes calls too.
+        // The ring is this thread's from here on: to make it so takes a call, too.
         pump(&runner);
         let handle = runner.handle();
         runner
