@@ -20,6 +20,7 @@ help:
 	@echo 'make demo           build, install into target/, and run the examples on real input'
 	@echo 'make test           all tests: Rust, C, C++, package, formatting, lints'
 	@echo 'make bench          our figures beside those of libevent, libuv, asio, actors (actix, kameo, ractor), bare system calls'
+	@echo 'make bench-guard    the instructions of our hot paths, against those recorded; make bench-guard-record records'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
 	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
@@ -95,6 +96,13 @@ check-windows:
 .PHONY: bench
 bench:
 	@bench/run.sh $(BENCH_FLAGS)
+
+.PHONY: bench-guard bench-guard-record
+bench-guard:
+	@bench/guard.sh
+
+bench-guard-record:
+	@bench/guard.sh --record
 
 .PHONY: install uninstall
 install:

@@ -1,11 +1,7 @@
 // What file events cost: to create and destroy, to change their mask, and from a ready fd to its callback.
 
-#include <sys/eventfd.h>
-
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "clock.h"
@@ -19,7 +15,10 @@
 #include "peers/libev_loop.h"
 #include "peers/libevent_loop.h"
 #include "peers/libuv_loop.h"
+#include "readiness.h"
+#include "registration.h"
 #include "steps.h"
+#include "toggling.h"
 
 namespace {
 
@@ -27,53 +26,17 @@ using bench::EpollFloor;
 using bench::EventFds;
 using mcp::event::FileReadyType;
 
-constexpr std::size_t kRegistered = 1000;
-
-// As many events, created and destroyed: two steps, as often as asked for.
-template <class Loop>
-class Registration {
- public:
-  explicit Registration(Loop& loop) : loop_(loop) { events_.reserve(fds_.size()); }
-
-  std::vector<std::function<void()>> steps(std::size_t repeats) {
-    std::vector<std::function<void()>> steps;
-    for (; repeats > 0; --repeats) {
-      steps.emplace_back([this] {
-        for (const int fd : fds_.all()) {
-          events_.emplace_back(loop_, fd, [](std::uint32_t) {});
-        }
-      });
-      steps.emplace_back([this] { events_.clear(); });
-    }
-    return steps;
-  }
-
-  // Nanoseconds an event, of the wall time of all steps: {create, destroy}.
-  static std::vector<double> costs(const std::vector<double>& times) {
-    std::vector<double> costs(2, 0);
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      costs[i % 2] += 2 * times[i] / static_cast<double>(kRegistered * times.size());
-    }
-    return costs;
-  }
-
- private:
-  Loop& loop_;
-  const EventFds fds_{kRegistered};
-  std::vector<typename Loop::FileEvent> events_;
-};
-
 template <class Loop>
 std::vector<double> registration_inside_ns(std::size_t repeats) {
   Loop loop;
-  Registration<Loop> registration(loop);
+  bench::Registration<Loop> registration(loop);
   return registration.costs(bench::Steps<Loop>(loop, registration.steps(repeats)).run());
 }
 
 template <class Loop>
 std::vector<double> registration_outside_ns(std::size_t repeats) {
   Loop loop;
-  Registration<Loop> registration(loop);
+  bench::Registration<Loop> registration(loop);
   std::vector<double> times;
   for (const auto& step : registration.steps(repeats)) {
     times.push_back(bench::ns_per_op(1, step));
@@ -84,7 +47,7 @@ std::vector<double> registration_outside_ns(std::size_t repeats) {
 // The system calls alone.
 std::vector<double> bare_registration_ns(std::size_t repeats) {
   EpollFloor floor;
-  const EventFds fds(kRegistered);
+  const EventFds fds(bench::kRegistered);
   std::vector<double> costs(2, 0);
   for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
     for (const int operation : {EPOLL_CTL_ADD, EPOLL_CTL_DEL}) {
@@ -97,98 +60,6 @@ std::vector<double> bare_registration_ns(std::size_t repeats) {
   }
   return costs;
 }
-
-constexpr std::size_t kToggling = 100;
-
-// As many events whose masks change in every iteration; in the end each waits for reading only, as before.
-template <class Loop>
-class Toggling {
- public:
-  Toggling(std::size_t toggles, std::size_t iterations) : toggles_(toggles), iterations_(iterations) {
-    for (const int fd : fds_.all()) {
-      events_.emplace_back(loop_, fd, [](std::uint32_t) {});
-    }
-  }
-
-  // Nanoseconds a change, with what the iterations cost besides.
-  double run_ns() {
-    const auto total = iterations_ * events_.size() * toggles_;
-    next_.enable(kNow);
-    return bench::ns_per_op(total, [this] { loop_.run(); });
-  }
-
- private:
-  static constexpr std::chrono::microseconds kNow{0};
-
-  void iterate() {
-    for (auto& event : events_) {
-      for (std::size_t i = 0; i < toggles_; i += 2) {
-        event.watch_writes(true);
-        event.watch_writes(false);
-      }
-    }
-    if (--iterations_ == 0) {
-      loop_.stop();
-    } else {
-      next_.enable(kNow);
-    }
-  }
-
-  const std::size_t toggles_;
-  std::size_t iterations_;
-  const EventFds fds_{kToggling};
-  Loop loop_;
-  std::vector<typename Loop::FileEvent> events_;
-  typename Loop::Timer next_{loop_, [this] { iterate(); }};
-};
-
-// All of `fds` become ready together, again and again; their callbacks read them.
-template <class Loop>
-class Readiness {
- public:
-  Readiness(std::size_t fds, std::size_t cycles) : fds_(fds), cycles_(cycles) {
-    events_.reserve(fds);
-    for (const int fd : fds_.all()) {
-      events_.emplace_back(loop_, fd, [this, fd](std::uint32_t) { read_one(fd); });
-    }
-  }
-
-  // Nanoseconds from a ready fd to the end of its callback. Making them ready is not counted.
-  double run_ns() {
-    const auto total = static_cast<double>(fds_.size() * cycles_);
-    start_cycle();
-    loop_.run();
-    return static_cast<double>(spent_ns_) / total;
-  }
-
- private:
-  void start_cycle() {
-    fds_.make_readable();
-    unread_ = fds_.size();
-    started_ns_ = bench::now_ns();
-  }
-
-  void read_one(int fd) {
-    eventfd_t value;
-    if (eventfd_read(fd, &value) != 0 || --unread_ > 0) {
-      return;
-    }
-    spent_ns_ += bench::now_ns() - started_ns_;
-    if (--cycles_ == 0) {
-      loop_.stop();
-    } else {
-      start_cycle();
-    }
-  }
-
-  const EventFds fds_;
-  std::size_t cycles_;
-  Loop loop_;
-  std::vector<typename Loop::FileEvent> events_;
-  std::size_t unread_ = 0;
-  std::int64_t started_ns_ = 0;
-  std::int64_t spent_ns_ = 0;
-};
 
 // So many fds stay ready, and their level events are called in every iteration.
 template <class Loop>

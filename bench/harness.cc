@@ -13,7 +13,19 @@
 namespace bench {
 namespace {
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
+using Table = std::vector<std::vector<std::string>>;
+
+Table transposed(const Table& rows) {
+  Table columns(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      columns[column].push_back(row[column]);
+    }
+  }
+  return columns;
+}
+
+void print_table(const Table& rows) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
   for (const auto& row : rows) {
     for (std::size_t column = 0; column < row.size(); ++column) {
@@ -57,10 +69,10 @@ std::string cell(const Figures& figures, const Contender& contender, const Metri
   return show(median(theirs)) + (std::isnan(ratio) ? "" : " (" + show(ratio) + "x)");
 }
 
-// A row for each contender; then a line for each goal.
+// A row for each contender, or, where sizes make many figures, for each of these; then a line for each goal.
 void print(const Experiment& experiment, const std::vector<const Contender*>& contenders,
            const Figures& figures, const std::vector<std::vector<Verdict>>& verdicts) {
-  std::vector<std::vector<std::string>> table{{experiment.title}};
+  Table table{{experiment.title}};
   for (const auto& metric : experiment.metrics) {
     table.front().push_back(metric.name + ", " + metric.unit);
   }
@@ -70,7 +82,7 @@ void print(const Experiment& experiment, const std::vector<const Contender*>& co
       table.back().push_back(cell(figures, *contender, metric));
     }
   }
-  print_table(table);
+  print_table(experiment.metrics.front().curve.empty() ? table : transposed(table));
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     for (const auto& verdict : verdicts[i]) {
       std::printf("%s, %s: %s %s: %s\n", experiment.metrics[i].name.c_str(), verdict.contender.c_str(),
@@ -117,6 +129,8 @@ std::string json_row(const Experiment& experiment, const Metric& metric,
   std::transform(verdicts.begin(), verdicts.end(), std::back_inserter(goals), json_goal);
   return json::object({{"experiment", json::text(experiment.title)},
                        {"metric", json::text(metric.name)},
+                       {"curve", metric.curve.empty() ? "null" : json::text(metric.curve)},
+                       {"size", metric.curve.empty() ? "null" : std::to_string(metric.size)},
                        {"unit", json::text(metric.unit)},
                        {"operations", std::to_string(experiment.operations)},
                        {"figures", json::list(measured)},
@@ -141,7 +155,8 @@ std::vector<Contender> operator+(std::vector<Contender> some, std::vector<Conten
   return some;
 }
 
-Program::Program(int argc, char** argv, std::string area) : area_(std::move(area)) {
+Program::Program(int argc, char** argv, std::string area, int rounds)
+    : area_(std::move(area)), rounds_(rounds) {
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     const auto value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : (usage(argv[0]), ""); };

@@ -21,6 +21,9 @@ struct Metric {
   std::string name;
   std::string unit;
   std::vector<Goal> goals{};
+  // Of the metrics with the same curve, each is the cost at one size; they are shown in one picture.
+  std::string curve{};
+  std::size_t size = 0;
 };
 
 // `measure` gives one figure a metric, in their order; NAN for one that does not apply.
@@ -56,7 +59,7 @@ std::vector<Contender> operator+(std::vector<Contender> some, std::vector<Conten
 // A benchmark program: reads the command line, runs experiments, prints a table for each, writes the JSON.
 class Program {
  public:
-  Program(int argc, char** argv, std::string area);
+  Program(int argc, char** argv, std::string area, int rounds = 7);
 
   // How many operations to do: all of them, or a small share with --quick.
   std::size_t count(std::size_t full) const { return quick_ ? (full + 49) / 50 : full; }
@@ -73,7 +76,7 @@ class Program {
   std::vector<const Contender*> chosen(const Experiment& experiment) const;
 
   std::string area_;
-  int rounds_ = 7;
+  int rounds_;
   bool quick_ = false;
   std::string json_path_;
   std::string only_experiment_;

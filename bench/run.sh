@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=$PWD/target/bench
-all_areas=(post ping_pong schedule deferred_delete timers latency file_events echo actors streams)
+all_areas=(post ping_pong schedule deferred_delete timers latency file_events echo growth actors streams)
 areas=()
 options=()
 reports=()
@@ -53,7 +53,8 @@ build_area() {
     cargo build --release --locked --manifest-path "bench/$1/Cargo.toml" --target-dir "$build/$1" &&
       ln -sf "$1/release/bench_$1" "$build/bench_$1"
   else
-    cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release &&
+    cmake -S bench -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBENCH_PEERS=ON \
+      -DMCP_EVENT_CARGO_TARGET_DIR="$PWD/target" &&
       cmake --build "$build" --target "bench_$1"
   fi
 }

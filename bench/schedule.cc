@@ -4,8 +4,8 @@
 
 #include <cmath>
 #include <cstddef>
-#include <functional>
 
+#include "chained_callbacks.h"
 #include "clock.h"
 #include "harness.h"
 #include "peers/backend_loops.h"
@@ -13,24 +13,6 @@
 #include "peers/epoll_floor.h"
 
 namespace {
-
-using Schedule = void (mcp::event::SchedulableCallback::*)();
-
-template <class Loop>
-double chained_ns(Schedule schedule, std::size_t total) {
-  Loop loop;
-  std::size_t left = total;
-  mcp::event::SchedulableCallbackPtr callback;
-  callback = loop.dispatcher().createSchedulableCallback([&] {
-    if (--left == 0) {
-      loop.stop();
-    } else {
-      ((*callback).*schedule)();
-    }
-  });
-  ((*callback).*schedule)();
-  return bench::ns_per_op(total, [&loop] { loop.run(); });
-}
 
 // What every next iteration has to pay: a look at the poller that finds nothing.
 double empty_poll_ns(std::size_t total) {
@@ -56,17 +38,19 @@ int main(int argc, char** argv) {
   Program program(argc, argv, "schedule");
   const auto total = program.count(200'000);
 
-  program.run(
-      {"chained callbacks",
-       2 * total,
-       {{"current iteration", "ns", {{1.0 / 40, StockLoop::kName}}},
-        {"next iteration", "ns", {{1.0 / 3, StockLoop::kName}}}},
-       ours_and<StockLoop>([total](auto loop) -> std::vector<double> {
-         using Loop = typename decltype(loop)::type;
-         return {chained_ns<Loop>(&mcp::event::SchedulableCallback::scheduleCallbackCurrentIteration, total),
-                 chained_ns<Loop>(&mcp::event::SchedulableCallback::scheduleCallbackNextIteration, total)};
-       }) + std::vector<Contender>{{"floor (an empty poll)", [total] {
-                                      return std::vector<double>{NAN, empty_poll_ns(total)};
-                                    }}}});
+  program.run({"chained callbacks",
+               2 * total,
+               {{"current iteration", "ns", {{1.0 / 40, StockLoop::kName}}},
+                {"next iteration", "ns", {{1.0 / 3, StockLoop::kName}}}},
+               ours_and<StockLoop>([total](auto loop) -> std::vector<double> {
+                 using Loop = typename decltype(loop)::type;
+                 const auto chained_ns = [total](Schedule schedule) {
+                   return ChainedCallbacks<Loop>(schedule, total).run_ns();
+                 };
+                 return {chained_ns(&mcp::event::SchedulableCallback::scheduleCallbackCurrentIteration),
+                         chained_ns(&mcp::event::SchedulableCallback::scheduleCallbackNextIteration)};
+               }) + std::vector<Contender>{{"floor (an empty poll)", [total] {
+                                              return std::vector<double>{NAN, empty_poll_ns(total)};
+                                            }}}});
   return program.finish();
 }

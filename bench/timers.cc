@@ -3,100 +3,25 @@
 
 #include <malloc.h>
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <random>
-#include <utility>
 #include <vector>
 
 #include "clock.h"
 #include "harness.h"
 #include "loop_thread.h"
+#include "memory_use.h"
 #include "peers/asio_loop.h"
 #include "peers/backend_loops.h"
 #include "peers/dispatcher_loop.h"
 #include "peers/libev_loop.h"
 #include "peers/libevent_loop.h"
 #include "peers/libuv_loop.h"
-#include "steps.h"
 #include "timer_lateness.h"
+#include "timer_lives.h"
 
 namespace {
 
-using Delays = std::vector<std::chrono::microseconds>;
-
-// The time-outs of connections: between a second and ten minutes, in no order.
-Delays random_delays(std::size_t count) {
-  std::minstd_rand random(1);
-  std::uniform_int_distribution<std::int64_t> delay(1'000'000, 600'000'000);
-  Delays delays(count);
-  for (auto& one : delays) {
-    one = std::chrono::microseconds(delay(random));
-  }
-  return delays;
-}
-
-// A timer's life in five steps, each done to all timers in the order of their creation.
-template <class Loop>
-class Lives {
- public:
-  static constexpr std::size_t kSteps = 5;
-
-  Lives(Loop& loop, const Delays& delays) : loop_(loop), delays_(delays) { timers_.reserve(delays.size()); }
-
-  std::vector<std::function<void()>> steps() {
-    const auto count = delays_.size();
-    return {[this, count] {  // create
-              for (std::size_t i = 0; i < count; ++i) {
-                timers_.emplace_back(loop_, [this] { ++fired_; });
-              }
-            },
-            [this, count] {  // arm
-              for (std::size_t i = 0; i < count; ++i) {
-                timers_[i].enable(delays_[i]);
-              }
-            },
-            [this, count] {  // rearm
-              for (std::size_t i = 0; i < count; ++i) {
-                timers_[i].enable(delays_[count - 1 - i]);
-              }
-            },
-            [this, count] {  // disarm
-              for (std::size_t i = 0; i < count; ++i) {
-                timers_[i].disable();
-              }
-            },
-            [this] {  // destroy
-              timers_.clear();
-            }};
-  }
-
- private:
-  Loop& loop_;
-  const Delays& delays_;
-  std::vector<typename Loop::Timer> timers_;
-  std::size_t fired_ = 0;
-};
-
-// Nanoseconds a timer for each step, on average over `repeats` lives.
-template <class Loop>
-std::vector<double> life_in_callbacks_ns(Loop& loop, const Delays& delays, std::size_t repeats) {
-  Lives<Loop> lives(loop, delays);
-  std::vector<std::function<void()>> steps;
-  for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
-    for (auto& step : lives.steps()) {
-      steps.push_back(std::move(step));
-    }
-  }
-  const auto times = bench::Steps<Loop>(loop, std::move(steps)).run();
-  std::vector<double> costs(lives.kSteps, 0);
-  for (std::size_t i = 0; i < times.size(); ++i) {
-    costs[i % lives.kSteps] += times[i] / static_cast<double>(delays.size() * repeats);
-  }
-  return costs;
-}
+using bench::Delays;
 
 // Of a few timers many times over, then of many timers once: ten figures.
 template <class Loop>
@@ -104,8 +29,8 @@ std::vector<double> lives_in_callbacks_ns(const Delays& few, std::size_t repeats
   std::vector<double> costs;
   {
     Loop loop;
-    costs = life_in_callbacks_ns(loop, few, repeats);
-    const auto costs_of_many = life_in_callbacks_ns(loop, many, 1);
+    costs = bench::life_in_callbacks_ns(loop, few, repeats);
+    const auto costs_of_many = bench::life_in_callbacks_ns(loop, many, 1);
     costs.insert(costs.end(), costs_of_many.begin(), costs_of_many.end());
   }
   // The next contender shall find the heap as this one did.
@@ -116,7 +41,7 @@ std::vector<double> lives_in_callbacks_ns(const Delays& few, std::size_t repeats
 template <class Loop>
 std::vector<double> life_outside_ns(const Delays& delays, std::size_t repeats) {
   Loop loop;
-  Lives<Loop> lives(loop, delays);
+  bench::TimerLives<Loop> lives(loop, delays);
   std::vector<double> costs(lives.kSteps, 0);
   for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
     const auto steps = lives.steps();
@@ -127,24 +52,19 @@ std::vector<double> life_outside_ns(const Delays& delays, std::size_t repeats) {
   return costs;
 }
 
-std::size_t heap_bytes() {
-  const auto heap = mallinfo2();
-  return heap.uordblks + heap.hblkhd;
-}
-
 template <class Loop>
 double bytes_per_armed_timer(const Delays& delays) {
   Loop loop;
   double bytes = 0;
   bench::run_inside(loop, [&] {
-    const auto before = heap_bytes();
+    const auto before = bench::heap_bytes();
     std::vector<typename Loop::Timer> timers;
     timers.reserve(delays.size());
     for (const auto delay : delays) {
       timers.emplace_back(loop, [] {});
       timers.back().enable(delay);
     }
-    bytes = static_cast<double>(heap_bytes() - before) / static_cast<double>(delays.size());
+    bytes = static_cast<double>(bench::heap_bytes() - before) / static_cast<double>(delays.size());
   });
   return bytes;
 }

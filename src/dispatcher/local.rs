@@ -20,7 +20,7 @@ use super::wheel::Wheel;
 use crate::poller::Ready;
 
 pub(crate) struct Local {
-    pub(crate) wheel: Box<Wheel>,
+    pub(crate) wheel: Wheel,
     /// Timers armed since the last reading of the clock.
     pub(crate) arming: List,
     pub(crate) arming_count: Cell<u32>,

@@ -79,24 +79,29 @@ struct Level {
     slots: [Slot; SLOTS],
 }
 
+impl Level {
+    fn new() -> Level {
+        Level {
+            occupied: Cell::new(0),
+            slots: std::array::from_fn(|_| Slot { timers: List::new(), earliest: Cell::new(u64::MAX) }),
+        }
+    }
+}
+
 pub(crate) struct Wheel {
     /// All timers due at or before this have left the wheel.
     elapsed: Cell<Nanos>,
     /// Bit `k` is set when level `k` holds timers.
     levels_occupied: Cell<u16>,
-    levels: [Level; LEVELS],
+    /// Boxed level by level: all of them, 17 KiB, are never on the stack.
+    levels: Box<[Level; LEVELS]>,
 }
 
 impl Wheel {
-    pub(crate) fn new(now: Nanos) -> Box<Wheel> {
-        Box::new(Wheel {
-            elapsed: Cell::new(now),
-            levels_occupied: Cell::new(0),
-            levels: std::array::from_fn(|_| Level {
-                occupied: Cell::new(0),
-                slots: std::array::from_fn(|_| Slot { timers: List::new(), earliest: Cell::new(u64::MAX) }),
-            }),
-        })
+    pub(crate) fn new(now: Nanos) -> Wheel {
+        let levels: Box<[Level]> = (0..LEVELS).map(|_| Level::new()).collect();
+        let Ok(levels) = levels.try_into() else { unreachable!("a level was made for each") };
+        Wheel { elapsed: Cell::new(now), levels_occupied: Cell::new(0), levels }
     }
 
     /// Adds an entry that is in no list, due at `deadline`.

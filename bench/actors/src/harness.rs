@@ -35,6 +35,14 @@ pub struct Experiment<'a> {
     pub entries: Vec<Entry<'a>>,
 }
 
+/// Where on a curve of costs an experiment is. Not every program draws one.
+#[allow(dead_code)]
+#[derive(Clone, Copy)]
+pub struct Point<'a> {
+    pub curve: &'a str,
+    pub size: usize,
+}
+
 /// The command line, and what was measured so far.
 pub struct Program {
     area: &'static str,
@@ -95,13 +103,21 @@ impl Program {
     }
 
     pub fn run(&mut self, experiment: &Experiment<'_>) {
+        self.run_at(None, experiment);
+    }
+
+    /// Runs an experiment whose figures are points of a curve: the cost at one size. The experiments of one curve follow
+    /// each other.
+    pub fn run_at(&mut self, point: Option<Point<'_>>, experiment: &Experiment<'_>) {
         let is_chosen = |entry: &&Entry<'_>| entry.contender.contains(&self.only_contender);
         let entries: Vec<_> = experiment.entries.iter().filter(is_chosen).collect();
         if !experiment.title.contains(&self.only_experiment) || entries.is_empty() {
             return;
         }
         let mut figures = vec![Vec::new(); entries.len()];
-        for round in 0..self.rounds {
+        // The points of a curve bear each other out.
+        let rounds = if point.is_some() { self.rounds.min(3) } else { self.rounds };
+        for round in 0..rounds {
             for turn in 0..entries.len() {
                 let next = (round + turn) % entries.len();
                 figures[next].push((entries[next].measure)());
@@ -109,7 +125,7 @@ impl Program {
         }
         let measured = self.compare(&entries, &figures);
         print(experiment, self.standard, &measured);
-        self.json.push(json_row(experiment, &measured));
+        self.json.push(json_row(experiment, point, &measured));
     }
 
     fn compare<'a>(&self, entries: &[&Entry<'a>], figures: &'a [Vec<f64>]) -> Vec<Measured<'a>> {
@@ -256,7 +272,9 @@ fn print_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
 }
 
 /// An experiment, for machines. No name of ours holds a quote or a backslash, so none is escaped.
-fn json_row(experiment: &Experiment<'_>, measured: &[Measured<'_>]) -> String {
+fn json_row(experiment: &Experiment<'_>, point: Option<Point<'_>>, measured: &[Measured<'_>]) -> String {
+    let point = point
+        .map_or(String::new(), |Point { curve, size }| format!("\"curve\": \"{curve}\", \"size\": {size}, "));
     let number = |value: f64| if value.is_finite() { format!("{value:.3}") } else { "null".into() };
     let list = |values: Vec<String>| format!("[{}]", values.join(", "));
     let figure = |one: &Measured<'_>| {
@@ -285,7 +303,7 @@ fn json_row(experiment: &Experiment<'_>, measured: &[Measured<'_>]) -> String {
         )
     };
     format!(
-        "{{\"experiment\": \"{}\", \"unit\": \"{}\", \"operations\": {}, \"figures\": {}, \"goals\": {}}}",
+        "{{\"experiment\": \"{}\", {point}\"unit\": \"{}\", \"operations\": {}, \"figures\": {}, \"goals\": {}}}",
         experiment.title,
         experiment.unit,
         experiment.operations,

@@ -4,6 +4,7 @@
 //! which this program starts, so that no page is counted that another one left behind.
 
 mod contender;
+mod counted;
 mod harness;
 mod memory;
 
@@ -11,8 +12,8 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, process};
 
-use contender::Contender;
-use harness::{Entry, Experiment, Goal, Program};
+use contender::{Contender, Ours};
+use harness::{Entry, Experiment, Goal, Point, Program};
 use memory::CountingAllocator;
 
 #[global_allocator]
@@ -20,6 +21,9 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Asks this program for the memory of so many of a contender's actors: its own second process.
 const HOLD: &str = "--hold";
+
+/// Asks for work whose instructions are counted, and for nothing else: see [`count`].
+const COUNT: &str = "--count";
 
 fn main() {
     let contenders = contender::all();
@@ -32,6 +36,12 @@ fn main() {
         return hold(&**contender, actors.parse().expect("a number of actors"));
     }
 
+    if let [_, flag] = arguments.as_slice()
+        && flag == COUNT
+    {
+        return count();
+    }
+
     let mut program = Program::from_arguments("actors", contender::OURS);
     let messages = program.count(400_000);
     let requests = program.count(100_000);
@@ -40,7 +50,6 @@ fn main() {
     let idle = program.count(200_000);
     let systems = program.count(50);
 
-    let per = |took: Duration, operations: usize| took.as_nanos() as f64 / operations as f64;
     let time = |took: Option<Duration>, operations| took.map_or(f64::NAN, |took| per(took, operations));
     let mut run = |title, unit, operations, goals, measure: &dyn Fn(&dyn Contender) -> f64| {
         let entry = |it| Entry { contender: Contender::name(it), measure: Box::new(move || measure(it)) };
@@ -73,7 +82,50 @@ fn main() {
     });
     run("memory of an idle actor, allocated", "bytes", idle, at_most(256.0), &|it| held(it, idle).0);
     run("memory of an idle actor, resident", "bytes", idle, at_most(1024.0), &|it| held(it, idle).1);
+    grow(&mut program, &contenders);
     program.finish();
+}
+
+/// What actors cost as there are more of them.
+fn grow(program: &mut Program, contenders: &[Box<dyn Contender>]) {
+    let messages = program.count(200_000);
+    let most = program.count(1_000_000);
+    let sizes = || [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].into_iter().filter(|size| *size <= most);
+    let mut run = |curve: &str, size, operations, measure: &dyn Fn(&dyn Contender) -> f64| {
+        let title = format!("{curve} (actors: {size})");
+        let curve = &format!("{curve}, by actors");
+        let able = contenders.iter().filter(|contender| size <= contender.crowd());
+        let entry = |it| Entry { contender: Contender::name(it), measure: Box::new(move || measure(it)) };
+        let entries = able.map(|contender| entry(&**contender)).collect();
+        let point = Some(Point { curve, size });
+        program.run_at(point, &Experiment { title: &title, unit: "ns", operations, goals: vec![], entries });
+    };
+    for size in sizes() {
+        run("tell, same thread, to a random one", size, messages, &|it| {
+            it.tell_random(size, messages).map_or(f64::NAN, |took| per(took, messages))
+        });
+    }
+    // With few, the start of the loop's run is most of it.
+    for size in sizes().filter(|size| *size >= 100) {
+        run("spawn", size, size, &|it| per(it.spawn(size), size));
+    }
+}
+
+/// Nanoseconds an operation.
+fn per(took: Duration, operations: usize) -> f64 {
+    took.as_nanos() as f64 / operations as f64
+}
+
+/// Prints how many of its operations each call of [`counted::bench_counted`] does, in the order of the calls. All runs on
+/// this thread.
+fn count() {
+    let (messages, requests, actors) = (4000, 2000, 1000);
+    Ours.tell_here(messages);
+    println!("{messages}|a message to an actor of the same loop, and its handling");
+    Ours.ask(requests);
+    println!("{requests}|a request to an actor of the same loop, awaited by a task, and its reply");
+    Ours.spawn(actors);
+    println!("{actors}|an actor, made by another one of its loop, and its start");
 }
 
 /// Prints the bytes that an idle actor takes: allocated, and resident.

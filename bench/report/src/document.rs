@@ -55,6 +55,11 @@ pub struct Row {
     /// None if the experiment has but one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
+    /// If the figures are the costs at one size: what the sizes have in common, and the size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     pub unit: String,
     /// How many of them a round does.
     pub operations: u64,

@@ -5,6 +5,7 @@
 //! each area into DIRECTORY, and the tables into PAGE, which shows the charts as `charts/AREA.svg`.
 
 mod chart;
+mod curve;
 mod document;
 mod page;
 mod scale;

@@ -1,20 +1,16 @@
 //! What is measured of each library of actors, and what the measurements share.
 
-mod actix;
-mod kameo;
 mod ours;
-mod ractor;
-mod runtime;
-mod threads;
-mod tokio;
+#[cfg(feature = "peers")]
+mod peers;
+
+pub use self::ours::Ours;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use self::runtime::Flavor;
 
 /// A library of actors. `None` for what it has not.
 pub trait Contender {
@@ -43,6 +39,16 @@ pub trait Contender {
     /// `meanwhile` is called.
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut());
 
+    /// As [`Contender::tell_here`], to one of so many actors each time, as chance has it.
+    fn tell_random(&self, _actors: usize, _messages: usize) -> Option<Duration> {
+        None
+    }
+
+    /// How many actors it is measured with where they get more and more; 0: not at all.
+    fn crowd(&self) -> usize {
+        0
+    }
+
     /// How many actors it can hold.
     fn capacity(&self) -> usize {
         usize::MAX
@@ -53,18 +59,11 @@ pub trait Contender {
 pub const OURS: &str = "mcp_event";
 
 pub fn all() -> Vec<Box<dyn Contender>> {
-    vec![
-        Box::new(ours::Ours),
-        Box::new(tokio::Tasks(Flavor::CurrentThread)),
-        Box::new(tokio::Tasks(Flavor::MultiThread)),
-        Box::new(actix::Actix),
-        Box::new(ractor::Ractor(Flavor::CurrentThread)),
-        Box::new(ractor::Ractor(Flavor::MultiThread)),
-        Box::new(kameo::Kameo(Flavor::CurrentThread)),
-        Box::new(kameo::Kameo(Flavor::MultiThread)),
-        Box::new(threads::Threads::<threads::Crossbeam>::new()),
-        Box::new(threads::Threads::<threads::Locked>::new()),
-    ]
+    #[allow(unused_mut)]
+    let mut all: Vec<Box<dyn Contender>> = vec![Box::new(Ours)];
+    #[cfg(feature = "peers")]
+    all.extend(peers::all());
+    all
 }
 
 /// How many messages an actor sends before it lets the receiver handle them.
@@ -72,6 +71,15 @@ const BURST: usize = 100;
 
 /// How many actors are made before they are waited for, so that what is measured is actors, not queues.
 const BATCH: usize = 1000;
+
+/// Numbers below `below`, as chance has it, the same for all contenders: 64 bits of a linear congruence.
+fn random(below: usize) -> impl FnMut() -> usize {
+    let mut state = 1_u64;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % below
+    }
+}
 
 /// Counts events on any thread, and notes when there were enough.
 struct Countdown {

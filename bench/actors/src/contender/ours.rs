@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use mcp_event::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, System};
 use mcp_event::{Dispatcher, RunType};
 
-use super::{BATCH, BURST, Contender, Countdown, OURS, Tally, from_threads, until};
+use crate::counted::bench_counted;
+
+use super::{BATCH, BURST, Contender, Countdown, OURS, Tally, from_threads, random, until};
 
 pub struct Ours;
 
@@ -75,10 +77,11 @@ impl Actor for Idle {
     }
 }
 
-/// Makes so many children.
+/// Makes so many children, and ends the loop's run once these have started.
 struct Parent {
     children: Vec<ActorRef<()>>,
     countdown: Arc<Countdown>,
+    exit: mcp_event::Handle,
 }
 
 impl Actor for Parent {
@@ -88,8 +91,45 @@ impl Actor for Parent {
         for _ in 0..actors {
             self.children.push(context.spawn(Idle(self.countdown.clone()))?);
         }
+        self.exit.exit();
         Ok(())
     }
+}
+
+/// Tells one of many actors at a time, in bursts.
+struct RandomTeller {
+    idle: Vec<ActorRef<()>>,
+    next: Box<dyn FnMut() -> usize + Send>,
+    left: usize,
+    exit: mcp_event::Handle,
+}
+
+impl Actor for RandomTeller {
+    type Message = ();
+
+    fn handle(&mut self, (): (), context: &mut Context<'_, Self>) -> ActorResult {
+        for _ in 0..self.left.min(BURST) {
+            self.idle[(self.next)()].tell(())?;
+        }
+        self.left -= self.left.min(BURST);
+        match self.left {
+            0 => self.exit.exit(),
+            _ => context.myself().tell(())?,
+        }
+        Ok(())
+    }
+}
+
+/// Runs until something calls `exit()`.
+fn run_counted(dispatcher: &Dispatcher) {
+    bench_counted(&mut || dispatcher.run(RunType::Block).expect("the loop runs"));
+}
+
+/// A system whose actors run while the calling thread runs the dispatcher.
+fn on_this_thread() -> (Dispatcher, System) {
+    let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
+    let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+    (dispatcher, system)
 }
 
 fn on_worker() -> System {
@@ -108,15 +148,14 @@ impl Contender for Ours {
     }
 
     fn tell_here(&self, messages: usize) -> Option<Duration> {
-        let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
-        let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+        let (dispatcher, system) = on_this_thread();
         let (tally, end) = Tally::new(messages);
         let sender = system.spawn(Sender).expect("an actor starts");
         let exit = Some(dispatcher.handle());
         let counter = system.spawn(Counter { tally, sender: Some(sender.clone()), exit });
         sender.tell(counter.expect("an actor starts")).expect("it takes messages");
         let start = Instant::now();
-        dispatcher.run(RunType::Block).expect("the loop runs");
+        run_counted(&dispatcher);
         Some(until(&end, start))
     }
 
@@ -133,8 +172,7 @@ impl Contender for Ours {
     }
 
     fn ask(&self, requests: usize) -> Option<Duration> {
-        let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
-        let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+        let (dispatcher, system) = on_this_thread();
         let (counter, exit) = (replying(&system), dispatcher.handle());
         let mut task = dispatcher
             .spawn(async move {
@@ -146,7 +184,7 @@ impl Contender for Ours {
                 start.elapsed()
             })
             .expect("a task starts");
-        dispatcher.run(RunType::Block).expect("the loop runs");
+        run_counted(&dispatcher);
         Some(task.wait().expect("the task ends"))
     }
 
@@ -161,13 +199,35 @@ impl Contender for Ours {
     }
 
     fn spawn(&self, actors: usize) -> Duration {
-        let system = on_worker();
+        let (dispatcher, system) = on_this_thread();
         let (countdown, end) = Countdown::new(actors);
-        let parent = Parent { children: Vec::with_capacity(actors), countdown };
-        let parent = system.spawn(parent).expect("an actor starts");
+        let children = Vec::with_capacity(actors);
+        let parent = system.spawn(Parent { children, countdown, exit: dispatcher.handle() });
+        parent.expect("an actor starts").tell(actors).expect("it takes messages");
         let start = Instant::now();
-        parent.tell(actors).expect("it takes messages");
+        run_counted(&dispatcher);
         until(&end, start)
+    }
+
+    fn tell_random(&self, actors: usize, messages: usize) -> Option<Duration> {
+        let (dispatcher, system) = on_this_thread();
+        let (countdown, end) = Countdown::new(actors + messages);
+        let spawn = || system.spawn(Idle(countdown.clone())).expect("an actor starts");
+        let idle = (0..actors).map(|_| spawn()).collect();
+        let teller =
+            RandomTeller { idle, next: Box::new(random(actors)), left: messages, exit: dispatcher.handle() };
+        let teller = system.spawn(teller).expect("an actor starts");
+        // All have started.
+        dispatcher.exit();
+        dispatcher.run(RunType::Block).expect("the loop runs");
+        teller.tell(()).expect("it takes messages");
+        let start = Instant::now();
+        dispatcher.run(RunType::Block).expect("the loop runs");
+        Some(until(&end, start))
+    }
+
+    fn crowd(&self) -> usize {
+        usize::MAX
     }
 
     fn start(&self) -> Duration {

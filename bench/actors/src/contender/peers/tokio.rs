@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::runtime::{Background, Flavor};
-use super::{BATCH, BURST, Contender, Countdown, Tally, from_threads, until};
+use super::{BATCH, BURST, Contender, Countdown, Tally, from_threads, random, until};
 
 pub struct Tasks(pub Flavor);
 
@@ -132,6 +133,40 @@ impl Contender for Tasks {
         let took = until(&end, start);
         drop(background.runtime.handle().block_on(spawning));
         took
+    }
+
+    fn tell_random(&self, actors: usize, messages: usize) -> Option<Duration> {
+        let (countdown, end) = Countdown::new(actors + messages);
+        let mut next = random(actors);
+        Some(self.0.run(async move {
+            let spawn = |_| {
+                let (address, mailbox) = unbounded_channel();
+                tokio::spawn(idle(countdown.clone(), mailbox));
+                address
+            };
+            let all: Vec<_> = (0..actors).map(spawn).collect();
+            yield_now().await;
+            let start = Instant::now();
+            for message in 1..=messages {
+                all[next()].send(()).expect("the task lives");
+                if message % BURST == 0 {
+                    yield_now().await;
+                }
+            }
+            loop {
+                match end.try_recv() {
+                    Ok(end) => return end - start,
+                    Err(_) => yield_now().await,
+                }
+            }
+        }))
+    }
+
+    fn crowd(&self) -> usize {
+        match self.0 {
+            Flavor::CurrentThread => 100_000,
+            Flavor::MultiThread => 0,
+        }
     }
 
     fn start(&self) -> Duration {
