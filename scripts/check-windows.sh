@@ -43,8 +43,9 @@ start_wine() {
 trap '"$wineserver" -k || true' EXIT
 
 # ---- Cargo builds for Windows, and runs what it built under wine. Nobody debugs it, and MinGW's linker takes its time.
+# What a crash of wine's server leaves behind hangs.
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
-export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine
+export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER="timeout 1200 $wine"
 export CC_x86_64_pc_windows_gnu=$cc CXX_x86_64_pc_windows_gnu=$cxx AR_x86_64_pc_windows_gnu=$tools-gcc-ar
 
 check_rust() {
@@ -73,7 +74,7 @@ check_cpp() {
       -DCMAKE_CROSSCOMPILING_EMULATOR="$wine" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG= \
       -DMCP_EVENT_CARGO_TARGET_DIR="$PWD/target" -DMCP_EVENT_CARGO_PROFILE=dev &&
     cmake --build "$work/cpp" &&
-    ctest --test-dir "$work/cpp" --output-on-failure --parallel 2 2>&1 | tee "$work/cpp.log"
+    ctest --test-dir "$work/cpp" --output-on-failure --timeout 300 --parallel 2 2>&1 | tee "$work/cpp.log"
 }
 
 count_cpp() {
