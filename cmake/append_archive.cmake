@@ -1,9 +1,12 @@
 # Appends what the archive CORE holds to the archive LIBRARY, members of one name and all:
 #
-#   cmake -DAR=ar -DRANLIB=ranlib -DLIBRARY=... -DCORE=... -P append_archive.cmake
+#   cmake -DAR=gcc-ar -DRANLIB=gcc-ranlib -DLIBRARY=... -DCORE=... -P append_archive.cmake
 #
 # By a script of ar's: the option for it ("L") is not in every build of GNU's. Nor does such a script take every path,
 # so that it is given plain names.
+#
+# AR and RANLIB are the compiler's, which take its plugin: the plain ones take LLVM's where it is installed, and leave
+# every object out of the index whose bitcode is newer than that.
 get_filename_component(directory ${LIBRARY} DIRECTORY)
 get_filename_component(library ${LIBRARY} NAME)
 file(CREATE_LINK ${CORE} ${directory}/mcp_event_core.a COPY_ON_ERROR SYMBOLIC)

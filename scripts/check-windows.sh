@@ -33,17 +33,19 @@ WINEPATH="$(windows_path "$work/dll");$(windows_path "$(library_dir libstdc++-6.
 WINEPATH+=";$(windows_path "$(library_dir libwinpthread.a)")"
 export WINEPATH
 "$cc" -shared -O2 -Wall -Wextra -o "$work/dll/bcryptprimitives.dll" tests/windows/bcryptprimitives.c
-if [ ! -e "$WINEPREFIX/system.reg" ]; then
-  "$wine" wineboot --init >"$work/wineboot.log" 2>&1 || { cat "$work/wineboot.log" >&2 && exit 1; }
-fi
 # One server for all tests, instead of one started for each; it does not start beside one that a killed run has left.
-"$wineserver" -k || true
-"$wineserver" -p
+# All it says is why it crashed. Wine's services keep the stderr of what started them: no log of tests ever ends then.
+start_wine() {
+  "$wineserver" -k || true
+  "$wineserver" -p 2>"$work/wineserver.log" &&
+    "$wine" wineboot >"$work/wineboot.log" 2>&1 || { cat "$work/wineboot.log" >&2 && exit 1; }
+}
 trap '"$wineserver" -k || true' EXIT
 
 # ---- Cargo builds for Windows, and runs what it built under wine. Nobody debugs it, and MinGW's linker takes its time.
+# What a crash of wine's server leaves behind hangs.
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
-export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine
+export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=$cc CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER="timeout 1200 $wine"
 export CC_x86_64_pc_windows_gnu=$cc CXX_x86_64_pc_windows_gnu=$cxx AR_x86_64_pc_windows_gnu=$tools-gcc-ar
 
 check_rust() {
@@ -72,7 +74,7 @@ check_cpp() {
       -DCMAKE_CROSSCOMPILING_EMULATOR="$wine" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG= \
       -DMCP_EVENT_CARGO_TARGET_DIR="$PWD/target" -DMCP_EVENT_CARGO_PROFILE=dev &&
     cmake --build "$work/cpp" &&
-    ctest --test-dir "$work/cpp" --output-on-failure --parallel 2 2>&1 | tee "$work/cpp.log"
+    ctest --test-dir "$work/cpp" --output-on-failure --timeout 300 --parallel 2 2>&1 | tee "$work/cpp.log"
 }
 
 count_cpp() {
@@ -86,7 +88,12 @@ status=0
 for part in $parts; do
   rm -f "$work/$part.log"
   outcome=passes
+  start_wine
   "check_$part" || { outcome=FAILS status=1; }
+  # The programs of a server that is gone end at once, some of them as if all were well.
+  if [ -s "$work/wineserver.log" ]; then
+    outcome="FAILS, as wine's own server crashed ($(tail -n 1 "$work/wineserver.log"))" status=1
+  fi
   [ -e "$work/$part.log" ] && counts=$("count_$part") || counts='not built'
   summary+="check-windows: $part $outcome: $counts"$'\n'
 done

@@ -33,6 +33,7 @@ mod poller;
 pub mod pressure;
 #[cfg(feature = "servers")]
 pub mod server;
+#[cfg(any(unix, feature = "servers"))]
 mod sigpipe;
 mod stderr;
 mod sync;

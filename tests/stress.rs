@@ -123,6 +123,8 @@ fn create_one(on: &Handle, fd: &impl AsOsFd, random: &mut Random, alive: &Arc<At
     }
 }
 
+type Pipes = [(PipeReader, PipeWriter); 4];
+
 /// What all threads share.
 struct World {
     dispatcher: Dispatcher,
@@ -142,10 +144,11 @@ impl World {
         World { dispatcher, clock, alive, posts_run, posts_accepted: AtomicUsize::new(0), _listener }
     }
 
-    fn hammer(&self, seed: u64, rounds: usize) {
-        let (mut random, mut kept) = (Random(seed), Vec::new());
+    /// Returns the pipes it used, which events that die on the loop may still watch.
+    fn hammer(&self, seed: u64, rounds: usize) -> Pipes {
         // Several: a poller that nests in a foreign loop can watch one only some fifty times at once.
         let pipes = [(); 4].map(|()| pipe_with(b"x"));
+        let (mut random, mut kept) = (Random(seed), Vec::new());
         let shared = Shared::new(&self.dispatcher, &pipes[0].0, &self.alive);
         for _ in 0..rounds {
             let reader = &pipes[random.below(4) as usize].0;
@@ -173,6 +176,8 @@ impl World {
                 _ => shared.use_one(&mut random),
             }
         }
+        drop((shared, kept));
+        pipes
     }
 
     fn post(&self) {
@@ -185,10 +190,11 @@ impl World {
         self.posts_accepted.fetch_add(usize::from(accepted), Ordering::Relaxed);
     }
 
-    fn end(self) {
+    fn end(self, pipes: Vec<Pipes>) {
         self.dispatcher.unregister_watchdog();
         self.dispatcher.shutdown();
         drop(self.dispatcher);
+        drop(pipes);
         assert_eq!(self.alive.load(Ordering::Relaxed), 0);
     }
 }
@@ -196,7 +202,7 @@ impl World {
 #[test]
 fn h1_hammered_by_threads_while_it_runs() {
     let world = World::new();
-    thread::scope(|scope| {
+    let pipes = thread::scope(|scope| {
         let runner = scope.spawn(|| world.dispatcher.run(RunType::Block));
         let hammer = |seed| {
             scope.spawn({
@@ -205,19 +211,20 @@ fn h1_hammered_by_threads_while_it_runs() {
             })
         };
         let hammers = [1, 2, 3].map(hammer);
-        hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
+        let pipes = hammers.into_iter().map(|hammer| hammer.join().unwrap()).collect();
         world.dispatcher.exit();
         runner.join().unwrap().unwrap();
+        pipes
     });
     // Nobody shut it down: every post ran, once.
     assert_eq!(world.posts_run.load(Ordering::Relaxed), world.posts_accepted.load(Ordering::Relaxed));
-    world.end();
+    world.end(pipes);
 }
 
 #[test]
 fn h1_hammered_while_threads_run_it_leave_it_and_shut_it_down() {
     let (world, hammering) = (World::new(), AtomicBool::new(true));
-    thread::scope(|scope| {
+    let pipes = thread::scope(|scope| {
         for how in [RunType::Block, RunType::RunUntilExit, RunType::NonBlock] {
             let (world, hammering) = (&world, &hammering);
             scope.spawn(move || {
@@ -251,10 +258,10 @@ fn h1_hammered_while_threads_run_it_leave_it_and_shut_it_down() {
         leaver.join().unwrap();
         // Whoever is inside, or comes late, leaves.
         (0..3).for_each(|_| world.dispatcher.exit());
-        results.into_iter().for_each(|result| result.unwrap());
+        results.into_iter().map(|result| result.unwrap()).collect()
     });
     assert!(world.posts_run.load(Ordering::Relaxed) <= world.posts_accepted.load(Ordering::Relaxed));
-    world.end();
+    world.end(pipes);
 }
 
 /// A handle that goes round from loop to loop, made on one and destroyed on the next.

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(unix)]
 pub(crate) use self::exit_fd::exit_fd;
-#[cfg(windows)]
+#[cfg(all(windows, feature = "servers"))]
 pub(crate) use self::exit_watch::ExitWatch;
 use self::system::Source;
 use crate::dispatcher::Handle;
