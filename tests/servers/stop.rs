@@ -26,7 +26,8 @@ fn nothing_that_a_server_started_outlives_it() {
     stage.until_running("it");
     stage.servers.stop_server("it").unwrap();
     let children = children(&stage.servers, "it");
-    assert_eq!(children.len(), 6);
+    // More, if a life before it was ended for being slow to start.
+    assert!(children.len() >= 6, "{children:?}");
     assert!(children.iter().all(|pid| !exists(*pid)), "{children:?}");
 }
 
