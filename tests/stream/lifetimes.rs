@@ -209,11 +209,9 @@ fn h1_streams_are_made_and_dropped_anywhere_while_the_loop_runs() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-#[test]
-fn r5_another_thread_goes_on_where_the_last_one_left() {
-    let dispatcher = Arc::new(dispatcher());
-    let (stream, mut peer) = stream_and_peer(&dispatcher);
-    let log: Log<Vec<u8>> = Log::new();
+/// Notes all bytes that come; nothing else may.
+fn log_bytes(stream: &Stream) -> Log<Vec<u8>> {
+    let log = Log::new();
     let noted = log.clone();
     stream
         .receive(move |received| match received {
@@ -221,6 +219,14 @@ fn r5_another_thread_goes_on_where_the_last_one_left() {
             other => panic!("{other:?}"),
         })
         .unwrap();
+    log
+}
+
+#[test]
+fn r5_another_thread_goes_on_where_the_last_one_left() {
+    let dispatcher = Arc::new(dispatcher());
+    let (stream, mut peer) = stream_and_peer(&dispatcher);
+    let log = log_bytes(&stream);
     let large = super::pattern(4 << 20);
     stream.send(large.clone()).unwrap();
     let reader = {
@@ -256,14 +262,7 @@ fn r5_threads_that_take_turns_lose_nothing_and_do_nothing_twice() {
     const TURNS: usize = 300;
     let dispatcher = Arc::new(dispatcher());
     let (stream, mut peer) = stream_and_peer(&dispatcher);
-    let log: Log<Vec<u8>> = Log::new();
-    let noted = log.clone();
-    stream
-        .receive(move |received| match received {
-            mcp_event::io::Received::Data(bytes) => noted.add(bytes.to_vec()),
-            other => panic!("{other:?}"),
-        })
-        .unwrap();
+    let log = log_bytes(&stream);
     // Both live on while the other one runs the loop.
     let runners = [(); 2].map(|()| {
         let (turn, turns) = std::sync::mpsc::channel();

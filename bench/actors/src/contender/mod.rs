@@ -33,7 +33,11 @@ pub trait Contender {
     fn spawn(&self, actors: usize) -> Duration;
 
     /// From nothing to the first reply of the first actor.
-    fn start(&self) -> Duration;
+    fn start(&self) -> Duration {
+        let start = Instant::now();
+        self.ask(1);
+        start.elapsed()
+    }
 
     /// So many actors, each of which has handled one message and which are known by one reference, exist while
     /// `meanwhile` is called.

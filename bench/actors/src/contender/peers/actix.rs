@@ -179,12 +179,6 @@ impl Contender for Actix {
         took
     }
 
-    fn start(&self) -> Duration {
-        let start = Instant::now();
-        self.ask(1);
-        start.elapsed()
-    }
-
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
         let background = Background::new();
         let mut all = Vec::with_capacity(actors);

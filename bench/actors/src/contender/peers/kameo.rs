@@ -171,12 +171,6 @@ impl Contender for Kameo {
         took
     }
 
-    fn start(&self) -> Duration {
-        let begin = Instant::now();
-        self.ask(1);
-        begin.elapsed()
-    }
-
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
         let background = Background::new(self.0);
         let _entered = background.runtime.enter();

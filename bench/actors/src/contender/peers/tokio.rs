@@ -169,12 +169,6 @@ impl Contender for Tasks {
         }
     }
 
-    fn start(&self) -> Duration {
-        let start = Instant::now();
-        self.ask(1);
-        start.elapsed()
-    }
-
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
         let background = Background::new(self.0);
         let mut all = Vec::with_capacity(actors);
