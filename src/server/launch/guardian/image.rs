@@ -140,8 +140,9 @@ mod tests {
 
     /// The guardian refuses to work without arguments, which proves that it runs.
     fn assert_runs(image: io::Result<Image>) {
-        let status = Command::new(image.unwrap().path()).stdin(Stdio::null()).status().unwrap();
-        assert_eq!(status.code(), Some(2));
+        let image = image.unwrap();
+        let mut guardian = persist(|| Command::new(image.path()).stdin(Stdio::null()).spawn()).unwrap();
+        assert_eq!(guardian.wait().unwrap().code(), Some(2));
     }
 
     #[test]
