@@ -6,14 +6,17 @@
 mod common;
 
 use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::{BackendState, Dispatcher, Error, FileReady, RunType, Trigger, backends};
+use mcp_event::io::{Accepted, Address, Listener};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, RunType, Timer, Trigger, backends};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -194,5 +197,90 @@ fn what_the_ring_refuses_when_a_run_ends_the_next_run_sends() {
         let length = peer.read(&mut bytes).unwrap();
         assert_eq!(&bytes[..length], format!("number {number}").as_bytes());
         assert!(peer.read(&mut bytes).is_err());
+    }
+}
+
+/// Listens; what is accepted is heard.
+fn listen(dispatcher: &Dispatcher) -> (Listener, SocketAddr, Receiver<Accepted>) {
+    let (told, heard) = channel();
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = dispatcher.listen(anywhere, move |accepted| told.send(accepted).unwrap()).unwrap();
+    let address = tcp(listener.address().unwrap());
+    (listener, address, heard)
+}
+
+fn tcp(address: Address) -> SocketAddr {
+    match address {
+        Address::Tcp(address) => address,
+        Address::Unix(path) => panic!("{path:?}"),
+    }
+}
+
+fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| TcpStream::connect(address).unwrap()).collect()
+}
+
+#[test]
+fn the_ring_accepts_what_comes_during_a_run() {
+    let background = Background::start(on_a_ring());
+    let (_listener, address, heard) = listen(&background.dispatcher);
+    // The first one shows that it listens.
+    let _first = (connect(address, 1), soon(&heard));
+    // The loop's thread has no other way.
+    background.on_loop(|| refuse(libc::SYS_accept4, libc::EMFILE));
+    let _clients = connect(address, 100);
+    (0..100).for_each(|_| drop(soon(&heard).unwrap()));
+}
+
+#[test]
+fn what_a_refusing_ring_does_not_accept_the_next_run_does() {
+    // The thread whose ring it was has ended, or lives on.
+    for lives_on in [false, true] {
+        let dispatcher = Arc::new(on_a_ring());
+        let (_listener, address, heard) = listen(&dispatcher);
+        let mut clients = connect(address, 1);
+        let ((told, refused), (may_end, end)) = (channel(), channel::<()>());
+        let runner = dispatcher.clone();
+        let thread = thread::spawn(move || {
+            let (again, handle, mut turns) = (Slot::<Timer>::new(), runner.handle(), 0);
+            let own = again.clone();
+            let timer = runner.create_timer(move || {
+                turns += 1;
+                if turns < 3 {
+                    return own.with(|timer| timer.enable(Duration::ZERO));
+                }
+                refuse(libc::SYS_io_uring_enter, libc::ENOMEM);
+                told.send(connect(address, 5)).unwrap();
+                handle.exit();
+            });
+            timer.enable(Duration::ZERO);
+            again.put(timer);
+            let _ = runner.run(RunType::Block);
+            again.destroy();
+            let _ = end.recv();
+        });
+        clients.extend(soon(&refused));
+        let thread = if lives_on {
+            Some(thread)
+        } else {
+            may_end.send(()).unwrap();
+            thread.join().unwrap();
+            None
+        };
+        let mut accepted = Vec::new();
+        for _ in 0..3 {
+            clients.extend(connect(address, 5));
+            while accepted.len() < clients.len() {
+                // Refused while the other thread is still in its run.
+                let _ = dispatcher.run(RunType::NonBlock);
+                accepted.extend(heard.try_iter().map(|accepted| tcp(accepted.unwrap().1)));
+            }
+        }
+        let mut peers: Vec<_> = clients.iter().map(|client| client.local_addr().unwrap()).collect();
+        peers.sort();
+        accepted.sort();
+        assert_eq!(accepted, peers);
+        drop(may_end);
+        thread.map(|thread| thread.join().unwrap());
     }
 }

@@ -296,6 +296,9 @@ impl Drop for Running<'_> {
             // What the kernel refuses now, the next run asks for again.
             self.on_loop.tell_ring();
         }
+        if !core.is_forked() {
+            self.on_loop.end_accepts();
+        }
         self.on_loop.wake_on_release.set(false);
         let pending = self.on_loop.has_injected_work() || core.has_requests();
         INNERMOST.set(self.on_loop.outer.get());
@@ -581,6 +584,16 @@ impl Core {
         return RingIo::of(self).is_some_and(RingIo::is_ahead);
         #[cfg(not(all(target_os = "linux", feature = "io_uring")))]
         false
+    }
+
+    /// Before the run ends: has the ring accept nothing more.
+    pub(crate) fn end_accepts(&self, ready: &mut Vec<Ready>) {
+        #[cfg(all(target_os = "linux", feature = "io_uring"))]
+        if let Some(ring) = RingIo::of(self) {
+            ring.end_accepts(ready);
+        }
+        #[cfg(not(all(target_os = "linux", feature = "io_uring")))]
+        let _ = ready;
     }
 
     /// After a run: has the ring let go of what was dropped too late for the run to see.

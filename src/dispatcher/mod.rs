@@ -337,6 +337,13 @@ impl OnLoop<'_> {
         }
     }
 
+    /// What accepts connections on a ring waits there during a run only.
+    pub(crate) fn end_accepts(self) {
+        let mut ready = self.ready.take();
+        self.core.end_accepts(&mut ready);
+        self.ready.replace(ready);
+    }
+
     /// How long the poll may take. Any wait is announced first, so that whoever adds work wakes us.
     fn fall_asleep(self) -> Option<Nanos> {
         if self.has_queued_work() || self.more_posts_come() {

@@ -3,26 +3,19 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use socket2::{Socket, Type};
 
+use super::acceptor::{Acceptor, OnReady};
 use super::address::Address;
 use super::socket;
 use super::stream::Stream;
-use crate::dispatcher::closure::{Closure, Outcome, guarded};
+use crate::dispatcher::closure::{Outcome, guarded};
 use crate::dispatcher::core::Core;
 use crate::dispatcher::{FileEvent, Handle, Label, Timer};
 use crate::error::Error;
 use crate::poller::{FileReady, Trigger};
-
-/// How many connections one callback of the file event accepts, before other events have their turn.
-const BATCH: usize = 64;
-
-/// How long a listener rests when the system has no file descriptor, or no memory, for one more connection.
-const REST: Duration = Duration::from_millis(100);
 
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -42,102 +35,6 @@ pub struct Listener {
     acceptor: Arc<Acceptor>,
 }
 
-/// What the handle and the event's closure share.
-struct Acceptor {
-    core: Arc<Core>,
-    socket: Socket,
-    closed: AtomicBool,
-    event: OnceLock<Weak<FileEvent>>,
-    rest: OnceLock<Weak<Timer>>,
-}
-
-/// The closure of a listener's file event.
-struct OnReady<F> {
-    acceptor: Arc<Acceptor>,
-    callback: F,
-}
-
-impl<F: FnMut(Accepted) -> Outcome + Send + 'static> Closure for OnReady<F> {
-    fn call(&mut self, _: u32) -> Outcome {
-        let acceptor = &self.acceptor;
-        for _ in 0..BATCH {
-            if acceptor.closed.load(Ordering::SeqCst) {
-                return Ok(());
-            }
-            let accepted = match acceptor.accept() {
-                Ok(None) => return Ok(()),
-                Ok(Some(accepted)) => Ok(accepted),
-                Err(error) => {
-                    acceptor.rest();
-                    return (self.callback)(Err(error));
-                }
-            };
-            if let Err(failure) = (self.callback)(accepted) {
-                acceptor.go_on();
-                return Err(failure);
-            }
-        }
-        acceptor.go_on();
-        Ok(())
-    }
-}
-
-impl Acceptor {
-    /// The next connection, if one waits.
-    fn accept(&self) -> Result<Option<(Stream, Address)>, Error> {
-        let failed = |source| Error::os("accepting a connection", source);
-        loop {
-            let socket = match self.next_socket() {
-                Ok(Some(socket)) => socket,
-                Ok(None) => return Ok(None),
-                Err(error) if concerns_the_listener(&error) => return Err(failed(error)),
-                // The connection was gone before it was accepted; the next may not be.
-                Err(_) => continue,
-            };
-            // So it is here, too.
-            let Ok(address) = socket.peer_addr() else { continue };
-            return Ok(Some((Stream::new(&self.core, socket)?, Address::from_system(&address))));
-        }
-    }
-
-    fn next_socket(&self) -> io::Result<Option<Socket>> {
-        let accepted = socket::unless_blocked(self.socket.accept())?.map(|(socket, _)| socket);
-        accepted.iter().try_for_each(socket::prepare)?;
-        Ok(accepted)
-    }
-
-    fn go_on(&self) {
-        if let Some(event) = self.event.get().and_then(Weak::upgrade) {
-            // Refused in a forked child alone, where nothing is to happen.
-            let _ = event.activate(FileReady::READ);
-        }
-    }
-
-    fn rest(&self) {
-        if let Some(rest) = self.rest.get().and_then(Weak::upgrade) {
-            rest.enable(REST);
-        }
-    }
-}
-
-/// Whether an error of `accept` is about us. What else it reports, network errors among it, is the fate of one
-/// connection.
-fn concerns_the_listener(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(
-            libc::EMFILE
-                | libc::ENFILE
-                | libc::ENOBUFS
-                | libc::ENOMEM
-                | libc::EBADF
-                | libc::EINVAL
-                | libc::ENOTSOCK
-                | libc::EOPNOTSUPP
-        )
-    )
-}
-
 impl Listener {
     pub(crate) fn new(
         core: &Arc<Core>,
@@ -145,22 +42,14 @@ impl Listener {
         callback: impl FnMut(Accepted) -> Outcome + Send + 'static,
     ) -> Result<Listener, Error> {
         let fd = socket::os_fd(&socket);
-        let acceptor = Arc::new(Acceptor {
-            core: core.clone(),
-            socket,
-            closed: AtomicBool::new(false),
-            event: OnceLock::new(),
-            rest: OnceLock::new(),
-        });
+        let acceptor = Arc::new(Acceptor::new(core.clone(), socket));
         let closure = OnReady { acceptor: acceptor.clone(), callback };
         let event = FileEvent::with_closure(core, fd, Trigger::Edge, FileReady::NONE, closure)?;
         let event = Arc::new(event);
         let told = Arc::downgrade(&acceptor);
         let over = move || told.upgrade().iter().for_each(|acceptor| acceptor.go_on());
         let rest = Arc::new(Timer::new(core, over));
-        // Set once, here.
-        let _ = acceptor.event.set(Arc::downgrade(&event));
-        let _ = acceptor.rest.set(Arc::downgrade(&rest));
+        acceptor.attach(&event, &rest);
         event.set_enabled(FileReady::READ)?;
         Ok(Listener { event, _rest: rest, acceptor })
     }
@@ -185,7 +74,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // Also between two callbacks of one turn, which the event's own end would let go on.
-        self.acceptor.closed.store(true, Ordering::SeqCst);
+        self.acceptor.close();
     }
 }
 

@@ -35,6 +35,7 @@
     allow(dead_code, reason = "no ring hands over what it has done")
 )]
 
+mod acceptor;
 mod address;
 mod buffer;
 mod connect;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use socket2::Socket;
 
+use super::acceptor::Acceptor;
 use super::connection::Connection;
 use crate::dispatcher::core::Core;
 
@@ -38,6 +39,14 @@ impl<'a> RingIo<'a> {
     }
 
     pub(super) fn receive(self, _: &Arc<Connection>) -> io::Result<OperationId> {
+        match self.0 {}
+    }
+
+    pub(super) fn may_accept(self) -> bool {
+        match self.0 {}
+    }
+
+    pub(super) fn accept(self, _: &Arc<Acceptor>) -> io::Result<OperationId> {
         match self.0 {}
     }
 

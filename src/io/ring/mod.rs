@@ -8,7 +8,8 @@
 //! taken yet. Nothing is done twice and nothing lost, because what a former ring has done is in its completions, which
 //! are taken out, and nothing that waits there can do more: when such a ring is closed, many kernels have its thread go
 //! on with what has become ready. So what receives finds no buffer there; and no send waits, but a poll in its place.
-//! Listeners, which could not be told to leave a connection alone, are file events as on any poller.
+//! An accept, which could not be told to leave a connection alone, waits there during a run only: who leaves the loop
+//! ends it before, and a listener is then a file event as on any poller.
 
 mod batch;
 mod buffers;
@@ -16,7 +17,7 @@ mod buffers;
 use std::io;
 use std::mem;
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -27,6 +28,7 @@ use self::batch::Batch;
 pub(super) use self::batch::Ticket;
 pub(super) use self::buffers::Lease;
 use self::buffers::{Buffers, GROUP};
+use super::acceptor::Acceptor;
 use super::connection::{Arrived, Connection};
 use crate::dispatcher::core::Core;
 use crate::error::Error;
@@ -49,6 +51,8 @@ const BATCH: u32 = OperationId::PLACES / 2;
 struct Table {
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Those of them that accept.
+    accepts: Vec<OperationId>,
     /// To be cancelled: nobody waits for them any more, or not now.
     abandoned: Vec<OperationId>,
     /// Of the present ring and the one before, of which completions may be left; each with the ring's number.
@@ -82,6 +86,7 @@ enum What {
     Receive(Weak<Connection>),
     Send { of: Weak<Connection>, bytes: Vec<u8>, from: usize },
     AwaitRoom(Weak<Connection>),
+    Accept(Weak<Acceptor>),
 }
 
 /// The ring of a dispatcher, and the requests that were made of it.
@@ -126,6 +131,9 @@ impl Table {
     /// Puts the request into the place that [`Table::next_id`] has just named.
     fn occupy(&mut self, id: OperationId, operation: Operation, ring: u64) {
         self.free.pop();
+        if matches!(operation.what, What::Accept(_)) {
+            self.accepts.push(id);
+        }
         self.places[id.place as usize] =
             Place { generation: id.generation, operation: Some(operation), ring };
     }
@@ -136,7 +144,10 @@ impl Table {
     }
 
     fn end(&mut self, id: OperationId) -> Option<Operation> {
-        self.get(id)?;
+        let is_accept = matches!(self.get(id)?.what, What::Accept(_));
+        if is_accept {
+            self.accepts.retain(|accept| *accept != id);
+        }
         self.free.push(id.place);
         self.places[id.place as usize].operation.take()
     }
@@ -169,6 +180,22 @@ impl<'a> RingIo<'a> {
         let socket = connection.socket.clone();
         let entry = opcode::RecvMulti::new(types::Fd(socket.as_raw_fd()), GROUP).build();
         let what = What::Receive(Arc::downgrade(connection));
+        self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
+    }
+
+    /// Whether accepts may wait in the ring now: not in one that somebody watches, for nobody runs the loop while it is
+    /// waited for.
+    pub(super) fn may_accept(self) -> bool {
+        self.core.is_running_here() && !self.ring.is_watched()
+    }
+
+    /// Accepts, again and again, until that ends; at the latest, the run ends it.
+    pub(super) fn accept(self, acceptor: &Arc<Acceptor>) -> io::Result<OperationId> {
+        let socket = acceptor.socket.clone();
+        let entry = opcode::AcceptMulti::new(types::Fd(socket.as_raw_fd()))
+            .flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
+            .build();
+        let what = What::Accept(Arc::downgrade(acceptor));
         self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, _)| error)
     }
 
@@ -205,7 +232,7 @@ impl<'a> RingIo<'a> {
         self.submit(entry, Operation { what, socket, is_closed: false }).map_err(|(error, operation)| {
             match operation.what {
                 What::Send { bytes, .. } => (error, bytes),
-                What::Receive(_) | What::AwaitRoom(_) => (error, Vec::new()),
+                What::Receive(_) | What::AwaitRoom(_) | What::Accept(_) => (error, Vec::new()),
             }
         })
     }
@@ -311,6 +338,18 @@ impl<'a> RingIo<'a> {
         }
     }
 
+    /// Before the run ends: ends what accepts, and takes over what it has accepted.
+    pub(crate) fn end_accepts(self, ready: &mut Vec<Ready>) {
+        let accepts = self.operations.lock().accepts.clone();
+        if accepts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ring.end_now(&accepts) {
+            tracing::warn!(dispatcher = %self.core.name, %error, "the ring does not say how its accepts ended");
+        }
+        self.deliver(ready);
+    }
+
     /// When nobody runs the loop: nobody ends now what was dropped, and until then it keeps its socket open. Peers are to
     /// hear of it at once. To be called by who drops, and by who leaves the loop: so one of them sees it.
     pub(crate) fn hang_up(self) {
@@ -319,7 +358,9 @@ impl<'a> RingIo<'a> {
             let mut table = self.operations.lock();
             let abandoned = mem::take(&mut table.abandoned);
             let operations = abandoned.iter().filter_map(|id| {
-                table.get(*id).filter(|operation| operation.is_closed).map(|it| it.socket.clone())
+                let operation = table.get(*id).filter(|operation| operation.is_closed)?;
+                // A listening socket may be another process's, too.
+                (!matches!(operation.what, What::Accept(_))).then(|| operation.socket.clone())
             });
             sockets.extend(operations);
             table.abandoned = abandoned;
@@ -422,9 +463,22 @@ impl<'a> RingIo<'a> {
                 drop(table);
                 connection?.received(lease.map(Arrived::Lent), false)
             }
+            What::Accept(acceptor) => {
+                let acceptor = acceptor.upgrade();
+                drop(table);
+                let socket = (result >= 0).then(|| Ok(accepted(result)));
+                acceptor?.accepted(socket, false);
+                None
+            }
             What::Send { .. } | What::AwaitRoom(_) => None,
         }
     }
+}
+
+/// What an accept says that it has made.
+fn accepted(fd: i32) -> Socket {
+    // SAFETY: the system has just made it, for us.
+    unsafe { Socket::from_raw_fd(fd) }
 }
 
 /// An operation has ended: with the system's error `code`, or, where that is not above zero, with a result.
@@ -452,6 +506,15 @@ fn end(operation: Operation, code: i32, lease: Option<Lease>) -> Option<u64> {
             of.upgrade()?.sent(bytes, from, result)
         }
         What::AwaitRoom(connection) => connection.upgrade()?.has_room(),
+        What::Accept(acceptor) => {
+            let arrived = match code {
+                ..=0 => Some(Ok(accepted(-code))),
+                libc::EIO => Some(Err(io::Error::from_raw_os_error(code))),
+                _ => None,
+            };
+            acceptor.upgrade()?.accepted(arrived, true);
+            None
+        }
     }
 }
 

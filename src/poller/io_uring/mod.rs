@@ -73,6 +73,21 @@ impl State {
         }
     }
 
+    /// Keeps what has completed in a ring that is given up: all of it, if the kernel still says.
+    fn take_out(&mut self, former: &mut Ring, is_own: bool) {
+        loop {
+            let is_served = (is_own || former.has_overflow()) && former.serve().is_ok();
+            let mut count = 0;
+            for completion in former.completions() {
+                self.note_operation(&completion);
+                count += 1;
+            }
+            if !is_served || count == 0 {
+                return;
+            }
+        }
+    }
+
     /// The kernel never took these operations: they have ended, and did nothing.
     fn note_untaken(&mut self, requests: &[u64]) {
         for user_data in requests {
@@ -135,16 +150,16 @@ impl IoUring {
             epoll::let_go(outer, ring.fd());
         }
         state.ring_fd = fresh.fd();
-        if state.owner == thread_number() {
-            // What was made for it, it does; what it refuses has not been taken.
-            let _ = ring.submit();
-        }
         let mut former = std::mem::replace(ring, fresh);
-        let was_quiet = state.is_listening && former.is_quiet();
-        former.stop();
-        for completion in former.completions() {
-            state.note_operation(&completion);
+        let is_own = state.owner == thread_number();
+        if is_own {
+            // What was made for it, it does; what it refuses has not been taken.
+            let _ = former.submit();
         }
+        // What is cancelled sees nothing any more.
+        let was_quiet = !is_own && state.is_listening && former.is_quiet();
+        former.stop(is_own);
+        state.take_out(&mut former, is_own);
         state.note_untaken(former.unsubmitted());
         state.owner = thread_number();
         state.is_listening = false;

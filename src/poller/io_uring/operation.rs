@@ -14,12 +14,15 @@
 use std::io;
 use std::sync::Arc;
 
+use io_uring::types::CancelBuilder;
 use io_uring::{Submitter, opcode, squeue};
 
 use super::IoUring;
+use super::registry::News;
 use super::ring::Service;
 pub(crate) use super::user_data::OperationId;
 use super::user_data::UserData;
+use crate::dispatcher::core::thread_number;
 
 /// What came of an operation, or of one shot of it.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +74,29 @@ impl IoUring {
         let cancel = opcode::AsyncCancel::new(UserData::Operation(id).encode()).build();
         // SAFETY: the entry points to nothing.
         unsafe { self.ring().push(&cancel.user_data(UserData::Nobody.encode())) }
+    }
+
+    /// Ends these operations now, so that each has had its last completion, if the kernel takes the calls for that; and
+    /// if it takes but the first, they do nothing more. For the thread that has the ring.
+    pub(crate) fn end_now(&self, ids: &[OperationId]) -> io::Result<()> {
+        let mut state = self.lock();
+        let mut ring = self.ring();
+        if state.owner != thread_number() {
+            return Ok(());
+        }
+        for id in ids {
+            ring.cancel_now(CancelBuilder::user_data(UserData::Operation(*id).encode()));
+        }
+        let entered = ring.enter(Some(0), 0);
+        if self.harvest(&mut state, &mut ring, News::Doubtful)? {
+            self.waker.wake();
+        }
+        entered
+    }
+
+    /// Whether somebody may wait for the ring in another loop than ours.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.lock().outer.is_some()
     }
 
     /// Appends what has completed since the last call. After a wait there is nothing unless a completion ended it.
