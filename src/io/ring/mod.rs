@@ -521,3 +521,44 @@ fn end(operation: Operation, code: i32, lease: Option<Lease>) -> Option<u64> {
 fn told(token: u64) -> Ready {
     Ready { token, raw: Raw(Raw::IN) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::io::Address;
+    use crate::{Dispatcher, RunType};
+
+    /// Whether the kernel has a request to accept in the ring of `core`.
+    fn is_accepting(core: &Core) -> bool {
+        let fd = RingIo::of(core).unwrap().ring.ring_fd();
+        let requests = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
+        requests.contains(&format!("op={},", opcode::AcceptMulti::CODE))
+    }
+
+    #[test]
+    fn nothing_accepts_in_a_ring_that_nobody_runs() {
+        let dispatcher = Dispatcher::builder("x").backend("io_uring").build().unwrap();
+        let (told, heard) = channel();
+        let listener = dispatcher
+            .listen(SocketAddr::from(([127, 0, 0, 1], 0)), move |accepted| told.send(accepted).unwrap())
+            .unwrap();
+        let Address::Tcp(address) = listener.address().unwrap() else { panic!("it listens on TCP") };
+        for _ in 0..2 {
+            let _client = TcpStream::connect(address).unwrap();
+            let handle = dispatcher.handle();
+            let check = dispatcher.create_periodic_timer(move || {
+                if is_accepting(handle.core()) {
+                    handle.exit();
+                }
+            });
+            check.enable(Duration::from_millis(1));
+            dispatcher.run(RunType::Block).unwrap();
+            assert!(!is_accepting(dispatcher.core()));
+            assert!(heard.try_recv().unwrap().is_ok());
+        }
+    }
+}

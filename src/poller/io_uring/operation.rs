@@ -99,6 +99,11 @@ impl IoUring {
         self.lock().outer.is_some()
     }
 
+    #[cfg(test)]
+    pub(crate) fn ring_fd(&self) -> i32 {
+        self.lock().ring_fd
+    }
+
     /// Appends what has completed since the last call. After a wait there is nothing unless a completion ended it.
     ///
     /// Also which ring it is by now, a number that changes whenever another one takes its place; and whether it has been
