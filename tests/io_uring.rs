@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -15,8 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use mcp_event::io::{Accepted, Address, Listener};
-use mcp_event::{BackendState, Dispatcher, Error, FileReady, RunType, Timer, Trigger, backends};
+use mcp_event::io::{Accepted, Address, Listener, Received};
+use mcp_event::{BackendState, Dispatcher, Error, FileReady, Handle, RunType, Timer, Trigger, backends};
 
 /// Has the system answer `call` with `code` from now on, in this process.
 fn refuse(call: libc::c_long, code: i32) {
@@ -283,4 +283,58 @@ fn what_a_refusing_ring_does_not_accept_the_next_run_does() {
         drop(may_end);
         thread.map(|thread| thread.join().unwrap());
     }
+}
+
+#[test]
+fn what_a_refusing_ring_took_and_does_not_hand_over_is_told() {
+    // More than there is room for until it is taken out.
+    const EVENTS: usize = 5_000;
+    let dispatcher = Arc::new(on_a_ring());
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let stream = dispatcher.create_stream(ours).unwrap();
+    peer.write_all(b"lost").unwrap();
+    let (told, heard) = channel();
+    let receiver = move |received: Received<'_>| match received {
+        Received::Failed(error) => told.send(os_code::<()>(Err(error))).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let runner = dispatcher.clone();
+    let refused = thread::spawn(move || {
+        let (flooded, mut flood) = socket_pair();
+        flood.write_all(b"x").unwrap();
+        let fds: Vec<_> = (0..60).map(|_| flooded.try_clone().unwrap()).collect();
+        let watch_one =
+            |handle: &Handle, fd: &Socket| watch(handle, fd, Trigger::Edge, FileReady::READ, &Log::new());
+        // When one of them is dropped it ends at once, for which all is submitted that waits to be.
+        let quiet = socket_pair();
+        let (first, second) = (watch_one(&runner, &quiet.0), watch_one(&runner, &quiet.1));
+        let (mut first, mut second, mut events) = (Some(first), Some(second), Vec::new());
+        let (watcher, leaver) = (runner.handle(), runner.handle());
+        // In one iteration: the flood; the stream's turn, in which it asks to receive; the end of all.
+        let flood = runner.create_timer(move || {
+            events.extend((0..EVENTS).map(|index| watch_one(&watcher, &fds[index % fds.len()])));
+            first.take();
+        });
+        let end = runner.create_schedulable_callback(move || {
+            second.take();
+            refuse(libc::SYS_io_uring_enter, libc::ENOMEM);
+            leaver.exit();
+        });
+        let mut receiver = Some(receiver);
+        let begin = runner.create_timer(move || {
+            flood.enable(Duration::ZERO);
+            stream.receive(receiver.take().unwrap()).unwrap();
+            end.schedule_next_iteration();
+        });
+        begin.enable(Duration::ZERO);
+        let _ = runner.run(RunType::Block);
+        begin
+    });
+    let _begin = refused.join().unwrap();
+    let mut code = heard.try_recv();
+    while code.is_err() {
+        pump(&dispatcher);
+        code = heard.try_recv();
+    }
+    assert_eq!(code, Ok(libc::EIO));
 }

@@ -4,6 +4,7 @@
 //! bytes it took, which therefore counts as sent from the beginning; of another one it says how much it took, and the
 //! rest goes back to its stream.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
@@ -135,10 +136,14 @@ impl Batch {
     }
 
     /// The stream of a send of which the kernel took only `taken` bytes; and the rest.
-    pub(super) fn rest(&self, index: usize, taken: usize) -> Option<(Arc<Connection>, Vec<u8>)> {
-        let send = self.sends.get(index)?;
-        let rest = self.bytes(send).get(taken..)?.to_vec();
-        Some((send.of.upgrade()?, rest))
+    pub(super) fn rest(&mut self, index: usize, taken: usize) -> Option<(Arc<Connection>, Vec<u8>)> {
+        let rest = self.bytes(self.sends.get(index)?).get(taken..)?.to_vec();
+        Some((mem::take(&mut self.sends[index].of).upgrade()?, rest))
+    }
+
+    /// The streams of the sends that the kernel was asked for, and has said nothing of.
+    pub(super) fn silent(&self) -> Vec<Arc<Connection>> {
+        self.sends[..self.asked].iter().filter_map(|send| send.of.upgrade()).collect()
     }
 
     /// What there is to say of it has been said. The sockets that it kept are to be dropped when no lock is held.
@@ -150,6 +155,6 @@ impl Batch {
             self.chunks.truncate(1);
             self.chunks.iter_mut().for_each(Vec::clear);
         }
-        std::mem::take(&mut self.sockets)
+        mem::take(&mut self.sockets)
     }
 }

@@ -9,7 +9,8 @@
 //! are taken out, and nothing that waits there can do more: when such a ring is closed, many kernels have its thread go
 //! on with what has become ready. So what receives finds no buffer there; and no send waits, but a poll in its place.
 //! An accept, which could not be told to leave a connection alone, waits there during a run only: who leaves the loop
-//! ends it before, and a listener is then a file event as on any poller.
+//! ends it before, and a listener is then a file event as on any poller. Should the kernel have done more than it tells
+//! the thread that leaves (it may refuse to), what was under way has failed with EIO: nobody knows how far it came.
 
 mod batch;
 mod buffers;
@@ -33,7 +34,7 @@ use super::connection::{Arrived, Connection};
 use crate::dispatcher::core::Core;
 use crate::error::Error;
 pub(super) use crate::poller::io_uring::OperationId;
-use crate::poller::io_uring::{Completion, IoUring};
+use crate::poller::io_uring::{Completion, IoUring, Taken};
 use crate::poller::{Poller, Raw, Ready};
 
 /// The requests of one dispatcher.
@@ -152,14 +153,14 @@ impl Table {
         self.places[id.place as usize].operation.take()
     }
 
-    /// Takes out a request that was made for another ring than the present one.
-    fn next_stale(&mut self, from: &mut usize) -> Option<Operation> {
+    /// Takes out a request that was made for another ring than the present one; with that one's number.
+    fn next_stale(&mut self, from: &mut usize) -> Option<(Operation, u64)> {
         while let Some(place) = self.places.get(*from) {
             let id = OperationId { place: *from as u32, generation: place.generation };
-            let is_stale = place.operation.is_some() && place.ring != self.ring;
+            let (ring, is_stale) = (place.ring, place.operation.is_some() && place.ring != self.ring);
             *from += 1;
             if is_stale {
-                return self.end(id);
+                return self.end(id).map(|operation| (operation, ring));
             }
         }
         None
@@ -398,7 +399,7 @@ impl<'a> RingIo<'a> {
     /// After a wait: takes over what has completed, and says in `ready` who has something to tell its user.
     pub(crate) fn deliver(self, ready: &mut Vec<Ready>) {
         let mut completions = mem::take(&mut self.operations.lock().completions);
-        let (ring, is_dry) = self.ring.take_completions(&mut completions);
+        let Taken { ring, is_dry, lost } = self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
             let token = match completion.id.place.checked_sub(BATCH) {
                 Some(index) => self.complete_in_batch(index as usize, &completion),
@@ -410,6 +411,7 @@ impl<'a> RingIo<'a> {
         table.completions = completions;
         // What the kernel has refused so far, it is asked for again.
         table.is_ahead |= !is_dry;
+        let silent = if lost.is_some() { table.batch.silent() } else { Vec::new() };
         let sockets = if is_dry && table.batch.is_asked() { table.batch.end() } else { Vec::new() };
         self.operations.batch.store(table.batch.number(), Ordering::Release);
         let is_same = mem::replace(&mut table.ring, ring) == ring;
@@ -418,12 +420,17 @@ impl<'a> RingIo<'a> {
         if is_same {
             return;
         }
+        for connection in silent {
+            let error = io::Error::from_raw_os_error(libc::EIO);
+            ready.extend(connection.unsent(&[], Some(error)).map(told));
+        }
         let mut from = 0;
         loop {
             // No lock is held while it is told.
             let stale = self.operations.lock().next_stale(&mut from);
-            let Some(operation) = stale else { return };
-            ready.extend(end(operation, libc::ECANCELED, None).map(told));
+            let Some((operation, ring)) = stale else { return };
+            let code = if lost == Some(ring) { libc::EIO } else { libc::ECANCELED };
+            ready.extend(end(operation, code, None).map(told));
         }
     }
 
@@ -435,9 +442,9 @@ impl<'a> RingIo<'a> {
             code => (code > 0).then(|| io::Error::from_raw_os_error(code)),
         };
         let (connection, rest) = {
-            let table = self.operations.lock();
+            let mut table = self.operations.lock();
             let is_now = table.batch.number() as u32 == completion.id.generation;
-            table.batch.rest(index, taken).filter(|_| is_now)?
+            is_now.then(|| table.batch.rest(index, taken))??
         };
         connection.unsent(&rest, error)
     }

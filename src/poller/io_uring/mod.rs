@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use io_uring::{cqueue, opcode, types};
 
-pub(crate) use self::operation::{Completion, OperationId, Supply};
+pub(crate) use self::operation::{Completion, OperationId, Supply, Taken};
 use self::registry::{News, Registry};
 use self::ring::{Ring, Service};
 use self::user_data::UserData;
@@ -62,6 +62,8 @@ struct State {
     /// The poll fd; it survives the ring.
     outer: Option<OwnedFd>,
     completions: Vec<Completion>,
+    /// The number of a former ring that did more than could be taken out.
+    lost: Option<u64>,
 }
 
 impl State {
@@ -83,8 +85,11 @@ impl State {
                 count += 1;
             }
             if !is_served || count == 0 {
-                return;
+                break;
             }
+        }
+        if former.has_overflow() {
+            self.lost = Some(self.ring_number);
         }
     }
 
@@ -116,6 +121,7 @@ impl IoUring {
             ring_number: 0,
             outer: None,
             completions: Vec::new(),
+            lost: None,
         };
         Ok(IoUring {
             waker: Arc::new(waker),

@@ -9,7 +9,9 @@
 //! What that had done by then is not lost: its completions are taken out of the former ring, and what the kernel had not
 //! taken ends as cancelled. A ring that works on request is never asked again, and another one's requests are cancelled;
 //! but what waits in a ring that is closed may still be done by its thread, of which nobody hears: only what does no
-//! harm then may wait, such as a poll, or a receive, which finds no buffer ([`Supply`]). So what an operation points to is needed until its last completion, or until the number has changed.
+//! harm then may wait, such as a poll, or a receive, which finds no buffer ([`Supply`]). So what an operation points to
+//! is needed until its last completion, or until the number has changed. Of completions that waited in the kernel for
+//! room, and that it refused to deliver to the thread that left, it is known only that there were some.
 
 use std::io;
 use std::sync::Arc;
@@ -34,6 +36,16 @@ pub(crate) struct Completion {
     pub(crate) result: i32,
     /// The kernel's flags, among them whether more completions come.
     pub(crate) flags: u32,
+}
+
+/// What there is to say of the rings when their completions were taken.
+pub(crate) struct Taken {
+    /// Which one it is by now, a number that changes whenever another one takes its place.
+    pub(crate) ring: u64,
+    /// It was given all that was submitted, and there is nothing of it left to take out.
+    pub(crate) is_dry: bool,
+    /// A former one, of which completions are lost: the kernel would not hand them over.
+    pub(crate) lost: Option<u64>,
 }
 
 /// Buffers that the kernel chooses from.
@@ -105,15 +117,12 @@ impl IoUring {
     }
 
     /// Appends what has completed since the last call. After a wait there is nothing unless a completion ended it.
-    ///
-    /// Also which ring it is by now, a number that changes whenever another one takes its place; and whether it has been
-    /// given all that was submitted, and there is nothing of it left to take out.
-    pub(crate) fn take_completions(&self, completions: &mut Vec<Completion>) -> (u64, bool) {
+    pub(crate) fn take_completions(&self, completions: &mut Vec<Completion>) -> Taken {
         let mut state = self.lock();
         completions.append(&mut state.completions);
         let mut ring = self.ring();
-        let is_done = !ring.has_unsubmitted() && !ring.has_completions() && !ring.has_overflow();
-        (state.ring_number, is_done)
+        let is_dry = !ring.has_unsubmitted() && !ring.has_completions() && !ring.has_overflow();
+        Taken { ring: state.ring_number, is_dry, lost: state.lost.take() }
     }
 
     /// Gives the ring what was submitted, without a wait.
