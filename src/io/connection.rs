@@ -6,7 +6,6 @@
 //!
 //! No user code runs, and none is dropped, under the lock: the receiver is taken out of the state for its call.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
@@ -15,16 +14,18 @@ use std::time::Duration;
 
 use socket2::Socket;
 
+use super::arrivals::{Arrivals, Arrived};
 use super::buffer;
 use super::error::{Completion, Received, Receiver, SendError, SendRefusal};
 use super::outbox::Outbox;
-use super::ring::{Lease, OperationId, RingIo, Ticket};
+use super::ring::{OperationId, RingIo, Ticket};
 use super::socket;
+use super::time_limit::TimeLimit;
 use crate::dispatcher::closure::{Closure, Outcome};
 use crate::dispatcher::core::Core;
 use crate::dispatcher::{FileEvent, Timer};
 use crate::error::Error;
-use crate::poller::FileReady;
+use crate::poller::{FileReady, OsFd};
 
 /// How many times one callback of the file event receives, before other events have their turn.
 const TURNS: usize = 16;
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     core: Arc<Core>,
     /// Shared with the requests of the ring.
     pub(super) socket: Arc<Socket>,
+    /// The socket's, without a look at that.
+    pub(super) fd: OsFd,
     event: OnceLock<(Weak<FileEvent>, u64)>,
     state: Mutex<State>,
 }
@@ -53,7 +56,7 @@ struct State {
     receiving: Receiving,
     receiver: Option<Receiver>,
     /// What has come in while nobody could be told.
-    arrived: VecDeque<Arrived>,
+    arrived: Arrivals,
     receive_limit: TimeLimit,
     send_limit: TimeLimit,
     outbox: Outbox,
@@ -85,23 +88,6 @@ enum Receiving {
     Ended,
 }
 
-/// What has come in.
-pub(super) enum Arrived {
-    Lent(Lease),
-    Data(Vec<u8>),
-    End,
-    Failed(Error),
-}
-
-/// How long one direction may stand still.
-#[derive(Default)]
-struct TimeLimit {
-    limit: Option<Duration>,
-    timer: Option<Arc<Timer>>,
-    /// Something has moved, or begun to wait, since the timer was set.
-    moved: bool,
-}
-
 /// The closure of a stream's file event.
 pub(super) struct OnReady(pub(super) Arc<Connection>);
 
@@ -120,6 +106,7 @@ impl Connection {
     pub(super) fn new(core: Arc<Core>, socket: Socket) -> Connection {
         Connection {
             core,
+            fd: socket::os_fd(&socket),
             socket: Arc::new(socket),
             event: OnceLock::new(),
             state: Mutex::new(State {
@@ -128,7 +115,7 @@ impl Connection {
                 watched: FileReady::NONE,
                 receiving: Receiving::Paused,
                 receiver: None,
-                arrived: VecDeque::new(),
+                arrived: Arrivals::default(),
                 receive_limit: TimeLimit::default(),
                 send_limit: TimeLimit::default(),
                 outbox: Outbox::new(),
@@ -158,12 +145,13 @@ impl Connection {
 
     /// No callback begins any more.
     pub(super) fn close(&self) {
+        let ring = self.ring();
         let (requests, is_leaving) = {
             let mut state = self.lock();
             state.closed = true;
-            ([state.requests.receive, state.requests.send], self.leaving(&state).is_some())
+            ([state.requests.receive, state.requests.send], state.leaving(ring).is_some())
         };
-        if let Some(ring) = self.ring().filter(|_| !self.core.is_forked()) {
+        if let Some(ring) = ring.filter(|_| !self.core.is_forked()) {
             if is_leaving {
                 ring.keep_for_batch(self.socket.clone());
             }
@@ -258,11 +246,12 @@ impl Connection {
             needs_turn &= state.requests.send.is_none() || state.send_limit.limit.is_some();
         }
         needs_turn |= state.outbox.has_news();
+        let is_batch_due = is_here && state.requests.leaving.is_some_and(Ticket::makes_due);
         drop(state);
         if needs_turn {
             self.kick(FileReady::WRITE);
         }
-        if let Some(ring) = ring.filter(|_| is_here) {
+        if let Some(ring) = ring.filter(|_| is_batch_due) {
             ring.send_batch_if_due();
         }
         Ok(())
@@ -276,7 +265,7 @@ impl Connection {
         bytes: &[u8],
     ) -> io::Result<usize> {
         if let Some(ring) = ring {
-            let leaving = self.leaving(state);
+            let leaving = state.leaving(Some(ring));
             if let Some(ticket) = ring.send_in_batch(self, leaving, bytes) {
                 state.requests.leaving = Some(ticket);
                 return Ok(bytes.len());
@@ -286,12 +275,6 @@ impl Connection {
             }
         }
         socket::unless_blocked(socket::send(&self.socket, bytes)).map(|taken| taken.unwrap_or(0))
-    }
-
-    /// What is on its way to the system: how much of it that takes is not known yet.
-    fn leaving(&self, state: &State) -> Option<Ticket> {
-        let ring = self.ring()?;
-        state.requests.leaving.filter(|ticket| ring.is_pending(*ticket))
     }
 
     /// The system did not take the last of what was leaving. The token of the event, if that is to be told.
@@ -324,7 +307,7 @@ impl Connection {
 
     pub(super) fn queued(&self) -> usize {
         let state = self.lock();
-        state.outbox.queued() + self.leaving(&state).map_or(0, Ticket::length)
+        state.outbox.queued() + state.leaving(self.ring()).map_or(0, Ticket::length)
     }
 
     pub(super) fn set_send_limit(&self, bytes: usize) {
@@ -398,18 +381,28 @@ impl Connection {
     /// One callback of the file event.
     fn turn(self: &Arc<Self>, mut events: FileReady) -> Outcome {
         let ring = self.ring();
-        {
-            let mut state = self.lock();
-            events = events | std::mem::take(&mut state.kicked);
-            state.requests.is_announced = false;
-        }
+        let mut state = self.lock();
+        events = events | std::mem::take(&mut state.kicked);
+        state.requests.is_announced = false;
         if events.intersects(INBOUND | FileReady::ERROR) {
-            self.deliver_arrived()?;
+            while let Some((arrived, mut receiver)) = state.next_arrived() {
+                drop(state);
+                let outcome = arrived.tell(&mut receiver);
+                state = self.give_back(receiver);
+                outcome?;
+            }
             if ring.is_none() {
+                drop(state);
                 buffer::with(|buffer| self.receive_into(buffer, events))?;
+                state = self.lock();
             }
         }
-        if self.leaves_first() {
+        let is_settled = state.is_settled(ring.is_some());
+        drop(state);
+        if is_settled {
+            return Ok(());
+        }
+        if self.leaves_first(ring) {
             // Not now: what would come next, or be told, comes after what is leaving.
             self.kick(FileReady::WRITE);
         } else {
@@ -421,27 +414,9 @@ impl Connection {
     }
 
     /// Whether something is leaving that something else has to wait for.
-    fn leaves_first(&self) -> bool {
+    fn leaves_first(&self, ring: Option<RingIo<'_>>) -> bool {
         let state = self.lock();
-        self.leaving(&state).is_some() && (state.outbox.has_news() || !state.outbox.is_empty())
-    }
-
-    /// Tells the receiver what came in while it could not be told.
-    fn deliver_arrived(&self) -> Outcome {
-        loop {
-            let Some(arrived) = self.take_arrived() else { return Ok(()) };
-            match arrived {
-                Arrived::Lent(lease) => self.tell(Received::Data(lease.bytes()))?,
-                Arrived::Data(bytes) => self.tell(Received::Data(&bytes))?,
-                Arrived::End => self.tell(Received::End)?,
-                Arrived::Failed(error) => self.tell(Received::Failed(error))?,
-            }
-        }
-    }
-
-    fn take_arrived(&self) -> Option<Arrived> {
-        let mut state = self.lock();
-        if state.can_be_told() { state.arrived.pop_front() } else { None }
+        state.leaving(ring).is_some() && (state.outbox.has_news() || !state.outbox.is_empty())
     }
 
     /// Receives until nothing more is there, or others should have their turn.
@@ -473,25 +448,28 @@ impl Connection {
         let mut receiver = {
             let mut state = self.lock();
             if !state.can_be_told() {
-                state.keep(received);
+                // It came before what else has arrived.
+                state.arrived.push_front(received.into());
                 return Ok(());
             }
-            state.receive_limit.moved = true;
-            if is_last {
-                state.receiving = Receiving::Ended;
-            }
-            let Some(receiver) = state.receiver.take() else { return Ok(()) };
+            let Some(receiver) = state.begin_to_tell(is_last) else { return Ok(()) };
             receiver
         };
         let outcome = receiver(received);
-        let mut state = self.lock();
-        if !is_last && !state.closed && state.receiver.is_none() {
-            state.receiver = Some(receiver);
-        } else {
-            drop(state);
-            drop(receiver);
-        }
+        drop(self.give_back(receiver));
         outcome
+    }
+
+    /// After its call, unless there is another by now, or it was the last.
+    fn give_back(&self, receiver: Receiver) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if state.receiving != Receiving::Ended && !state.closed && state.receiver.is_none() {
+            state.receiver = Some(receiver);
+            return state;
+        }
+        drop(state);
+        drop(receiver);
+        self.lock()
     }
 
     /// Sends what there is room for, and ends the sending side when that is due.
@@ -519,7 +497,7 @@ impl Connection {
 
     /// Has the ring send what is next, if it is not at it.
     fn request_send(self: &Arc<Self>, ring: RingIo<'_>, state: &mut State) {
-        if state.requests.send.is_some() || self.leaving(state).is_some() {
+        if state.requests.send.is_some() || state.leaving(Some(ring)).is_some() {
             return;
         }
         let next = state.requests.unsent.take().or_else(|| state.outbox.take_piece());
@@ -598,7 +576,7 @@ impl Connection {
             drop(arrived);
             return None;
         }
-        state.arrived.extend(arrived);
+        arrived.into_iter().for_each(|arrived| state.arrived.push_back(arrived));
         self.announce(&mut state)
     }
 
@@ -612,8 +590,7 @@ impl Connection {
         let failed = {
             let mut guard = self.lock();
             let state = &mut *guard;
-            let is_wanted = state.receiving == Receiving::Active && !state.closed && !state.has_end();
-            match (state.requests.receive, is_wanted) {
+            match (state.requests.receive, state.wants_to_receive()) {
                 (None, true) => match ring.receive(self) {
                     Ok(id) => {
                         state.requests.receive = Some(id);
@@ -701,33 +678,49 @@ impl State {
         !self.closed && self.receiving == Receiving::Active
     }
 
-    fn keep(&mut self, received: Received<'_>) {
-        // It came before what else has arrived.
-        self.arrived.push_front(match received {
-            Received::Data(bytes) => Arrived::Data(bytes.to_vec()),
-            Received::End => Arrived::End,
-            Received::Failed(error) => Arrived::Failed(error),
-        });
+    /// The receiver, for a call.
+    fn begin_to_tell(&mut self, is_last: bool) -> Option<Receiver> {
+        self.receive_limit.moved = true;
+        if is_last {
+            self.receiving = Receiving::Ended;
+        }
+        self.receiver.take()
     }
 
-    /// Nothing more will arrive.
-    fn has_end(&self) -> bool {
-        matches!(self.arrived.back(), Some(Arrived::End | Arrived::Failed(_)))
+    /// What came in first, and who is to be told of it now.
+    fn next_arrived(&mut self) -> Option<(Arrived, Receiver)> {
+        if !self.can_be_told() {
+            return None;
+        }
+        let arrived = self.arrived.pop_front()?;
+        let receiver = self.begin_to_tell(arrived.is_last())?;
+        Some((arrived, receiver))
+    }
+
+    /// What is on its way to the system: how much of it that takes is not known yet.
+    fn leaving(&self, ring: Option<RingIo<'_>>) -> Option<Ticket> {
+        self.requests.leaving.filter(|ticket| ring.is_some_and(|ring| ring.is_pending(*ticket)))
+    }
+
+    /// Whether the ring is to receive.
+    fn wants_to_receive(&self) -> bool {
+        self.receiving == Receiving::Active && !self.closed && !self.arrived.has_end()
+    }
+
+    /// Nothing is to be sent, told, requested or watched but what is.
+    fn is_settled(&self, has_ring: bool) -> bool {
+        !self.closed
+            && self.outbox.is_empty()
+            && !self.outbox.has_news()
+            && self.wanted() == self.watched
+            && (!has_ring || self.requests.receive.is_some() == self.wants_to_receive())
+            && self.receive_limit.timer.is_none()
+            && self.send_limit.timer.is_none()
     }
 
     fn wanted(&self) -> FileReady {
         let inbound = if self.receiving == Receiving::Active { INBOUND } else { FileReady::NONE };
         let outbound = if self.outbox.is_empty() { FileReady::NONE } else { FileReady::WRITE };
         inbound | outbound
-    }
-}
-
-impl TimeLimit {
-    /// The timer, if it is to be set anew, and to what.
-    fn update(&mut self, is_waiting: bool) -> Option<(Arc<Timer>, Option<Duration>)> {
-        let timer = self.timer.as_ref()?;
-        let limit = self.limit.filter(|_| is_waiting);
-        let is_stale = std::mem::take(&mut self.moved) || timer.is_enabled() != limit.is_some();
-        is_stale.then(|| (timer.clone(), limit))
     }
 }

@@ -37,6 +37,7 @@
 
 mod acceptor;
 mod address;
+mod arrivals;
 mod buffer;
 mod connect;
 mod connection;
@@ -50,6 +51,7 @@ pub(crate) mod ring;
 mod ring;
 mod socket;
 mod stream;
+mod time_limit;
 
 pub use address::Address;
 pub use connect::Connect;

@@ -28,6 +28,10 @@ impl Ticket {
     pub(super) fn length(self) -> usize {
         match self {}
     }
+
+    pub(super) fn makes_due(self) -> bool {
+        match self {}
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@
 //! bytes it took, which therefore counts as sent from the beginning; of another one it says how much it took, and the
 //! rest goes back to its stream.
 
+use std::io;
 use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
@@ -12,7 +13,7 @@ use io_uring::{opcode, squeue, types};
 use socket2::Socket;
 
 use super::super::connection::Connection;
-use super::super::socket;
+use super::news::News;
 use crate::poller::OsFd;
 
 /// Longer ones are better sent by a call of their own than copied.
@@ -57,6 +58,11 @@ impl Ticket {
     pub(in crate::io) fn length(self) -> usize {
         self.length
     }
+
+    /// Whether with it so many wait that the batch [is due](Batch::is_due).
+    pub(in crate::io) fn makes_due(self) -> bool {
+        self.index % MOST_WAITING == MOST_WAITING - 1
+    }
 }
 
 impl Batch {
@@ -93,7 +99,7 @@ impl Batch {
         chunk.extend_from_slice(bytes);
         let bytes = start..chunk.len();
         let ticket = Ticket { batch: self.number, index: self.sends.len(), length: bytes.len() };
-        let (of, fd) = (Arc::downgrade(of), socket::os_fd(&of.socket));
+        let (of, fd) = (Arc::downgrade(of), of.fd);
         self.sends.push(Send { of, fd, chunk: self.chunks.len() - 1, bytes });
         Some(ticket)
     }
@@ -135,15 +141,22 @@ impl Batch {
         &self.chunks[send.chunk][send.bytes.clone()]
     }
 
-    /// The stream of a send of which the kernel took only `taken` bytes; and the rest.
-    pub(super) fn rest(&mut self, index: usize, taken: usize) -> Option<(Arc<Connection>, Vec<u8>)> {
+    /// The kernel says of a send that it did not do all it should.
+    pub(super) fn news(&mut self, index: usize, result: i32) -> Option<News> {
+        let taken = usize::try_from(result).unwrap_or(0);
+        let error = match -result {
+            libc::EAGAIN | libc::EINTR | libc::ECANCELED => None,
+            code => (code > 0).then(|| io::Error::from_raw_os_error(code)),
+        };
         let rest = self.bytes(self.sends.get(index)?).get(taken..)?.to_vec();
-        Some((mem::take(&mut self.sends[index].of).upgrade()?, rest))
+        Some(News::Unsent(mem::take(&mut self.sends[index].of).upgrade()?, rest, error))
     }
 
-    /// The streams of the sends that the kernel was asked for, and has said nothing of.
-    pub(super) fn silent(&self) -> Vec<Arc<Connection>> {
-        self.sends[..self.asked].iter().filter_map(|send| send.of.upgrade()).collect()
+    /// Of the sends that the kernel was asked for, and has said nothing of, it will not say anything.
+    pub(super) fn silent(&self) -> Vec<News> {
+        let lost =
+            |connection| News::Unsent(connection, Vec::new(), Some(io::Error::from_raw_os_error(libc::EIO)));
+        self.sends[..self.asked].iter().filter_map(|send| send.of.upgrade()).map(lost).collect()
     }
 
     /// What there is to say of it has been said. The sockets that it kept are to be dropped when no lock is held.

@@ -14,11 +14,12 @@
 
 mod batch;
 mod buffers;
+mod news;
 
 use std::io;
 use std::mem;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -29,10 +30,10 @@ use self::batch::Batch;
 pub(super) use self::batch::Ticket;
 pub(super) use self::buffers::Lease;
 use self::buffers::{Buffers, GROUP};
+use self::news::News;
 use super::acceptor::Acceptor;
-use super::connection::{Arrived, Connection};
+use super::connection::Connection;
 use crate::dispatcher::core::Core;
-use crate::error::Error;
 pub(super) use crate::poller::io_uring::OperationId;
 use crate::poller::io_uring::{Completion, IoUring, Taken};
 use crate::poller::{Poller, Raw, Ready};
@@ -47,6 +48,9 @@ pub(crate) struct Operations {
 
 /// Places from here on are those of the batch.
 const BATCH: u32 = OperationId::PLACES / 2;
+
+/// How many completions are looked up at once.
+const LOOKED_UP: usize = 32;
 
 #[derive(Default)]
 struct Table {
@@ -65,6 +69,7 @@ struct Table {
     batch: Batch,
     /// Kept for its memory.
     completions: Vec<Completion>,
+    news: Vec<News>,
 }
 
 #[derive(Default)]
@@ -151,6 +156,33 @@ impl Table {
         }
         self.free.push(id.place);
         self.places[id.place as usize].operation.take()
+    }
+
+    /// What a completion says, and to whom.
+    fn look_up(&mut self, completion: &Completion) -> Option<News> {
+        let Completion { id, ring, result, flags } = *completion;
+        if let Some(index) = id.place.checked_sub(BATCH) {
+            let is_now = self.batch.number() as u32 == id.generation;
+            return is_now.then(|| self.batch.news(index as usize, result))?;
+        }
+        let buffers = self.buffers_of(ring);
+        if let Some(buffers) = buffers.filter(|_| result == -libc::ENOBUFS) {
+            buffers.want_more();
+        }
+        let lease = buffers.and_then(|buffers| buffers.lease(flags, result));
+        let lease = lease.filter(|lease| !lease.bytes().is_empty());
+        if !cqueue::more(flags) {
+            return Some(News::Ended(self.end(id)?, -result, lease));
+        }
+        match &self.get(id)?.what {
+            What::Receive(connection) => {
+                let lease = lease?;
+                // Nothing is dropped under the lock but leases.
+                Some(News::Received(connection.upgrade()?, lease))
+            }
+            What::Accept(acceptor) if result >= 0 => Some(News::accepted(acceptor.clone(), result)),
+            What::Accept(_) | What::Send { .. } | What::AwaitRoom(_) => None,
+        }
     }
 
     /// Takes out a request that was made for another ring than the present one; with that one's number.
@@ -398,17 +430,22 @@ impl<'a> RingIo<'a> {
 
     /// After a wait: takes over what has completed, and says in `ready` who has something to tell its user.
     pub(crate) fn deliver(self, ready: &mut Vec<Ready>) {
-        let mut completions = mem::take(&mut self.operations.lock().completions);
+        let (mut completions, mut news) = {
+            let mut table = self.operations.lock();
+            (mem::take(&mut table.completions), mem::take(&mut table.news))
+        };
         let Taken { ring, is_dry, lost } = self.ring.take_completions(&mut completions);
-        for completion in completions.drain(..) {
-            let token = match completion.id.place.checked_sub(BATCH) {
-                Some(index) => self.complete_in_batch(index as usize, &completion),
-                None => self.complete(completion),
-            };
-            ready.extend(token.map(told));
+        for some in completions.chunks(LOOKED_UP) {
+            {
+                let mut table = self.operations.lock();
+                news.extend(some.iter().filter_map(|completion| table.look_up(completion)));
+            }
+            // No lock is held while they are told.
+            ready.extend(news.drain(..).filter_map(News::tell).map(told));
         }
+        completions.clear();
         let mut table = self.operations.lock();
-        table.completions = completions;
+        (table.completions, table.news) = (completions, news);
         // What the kernel has refused so far, it is asked for again.
         table.is_ahead |= !is_dry;
         let silent = if lost.is_some() { table.batch.silent() } else { Vec::new() };
@@ -420,107 +457,14 @@ impl<'a> RingIo<'a> {
         if is_same {
             return;
         }
-        for connection in silent {
-            let error = io::Error::from_raw_os_error(libc::EIO);
-            ready.extend(connection.unsent(&[], Some(error)).map(told));
-        }
+        ready.extend(silent.into_iter().filter_map(News::tell).map(told));
         let mut from = 0;
         loop {
             // No lock is held while it is told.
             let stale = self.operations.lock().next_stale(&mut from);
             let Some((operation, ring)) = stale else { return };
             let code = if lost == Some(ring) { libc::EIO } else { libc::ECANCELED };
-            ready.extend(end(operation, code, None).map(told));
-        }
-    }
-
-    /// A send of the batch did not do all it should.
-    fn complete_in_batch(self, index: usize, completion: &Completion) -> Option<u64> {
-        let taken = usize::try_from(completion.result).unwrap_or(0);
-        let error = match -completion.result {
-            libc::EAGAIN | libc::EINTR | libc::ECANCELED => None,
-            code => (code > 0).then(|| io::Error::from_raw_os_error(code)),
-        };
-        let (connection, rest) = {
-            let mut table = self.operations.lock();
-            let is_now = table.batch.number() as u32 == completion.id.generation;
-            is_now.then(|| table.batch.rest(index, taken))??
-        };
-        connection.unsent(&rest, error)
-    }
-
-    /// The token of the event that is to tell of it.
-    fn complete(self, completion: Completion) -> Option<u64> {
-        let Completion { id, ring, result, flags } = completion;
-        let mut table = self.operations.lock();
-        let buffers = table.buffers_of(ring);
-        if let Some(buffers) = buffers.filter(|_| result == -libc::ENOBUFS) {
-            buffers.want_more();
-        }
-        let lease = buffers.and_then(|buffers| buffers.lease(flags, result));
-        let lease = lease.filter(|lease| !lease.bytes().is_empty());
-        if !cqueue::more(flags) {
-            let operation = table.end(id)?;
-            drop(table);
-            return end(operation, -result, lease);
-        }
-        match &table.get(id)?.what {
-            What::Receive(connection) => {
-                let connection = connection.upgrade();
-                drop(table);
-                connection?.received(lease.map(Arrived::Lent), false)
-            }
-            What::Accept(acceptor) => {
-                let acceptor = acceptor.upgrade();
-                drop(table);
-                let socket = (result >= 0).then(|| Ok(accepted(result)));
-                acceptor?.accepted(socket, false);
-                None
-            }
-            What::Send { .. } | What::AwaitRoom(_) => None,
-        }
-    }
-}
-
-/// What an accept says that it has made.
-fn accepted(fd: i32) -> Socket {
-    // SAFETY: the system has just made it, for us.
-    unsafe { Socket::from_raw_fd(fd) }
-}
-
-/// An operation has ended: with the system's error `code`, or, where that is not above zero, with a result.
-fn end(operation: Operation, code: i32, lease: Option<Lease>) -> Option<u64> {
-    match operation.what {
-        What::Receive(connection) => {
-            let arrived = match (code, lease) {
-                (_, Some(lease)) => Some(Arrived::Lent(lease)),
-                (0, None) => Some(Arrived::End),
-                // It was cancelled, or there was no buffer: nothing has happened to the connection.
-                (libc::ECANCELED | libc::ENOBUFS | libc::EINTR | libc::EAGAIN, None) => None,
-                (code, None) => {
-                    let error = io::Error::from_raw_os_error(code);
-                    Some(Arrived::Failed(Error::os("receiving", error)))
-                }
-            };
-            connection.upgrade()?.received(arrived, true)
-        }
-        What::Send { of, bytes, from } => {
-            let result = match code {
-                libc::ECANCELED | libc::EINTR | libc::EAGAIN => Ok(0),
-                code if code > 0 => Err(io::Error::from_raw_os_error(code)),
-                _ => Ok(code.unsigned_abs() as usize),
-            };
-            of.upgrade()?.sent(bytes, from, result)
-        }
-        What::AwaitRoom(connection) => connection.upgrade()?.has_room(),
-        What::Accept(acceptor) => {
-            let arrived = match code {
-                ..=0 => Some(Ok(accepted(-code))),
-                libc::EIO => Some(Err(io::Error::from_raw_os_error(code))),
-                _ => None,
-            };
-            acceptor.upgrade()?.accepted(arrived, true);
-            None
+            ready.extend(News::Ended(operation, code, None).tell().map(told));
         }
     }
 }
