@@ -114,22 +114,23 @@ impl Batch {
         self.sends.len() - self.asked >= MOST_WAITING
     }
 
-    /// The next request that the kernel was not asked for, with its index.
+    /// The requests that the kernel was not asked for, with their indices.
     ///
-    /// What it points to stays until the batch is [over](Batch::end).
-    pub(super) fn next(&self) -> Option<(usize, squeue::Entry)> {
-        let send = self.sends.get(self.asked)?;
-        let bytes = self.bytes(send);
+    /// What they point to stays until the batch is [over](Batch::end).
+    pub(super) fn unasked(&self) -> impl Iterator<Item = (usize, squeue::Entry)> {
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL;
-        let entry = opcode::Send::new(types::Fd(send.fd), bytes.as_ptr(), bytes.len() as u32)
-            .flags(flags)
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS);
-        Some((self.asked, entry))
+        self.sends.iter().enumerate().skip(self.asked).map(move |(index, send)| {
+            let bytes = self.bytes(send);
+            let entry = opcode::Send::new(types::Fd(send.fd), bytes.as_ptr(), bytes.len() as u32)
+                .flags(flags)
+                .build()
+                .flags(squeue::Flags::SKIP_SUCCESS);
+            (index, entry)
+        })
     }
 
-    pub(super) fn note_asked(&mut self) {
-        self.asked += 1;
+    pub(super) fn note_asked(&mut self, count: usize) {
+        self.asked += count;
     }
 
     /// Whether the kernel was asked for all.

@@ -312,14 +312,19 @@ impl<'a> RingIo<'a> {
     }
 
     fn ask_for_batch(self, table: &mut Table) -> io::Result<()> {
-        while let Some((index, entry)) = table.batch.next() {
-            let id = OperationId { place: BATCH + index as u32, generation: table.batch.number() as u32 };
-            // SAFETY: the bytes stay until the batch is over, and that it is when the ring has done all it was given;
-            // of the sockets, the streams keep those that they do not leave to the batch.
-            unsafe { self.ring.submit(id, entry)? };
-            table.batch.note_asked();
+        if table.batch.is_asked() {
+            return Ok(());
         }
-        Ok(())
+        let generation = table.batch.number() as u32;
+        let requests = table
+            .batch
+            .unasked()
+            .map(|(index, entry)| (OperationId { place: BATCH + index as u32, generation }, entry));
+        // SAFETY: the bytes stay until the batch is over, and that it is when the ring has done all it was given; of the
+        // sockets, the streams keep those that they do not leave to the batch.
+        let (count, result) = unsafe { self.ring.submit_all(requests) };
+        table.batch.note_asked(count);
+        result
     }
 
     fn submit(

@@ -69,6 +69,28 @@ impl IoUring {
         Ok(state.ring_number)
     }
 
+    /// As [`submit`](Self::submit), until one finds no room: how many have found some.
+    ///
+    /// # Safety
+    /// As there, for each.
+    pub(crate) unsafe fn submit_all(
+        &self,
+        mut requests: impl Iterator<Item = (OperationId, squeue::Entry)>,
+    ) -> (usize, io::Result<()>) {
+        let mut state = self.lock();
+        let mut ring = self.ring();
+        let mut count = 0;
+        let result = self.own(&mut state, &mut ring).and_then(|()| {
+            requests.try_for_each(|(id, entry)| {
+                // SAFETY: the caller's promise.
+                unsafe { ring.push(&entry.user_data(UserData::Operation(id).encode()))? };
+                count += 1;
+                Ok(())
+            })
+        });
+        (count, result)
+    }
+
     /// Makes the ring the calling thread's, and says which it is.
     pub(crate) fn own_ring(&self) -> io::Result<u64> {
         let mut state = self.lock();

@@ -6,6 +6,8 @@
 //!
 //! No user code runs, and none is dropped, under the lock: the receiver is taken out of the state for its call.
 
+mod state;
+
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
@@ -14,11 +16,11 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::arrivals::{Arrivals, Arrived};
+use self::state::{INBOUND, Receiving, State};
+use super::arrivals::Arrived;
 use super::buffer;
 use super::error::{Completion, Received, Receiver, SendError, SendRefusal};
-use super::outbox::Outbox;
-use super::ring::{OperationId, RingIo, Ticket};
+use super::ring::{RingIo, Ticket};
 use super::socket;
 use super::time_limit::TimeLimit;
 use crate::dispatcher::closure::{Closure, Outcome};
@@ -30,12 +32,6 @@ use crate::poller::{FileReady, OsFd};
 /// How many times one callback of the file event receives, before other events have their turn.
 const TURNS: usize = 16;
 
-/// What a receive looks for.
-const INBOUND: FileReady = match FileReady::from_bits(FileReady::READ.bits() | FileReady::CLOSED.bits()) {
-    Some(sides) => sides,
-    None => FileReady::READ,
-};
-
 pub(super) struct Connection {
     core: Arc<Core>,
     /// Shared with the requests of the ring.
@@ -44,48 +40,6 @@ pub(super) struct Connection {
     pub(super) fd: OsFd,
     event: OnceLock<(Weak<FileEvent>, u64)>,
     state: Mutex<State>,
-}
-
-struct State {
-    /// The handle is gone: no callback begins any more.
-    closed: bool,
-    /// What the event is to look at, though no readiness says so.
-    kicked: FileReady,
-    /// What the event's mask is.
-    watched: FileReady,
-    receiving: Receiving,
-    receiver: Option<Receiver>,
-    /// What has come in while nobody could be told.
-    arrived: Arrivals,
-    receive_limit: TimeLimit,
-    send_limit: TimeLimit,
-    outbox: Outbox,
-    requests: Requests,
-}
-
-/// What the ring is doing for the stream, where it does.
-#[derive(Default)]
-struct Requests {
-    receive: Option<OperationId>,
-    /// That one was told to end.
-    is_ending: bool,
-    /// A send, or the wait for room for one.
-    send: Option<OperationId>,
-    /// The piece that waits for room, and how much of that is sent.
-    unsent: Option<(Vec<u8>, usize)>,
-    /// What counts as sent, but leaves with the next wait.
-    leaving: Option<Ticket>,
-    /// The event is about to be told.
-    is_announced: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Receiving {
-    /// Not yet, or not now.
-    Paused,
-    Active,
-    /// The receiver has been told of the end.
-    Ended,
 }
 
 /// The closure of a stream's file event.
@@ -109,18 +63,7 @@ impl Connection {
             fd: socket::os_fd(&socket),
             socket: Arc::new(socket),
             event: OnceLock::new(),
-            state: Mutex::new(State {
-                closed: false,
-                kicked: FileReady::NONE,
-                watched: FileReady::NONE,
-                receiving: Receiving::Paused,
-                receiver: None,
-                arrived: Arrivals::default(),
-                receive_limit: TimeLimit::default(),
-                send_limit: TimeLimit::default(),
-                outbox: Outbox::new(),
-                requests: Requests::default(),
-            }),
+            state: Mutex::new(State::new()),
         }
     }
 
@@ -670,57 +613,5 @@ impl Connection {
             state.outbox.fail(io::ErrorKind::Other.into());
         }
         self.kick(INBOUND | FileReady::WRITE);
-    }
-}
-
-impl State {
-    fn can_be_told(&self) -> bool {
-        !self.closed && self.receiving == Receiving::Active
-    }
-
-    /// The receiver, for a call.
-    fn begin_to_tell(&mut self, is_last: bool) -> Option<Receiver> {
-        self.receive_limit.moved = true;
-        if is_last {
-            self.receiving = Receiving::Ended;
-        }
-        self.receiver.take()
-    }
-
-    /// What came in first, and who is to be told of it now.
-    fn next_arrived(&mut self) -> Option<(Arrived, Receiver)> {
-        if !self.can_be_told() {
-            return None;
-        }
-        let arrived = self.arrived.pop_front()?;
-        let receiver = self.begin_to_tell(arrived.is_last())?;
-        Some((arrived, receiver))
-    }
-
-    /// What is on its way to the system: how much of it that takes is not known yet.
-    fn leaving(&self, ring: Option<RingIo<'_>>) -> Option<Ticket> {
-        self.requests.leaving.filter(|ticket| ring.is_some_and(|ring| ring.is_pending(*ticket)))
-    }
-
-    /// Whether the ring is to receive.
-    fn wants_to_receive(&self) -> bool {
-        self.receiving == Receiving::Active && !self.closed && !self.arrived.has_end()
-    }
-
-    /// Nothing is to be sent, told, requested or watched but what is.
-    fn is_settled(&self, has_ring: bool) -> bool {
-        !self.closed
-            && self.outbox.is_empty()
-            && !self.outbox.has_news()
-            && self.wanted() == self.watched
-            && (!has_ring || self.requests.receive.is_some() == self.wants_to_receive())
-            && self.receive_limit.timer.is_none()
-            && self.send_limit.timer.is_none()
-    }
-
-    fn wanted(&self) -> FileReady {
-        let inbound = if self.receiving == Receiving::Active { INBOUND } else { FileReady::NONE };
-        let outbound = if self.outbox.is_empty() { FileReady::NONE } else { FileReady::WRITE };
-        inbound | outbound
     }
 }
