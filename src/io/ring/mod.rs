@@ -414,9 +414,13 @@ impl<'a> RingIo<'a> {
         self.operations.lock().is_ahead
     }
 
-    /// Before a wait: sends the batch, and ends what is abandoned.
+    /// Before a wait: sends the batch, and ends what is abandoned, and what accepts once somebody watches the ring.
     pub(crate) fn prepare(self) {
         let mut table = self.operations.lock();
+        if !table.accepts.is_empty() && self.ring.is_watched() {
+            // If the kernel refuses, the end of the run tries again.
+            let _ = self.ring.end_now(&table.accepts);
+        }
         table.is_ahead = false;
         if self.ask_for_batch(&mut table).is_err() {
             // No room; it is tried again, at once.

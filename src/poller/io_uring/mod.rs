@@ -76,9 +76,9 @@ impl State {
     }
 
     /// Keeps what has completed in a ring that is given up: all of it, if the kernel still says.
-    fn take_out(&mut self, former: &mut Ring, is_own: bool) {
+    fn take_out(&mut self, former: &mut Ring) {
         loop {
-            let is_served = (is_own || former.has_overflow()) && former.serve().is_ok();
+            let is_served = former.has_overflow() && former.serve().is_ok();
             let mut count = 0;
             for completion in former.completions() {
                 self.note_operation(&completion);
@@ -157,15 +157,13 @@ impl IoUring {
         }
         state.ring_fd = fresh.fd();
         let mut former = std::mem::replace(ring, fresh);
-        let is_own = state.owner == thread_number();
-        if is_own {
+        if state.owner == thread_number() {
             // What was made for it, it does; what it refuses has not been taken.
             let _ = former.submit();
         }
-        // What is cancelled sees nothing any more.
-        let was_quiet = !is_own && state.is_listening && former.is_quiet();
-        former.stop(is_own);
-        state.take_out(&mut former, is_own);
+        let was_quiet = state.is_listening && former.is_quiet();
+        former.stop();
+        state.take_out(&mut former);
         state.note_untaken(former.unsubmitted());
         state.owner = thread_number();
         state.is_listening = false;

@@ -82,15 +82,15 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
-    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Where its own
-    /// thread is another one it cannot be told, unless it works unasked; but nobody asks it any more.
-    pub(super) fn stop(&self, is_own: bool) {
-        if is_own || self.service != Service::OnRequest {
+    /// Has its requests do nothing more, for another thread, or another ring, that goes on in its place. Nobody asks it
+    /// any more; one that works unasked is told.
+    pub(super) fn stop(&self) {
+        if self.service != Service::OnRequest {
             self.cancel_now(CancelBuilder::any());
         }
     }
 
-    /// Has such requests do nothing more. For its own thread, or if it works unasked.
+    /// Has such requests do nothing more; for its own thread, or any if it works unasked.
     pub(super) fn cancel_now(&self, which: CancelBuilder) {
         // It fails when there is nothing to cancel.
         let _ = self.ring.submitter().register_sync_cancel(None, which);
