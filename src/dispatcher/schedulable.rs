@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
@@ -45,7 +45,7 @@ pub(crate) struct Ref(NonNull<SchedulableCell>);
 // SAFETY: a queued cell stays alive until the loop has dequeued it.
 unsafe impl Send for Ref {}
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<SchedulableKind> {
+pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<SchedulableKind> {
     Owner::new(core.clone(), SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
 use super::clock::{Nanos, nanos};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Closure, Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
@@ -57,7 +57,7 @@ unsafe impl Send for Ref {}
 
 pub(crate) type TimerCell = Cell<TimerKind>;
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> {
+pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<TimerKind> {
     Owner::new(core.clone(), TimerKind { entry: Entry::new(Role::OneShot) }, closure)
 }
 
@@ -355,7 +355,7 @@ impl PeriodicTimer {
     }
 }
 
-// The figure that docs/performance.md promises, for a closure of up to seven words: with malloc's own word it
-// fits into 128 bytes.
+// The figure that docs/performance.md promises: with a closure of five words, as C++'s, and malloc's own word it fits
+// into 112 bytes.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<TimerCell>() == 64);
