@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::activity::{Activity, LabelCell};
 use super::closure::{Closure, Outcome, Source};
 use super::core::{Access, Core, OnLoop, inside_callback};
+use super::share::Share;
 use super::watchdog::Registration;
 
 /// What differs between timers, file events, schedulable callbacks and signal events.
@@ -40,7 +41,7 @@ pub(crate) struct Cell<K: 'static> {
     pub(crate) kind: K,
     /// Zero: no callback may begin. What else it says is the kind's.
     pub(crate) truth: AtomicU64,
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Share,
     vtable: &'static VTable<K>,
     /// A foreign thread destroys it: whatever its own callback makes of the truth, none begins any more.
     dying: AtomicBool,
@@ -174,12 +175,12 @@ unsafe impl<K: Kind> Send for Owner<K> {}
 unsafe impl<K: Kind> Sync for Owner<K> {}
 
 impl<K: Kind> Owner<K> {
-    pub(crate) fn new<S: Source>(core: Arc<Core>, kind: K, closure: S) -> Owner<K> {
+    pub(crate) fn new<S: Source>(core: &Arc<Core>, kind: K, closure: S) -> Owner<K> {
         core.count_handle();
         let cell = Cell {
             kind,
             truth: AtomicU64::new(0),
-            core,
+            core: Share::new(core),
             vtable: WithClosure::<K, S::Closure>::VTABLE,
             dying: AtomicBool::new(false),
             queued: AtomicBool::new(false),

@@ -92,7 +92,7 @@ pub(crate) fn new(
         token,
         delivered_in: std::cell::Cell::new(0),
     };
-    let owner = Owner::new(core.clone(), kind, closure);
+    let owner = Owner::new(core, kind, closure);
     core.slots.occupy(token, owner.cell());
     let cell = owner.cell();
     cell.truth.store(truth(events, 0), Ordering::Release);

@@ -46,7 +46,7 @@ pub(crate) struct Ref(NonNull<SchedulableCell>);
 unsafe impl Send for Ref {}
 
 pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<SchedulableKind> {
-    Owner::new(core.clone(), SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
+    Owner::new(core, SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
 }
 
 impl Cell<SchedulableKind> {

@@ -58,7 +58,7 @@ unsafe impl Send for Ref {}
 pub(crate) type TimerCell = Cell<TimerKind>;
 
 pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<TimerKind> {
-    Owner::new(core.clone(), TimerKind { entry: Entry::new(Role::OneShot) }, closure)
+    Owner::new(core, TimerKind { entry: Entry::new(Role::OneShot) }, closure)
 }
 
 impl Cell<TimerKind> {
@@ -322,7 +322,7 @@ impl PeriodicTimer {
             cell: AtomicPtr::new(std::ptr::null_mut()),
         });
         let kind = TimerKind { entry: Entry::new(Role::Periodic) };
-        let owner = Owner::new(core.clone(), kind, Ticking { ticker: ticker.clone(), closure });
+        let owner = Owner::new(core, kind, Ticking { ticker: ticker.clone(), closure });
         ticker.cell.store(std::ptr::from_ref(owner.cell()).cast_mut(), Ordering::Release);
         PeriodicTimer { ticker, owner }
     }
@@ -340,7 +340,7 @@ impl PeriodicTimer {
         self.owner.cell().disable();
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Core {
         &self.owner.cell().core
     }
 

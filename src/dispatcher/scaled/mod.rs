@@ -83,7 +83,7 @@ pub(crate) fn new(core: &Arc<Core>, range: ScaledTimerRange, closure: impl Sourc
         range,
         ordered: Mutex::default(),
     };
-    Owner::new(core.clone(), kind, closure)
+    Owner::new(core, kind, closure)
 }
 
 impl Cell<ScaledKind> {

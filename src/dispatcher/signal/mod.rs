@@ -95,8 +95,7 @@ pub(crate) fn new(core: &Arc<Core>, signal: i32, closure: impl Source) -> Result
     let signal = valid(signal)?;
     listen(signal, &core.signals)
         .map_err(|source| Error::os(format!("listening for signal {signal}"), source))?;
-    let owner =
-        Owner::new(core.clone(), SignalKind { due: Links::new(), listening: Links::new(), signal }, closure);
+    let owner = Owner::new(core, SignalKind { due: Links::new(), listening: Links::new(), signal }, closure);
     let cell = owner.cell();
     cell.truth.store(LISTENING, Ordering::Release);
     match core.access() {
