@@ -268,7 +268,9 @@ impl OnLoop<'_> {
         if wake {
             self.core.wake();
         }
-        self.core.destroy_waste(waste);
+        if let Some(waste) = waste {
+            self.core.destroy_waste(waste);
+        }
     }
 }
 
@@ -289,7 +291,7 @@ impl Drop for Running<'_> {
         if self.on_loop.destroyed.get() {
             self.on_loop.close();
         }
-        core.destroy_waste(self.on_loop.take_waste());
+        self.on_loop.drop_waste();
         // What passes until the next run is not the loop's.
         self.on_loop.end_loop_duration();
         self.on_loop.forget_callback_end();
@@ -525,9 +527,6 @@ impl Core {
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
     pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
-        if waste.is_empty() {
-            return;
-        }
         let doing = self.running_here().map(|_| self.activity.begin(Activity::Destructor));
         for item in waste {
             if let Err(failure) = guarded(|| drop(item)) {
