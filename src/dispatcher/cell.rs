@@ -190,7 +190,7 @@ impl<K: Kind> Owner<K> {
         };
         let place = Box::into_raw(Box::<WithClosure<K, S::Closure>>::new_uninit())
             .cast::<WithClosure<K, S::Closure>>();
-        // SAFETY: a box is not null; its two fields, cells around the closure aside, are written once.
+        // SAFETY: a box is not null, and both its fields are written; what wraps the closure has its layout.
         unsafe {
             closure.put((&raw mut (*place).closure).cast());
             (&raw mut (*place).cell).write(cell);
