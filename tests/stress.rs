@@ -300,7 +300,7 @@ fn h1_loops_destroy_what_others_made() {
     for at in 0..3 {
         let loops = backgrounds.iter().map(|background| background.dispatcher.handle()).collect();
         let (fd, alive, done) = (fd.clone(), alive.clone(), done.clone());
-        Token { loops, at, left: 1_000, fd, alive, done }.pass_on();
+        Token { loops, at, left: 300, fd, alive, done }.pass_on();
     }
     (0..3).for_each(|_| soon(&all_done));
     drop(backgrounds);
