@@ -26,11 +26,11 @@ class SchedulableCallbackObject final
 }  // namespace
 
 mcp::event::SchedulableCallbackPtr createSchedulableCallback(mcp_event_dispatcher* dispatcher,
-                                                             std::function<void()> callback) {
+                                                             std::function<void()>&& callback) {
   return createHandle<SchedulableCallbackObject>(
       "createSchedulableCallback", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_schedulable** handle, void** storage) {
-        return mcpev_schedulable_create(dispatcher, ops, from, handle, storage);
+      [=](mcpev_init init, void* from, mcp_event_schedulable** handle) {
+        return mcpev_schedulable_create(dispatcher, init, from, handle);
       });
 }
 

@@ -26,6 +26,7 @@ use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
 use super::scaled::Scaling;
+use super::share::Shares;
 use super::signal::Inbox;
 use super::sleep::Sleep;
 use super::slow::SlowThreshold;
@@ -114,8 +115,9 @@ pub(crate) struct Core {
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
     pub(crate) operations: Option<Operations>,
     fork_generation: u32,
-    /// For those who find the core by the loop that their thread runs.
-    me: Weak<Core>,
+    /// For those who find the core by the loop that their thread runs, and for the shares.
+    pub(crate) me: Weak<Core>,
+    pub(crate) shares: Shares,
     local: Local,
 }
 
@@ -271,7 +273,9 @@ impl OnLoop<'_> {
         if wake {
             self.core.wake();
         }
-        self.core.destroy_waste(waste);
+        if let Some(waste) = waste {
+            self.core.destroy_waste(waste);
+        }
     }
 }
 
@@ -292,7 +296,7 @@ impl Drop for Running<'_> {
         if self.on_loop.destroyed.get() {
             self.on_loop.close();
         }
-        core.destroy_waste(self.on_loop.take_waste());
+        self.on_loop.drop_waste();
         // What passes until the next run is not the loop's.
         self.on_loop.end_loop_duration();
         self.on_loop.forget_callback_end();
@@ -314,6 +318,7 @@ impl Drop for Running<'_> {
         if !core.is_forked() {
             core.poller.leave();
         }
+        core.end_own_shares();
         core.release();
         core.receive_stragglers();
         core.hang_up_stragglers();
@@ -385,6 +390,7 @@ impl Core {
             scaling: options.scaling,
             fork_generation: fork::generation(),
             me: me.clone(),
+            shares: Shares::new(),
             local: Local::new(now),
         });
         core.clock.attach(&core);
@@ -452,6 +458,7 @@ impl Core {
             if owner != 0 {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                self.begin_own_shares();
                 crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);
@@ -527,9 +534,6 @@ impl Core {
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
     pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
-        if waste.is_empty() {
-            return;
-        }
         let doing = self.running_here().map(|_| self.activity.begin(Activity::Destructor));
         for item in waste {
             if let Err(failure) = guarded(|| drop(item)) {

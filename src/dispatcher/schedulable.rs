@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
 use super::cell::{Cell, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
@@ -45,8 +45,8 @@ pub(crate) struct Ref(NonNull<SchedulableCell>);
 // SAFETY: a queued cell stays alive until the loop has dequeued it.
 unsafe impl Send for Ref {}
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<SchedulableKind> {
-    Owner::new(core.clone(), SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
+pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<SchedulableKind> {
+    Owner::new(core, SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
 }
 
 impl Cell<SchedulableKind> {
@@ -138,17 +138,22 @@ impl OnLoop<'_> {
         Ok(())
     }
 
-    /// Runs the "current iteration" callbacks that are scheduled now; with `before`, only those older than it.
+    /// Runs the "current iteration" callbacks that are scheduled now; with `before`, only those older than it. Without,
+    /// what they schedule follows at once, while the tail would find nothing else to do before it.
     #[inline]
     pub(crate) fn run_current(self, before: Option<u64>, budget: &mut super::Budget) -> Outcome {
-        self.current_due.append(&self.current);
-        while let Some(links) = first_before(&self.current_due, before) {
-            // SAFETY: a linked cell is alive.
-            unsafe { (*links).unlink() };
-            self.run_scheduled(links, CURRENT)?;
-            budget.spend();
+        loop {
+            self.current_due.append(&self.current);
+            while let Some(links) = first_before(&self.current_due, before) {
+                // SAFETY: a linked cell is alive.
+                unsafe { (*links).unlink() };
+                self.run_scheduled(links, CURRENT)?;
+                budget.spend();
+            }
+            if before.is_some() || budget.is_spent() || !self.only_current_wait() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn run_scheduled(self, links: *const Links, when: u64) -> Outcome {
