@@ -48,10 +48,10 @@ fn o3_a_pool_may_be_stopped_by_its_own_worker() {
 }
 
 /// While this is there, the process gets no memory for another stack.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 struct NoMoreThreads(libc::rlimit);
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 impl NoMoreThreads {
     fn new() -> NoMoreThreads {
         let mut former = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -65,7 +65,7 @@ impl NoMoreThreads {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 impl Drop for NoMoreThreads {
     fn drop(&mut self) {
         // SAFETY: the structure lives through the call.
@@ -73,7 +73,7 @@ impl Drop for NoMoreThreads {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 #[test]
 fn o3_a_start_that_the_system_refuses_stops_those_started() {
     alone(|| {
