@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::closure::{Closure, Outcome, RustClosure};
-use super::core::{Access, Core, OnLoop};
+use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
 use crate::error::Error;
@@ -59,6 +59,10 @@ impl Kind for FileKind {
         cell.kind.activation.unlink();
         cell.kind.change.unlink();
         on_loop.core.slots.remove(cell.kind.token);
+    }
+
+    fn command(cell: Held<FileKind>) -> Command {
+        Command::Activate(cell)
     }
 }
 
@@ -124,26 +128,52 @@ impl Cell<FileKind> {
         self.core.check_fork()?;
         let after = known(events)?;
         // Pending activations are dropped (F4).
-        let before = mask(self.truth.swap(truth(after, 0), Ordering::AcqRel));
+        let change = || mask(self.truth.swap(truth(after, 0), Ordering::AcqRel));
         match self.core.access() {
             Access::Running(on_loop) => {
+                let before = change();
                 self.kind.activation.unlink();
                 // To and from nothing goes to the kernel at once: errors surface here, and the fd may be
                 // closed next. All else waits for the end of the iteration, where it may have been undone.
-                if before != 0 && after != 0 {
-                    if before != after || self.is_edge() {
-                        self.change_later(on_loop);
-                    }
-                    return Ok(());
+                if before == 0 || after == 0 {
+                    return self.apply_or_disable();
                 }
+                if before != after || self.is_edge() {
+                    self.change_later(on_loop);
+                }
+                Ok(())
             }
-            Access::Direct(_) => self.kind.activation.unlink(),
-            Access::Remote => {}
+            Access::Direct(_direct) => {
+                change();
+                self.kind.activation.unlink();
+                self.apply_or_disable()
+            }
+            Access::Remote => self.apply_remotely(|| {
+                change();
+                self.apply_or_disable()
+            }),
         }
+    }
+
+    fn apply_or_disable(&self) -> Result<(), Error> {
         self.apply(self.is_edge()).map_err(|source| {
             self.truth.swap(0, Ordering::AcqRel);
-            Error::os(format!("watching fd {}", self.kind.fd), source)
+            self.watching_failed(source)
         })
+    }
+
+    fn watching_failed(&self, source: std::io::Error) -> Error {
+        Error::os(format!("watching fd {}", self.kind.fd), source)
+    }
+
+    /// On a foreign thread, which itself takes its change to the poller: the loop need not hear of it.
+    fn apply_remotely(&self, change: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let mut result = Ok(());
+        self.change_remotely(|| {
+            result = change();
+            false
+        });
+        result
     }
 
     fn change_later(&self, on_loop: OnLoop<'_>) {
@@ -159,18 +189,21 @@ impl Cell<FileKind> {
             return Err(Error::InvalidArgument("activate() needs at least one event bit".into()));
         }
         let bits = known(events)?;
-        self.truth.fetch_or(truth(0, bits), Ordering::AcqRel);
+        let change = || self.truth.fetch_or(truth(0, bits), Ordering::AcqRel);
         match self.core.access() {
-            Access::Running(on_loop) => self.link_activation(on_loop),
+            Access::Running(on_loop) => {
+                change();
+                self.link_activation(on_loop);
+            }
             Access::Direct(direct) => {
+                change();
                 self.link_activation(direct.on_loop());
                 direct.on_loop().wake_on_release.set(true);
             }
-            Access::Remote => {
-                if !self.queued.swap(true, Ordering::AcqRel) {
-                    self.core.send(super::core::Command::Activate(Ref(NonNull::from(self))));
-                }
-            }
+            Access::Remote => self.change_remotely(|| {
+                change();
+                true
+            }),
         }
         Ok(())
     }
@@ -198,14 +231,24 @@ impl Cell<FileKind> {
         if self.kind.trigger != Trigger::EmulatedEdge {
             return Ok(());
         }
-        let _ = self.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            Some(truth(change(mask(word), events), activated(word)))
-        });
-        if let Access::Running(on_loop) = self.core.access() {
-            self.change_later(on_loop);
-            return Ok(());
+        let change = || {
+            let _ = self.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                Some(truth(change(mask(word), events), activated(word)))
+            });
+        };
+        let change_and_apply = || {
+            change();
+            self.apply(false).map_err(|source| self.watching_failed(source))
+        };
+        match self.core.access() {
+            Access::Running(on_loop) => {
+                change();
+                self.change_later(on_loop);
+                Ok(())
+            }
+            Access::Direct(_direct) => change_and_apply(),
+            Access::Remote => self.apply_remotely(change_and_apply),
         }
-        self.apply(false).map_err(|source| Error::os(format!("watching fd {}", self.kind.fd), source))
     }
 
     /// Claims what is to be delivered: real readiness and activations in one (F6). What an `EmulatedEdge`
@@ -226,12 +269,6 @@ impl Cell<FileKind> {
         }
     }
 }
-
-/// A file event's cell in a command.
-pub(crate) struct Ref(NonNull<FileCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
 
 impl OnLoop<'_> {
     /// Delivers what the poll found.
@@ -278,12 +315,10 @@ impl OnLoop<'_> {
         Ok(())
     }
 
-    pub(crate) fn receive_activation(self, event: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { event.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else if activated(cell.truth.load(Ordering::Acquire)) != 0 {
+    pub(crate) fn receive_activation(self, event: Held<FileKind>) {
+        if let Some(cell) = self.receive(event)
+            && activated(cell.truth.load(Ordering::Acquire)) != 0
+        {
             cell.link_activation(self);
         }
     }

@@ -142,6 +142,11 @@ impl Local {
         self.waste.take()
     }
 
+    /// For the next one to take: what was just taken.
+    pub(crate) fn return_waste(&self, waste: Vec<Waste>) {
+        self.waste.set(waste);
+    }
+
     /// Numbers a schedule for the current iteration.
     pub(crate) fn count_schedule(&self) -> u64 {
         self.schedules.replace(self.schedules.get() + 1)
