@@ -1,12 +1,10 @@
 //! File events: a callback for the readiness of a file descriptor.
 //!
 //! A file event's truth holds its mask (low byte) and the bits activated by hand (next byte). Readiness finds
-//! it through a [`SlotTable`] by a token with a generation, so what the kernel still reports for an event that
-//! is gone finds nothing.
+//! it through its dispatcher's [`SlotTable`].
 
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
@@ -14,6 +12,7 @@ use super::closure::{Closure, Outcome, RustClosure};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
+use super::slots::SlotTable;
 use crate::error::Error;
 use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger, os_fd};
 
@@ -39,7 +38,7 @@ pub(crate) struct FileKind {
     change: Links,
     fd: OsFd,
     trigger: Trigger,
-    token: u64,
+    pub(super) token: u64,
     /// The run in which a level event was last delivered.
     delivered_in: std::cell::Cell<u32>,
 }
@@ -103,8 +102,7 @@ pub(crate) fn new<F: Closure>(
     let cell = owner.cell();
     cell.truth.store(truth(events, 0), Ordering::Release);
     core.poller
-        .register(fd, token, trigger)
-        .and_then(|()| cell.apply(false))
+        .watch(fd, token, trigger, &|| cell.wanted())
         .map_err(|source| Error::os(format!("watching fd {fd}"), source))?;
     Ok(owner)
 }
@@ -116,8 +114,12 @@ impl Cell<FileKind> {
             // The poller's kernel object is the parent's too.
             return Ok(());
         }
-        let wanted = || mask(self.truth.load(Ordering::Acquire));
-        self.core.poller.update(self.kind.token, &wanted, rearm)
+        self.core.poller.update(self.kind.token, &|| self.wanted(), rearm)
+    }
+
+    /// What is to be watched.
+    fn wanted(&self) -> u32 {
+        mask(self.truth.load(Ordering::Acquire))
     }
 
     fn is_edge(&self) -> bool {
@@ -347,108 +349,6 @@ impl OnLoop<'_> {
     }
 }
 
-/// From token to cell, without a lock to look up. Slots come in chunks that never move, each twice as large as
-/// the one before.
-pub(crate) struct SlotTable {
-    chunks: [AtomicPtr<Slot>; CHUNKS],
-    free: Mutex<FreeSlots>,
-}
-
-const CHUNKS: usize = 16;
-const FIRST_CHUNK: usize = 64;
-
-#[derive(Default)]
-struct Slot {
-    generation: AtomicU32,
-    cell: AtomicPtr<FileCell>,
-}
-
-#[derive(Default)]
-struct FreeSlots {
-    free: Vec<u32>,
-    used: u32,
-}
-
-impl SlotTable {
-    const CAPACITY: usize = FIRST_CHUNK * ((1 << CHUNKS) - 1);
-
-    pub(crate) fn new() -> SlotTable {
-        SlotTable { chunks: Default::default(), free: Mutex::default() }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, FreeSlots> {
-        self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Which chunk an index lies in, and where.
-    fn place(index: u32) -> (usize, usize) {
-        let shifted = index as usize + FIRST_CHUNK;
-        let chunk = (shifted / FIRST_CHUNK).ilog2() as usize;
-        (chunk, shifted - (FIRST_CHUNK << chunk))
-    }
-
-    fn slot(&self, index: u32) -> Option<&Slot> {
-        let (chunk, offset) = Self::place(index);
-        let slots = self.chunks.get(chunk)?.load(Ordering::Acquire);
-        // SAFETY: a chunk, once there, stays until the table goes, and `offset` lies within its length.
-        (!slots.is_null()).then(|| unsafe { &*slots.add(offset) })
-    }
-
-    /// A token for a new event: its slot's number, and a generation that the number never had before.
-    fn reserve(&self) -> Option<u64> {
-        let mut free = self.lock();
-        let index = match free.free.pop() {
-            Some(index) => index,
-            None if (free.used as usize) < Self::CAPACITY => {
-                let index = free.used;
-                let (chunk, offset) = Self::place(index);
-                if offset == 0 {
-                    let slots: Box<[Slot]> = (0..FIRST_CHUNK << chunk).map(|_| Slot::default()).collect();
-                    self.chunks[chunk].store(Box::into_raw(slots).cast(), Ordering::Release);
-                }
-                free.used += 1;
-                index
-            }
-            None => return None,
-        };
-        // The top bit of a token is the poller's.
-        let generation = self.slot(index)?.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        Some(u64::from(generation & (u32::MAX >> 1)) << 32 | u64::from(index))
-    }
-
-    fn occupy(&self, token: u64, cell: &FileCell) {
-        if let Some(slot) = self.slot(token as u32) {
-            slot.cell.store(std::ptr::from_ref(cell).cast_mut(), Ordering::Release);
-        }
-    }
-
-    fn get(&self, token: u64) -> Option<NonNull<FileCell>> {
-        let cell = NonNull::new(self.slot(token as u32)?.cell.load(Ordering::Acquire))?;
-        // SAFETY: only the loop's owner, who asks, frees cells, and empties their slots before.
-        (unsafe { cell.as_ref() }.kind.token == token).then_some(cell)
-    }
-
-    fn remove(&self, token: u64) {
-        if let Some(slot) = self.slot(token as u32) {
-            slot.cell.store(std::ptr::null_mut(), Ordering::Release);
-            self.lock().free.push(token as u32);
-        }
-    }
-}
-
-impl Drop for SlotTable {
-    fn drop(&mut self) {
-        for (chunk, slots) in self.chunks.iter_mut().enumerate() {
-            let slots = *slots.get_mut();
-            if !slots.is_null() {
-                let length = FIRST_CHUNK << chunk;
-                // SAFETY: made from a boxed slice of this length in `reserve`.
-                drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(slots, length)) });
-            }
-        }
-    }
-}
-
 /// A callback for the readiness of a file descriptor. Dropping it ends the watch.
 ///
 /// All its functions may be called from any thread. The fd stays the caller's: it is never closed and its flags
@@ -535,30 +435,5 @@ impl FileEvent {
     /// Names its callback in reports.
     pub fn set_label(&self, label: Label) {
         self.owner.cell().label.set(label);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_lie_one_after_another() {
-        assert_eq!(SlotTable::place(0), (0, 0));
-        assert_eq!(SlotTable::place(63), (0, 63));
-        assert_eq!(SlotTable::place(64), (1, 0));
-        assert_eq!(SlotTable::place(191), (1, 127));
-        assert_eq!(SlotTable::place(192), (2, 0));
-    }
-
-    #[test]
-    fn f8_a_token_never_returns() {
-        let table = SlotTable::new();
-        let first = table.reserve().unwrap();
-        table.remove(first);
-        let second = table.reserve().unwrap();
-        assert_eq!(first as u32, second as u32);
-        assert_ne!(first, second);
-        assert!(table.get(first).is_none());
     }
 }

@@ -38,6 +38,7 @@ pub(crate) mod schedulable;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
+mod slots;
 mod slow;
 mod spin;
 mod stats;
