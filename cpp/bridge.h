@@ -14,29 +14,32 @@
 extern "C" {
 #endif
 
-// Bytes of storage (aligned to 8) that the core keeps for the C++ side inside a handle's own allocation, and
-// inside the node of a post.
-enum { MCPEV_HANDLE_STORAGE = 48, MCPEV_POST_STORAGE = 40 };
+// Bytes of storage (aligned to 8) that the core keeps for the C++ side: in a handle's own allocation, where
+// the handle is the address at which the storage ends, and in the node of a post.
+enum { MCPEV_HANDLE_STORAGE = 40, MCPEV_POST_STORAGE = 40 };
 
-// What the core must know of a C++ closure: one static table for each type of closure.
-typedef struct mcpev_ops {
-  // Moves the closure at `from` into `storage`, which stays where it is; called once, before the closure can
-  // run. `handle` is the new handle. Must not throw.
-  void (*init)(void* storage, void* from, void* handle);
+// Moves the closure at `from` into the storage of a new handle, which stays where it is; called once, before
+// the closure can run. Must not throw.
+typedef void (*mcpev_init)(void* storage, void* from);
+
+// What the core must know of the closures in handles' storage. It lies in no handle: there is one for those
+// without an argument and one for those of file events, installed once, before the first dispatcher.
+typedef struct mcpev_handle_ops {
   // Runs it. Null when it returned; when it threw, the exception as a `new std::exception_ptr`, owned by the
   // receiver.
   void* (*call)(void* storage, uint32_t events);
   // Destroys it; the core frees the storage afterwards. Must not throw.
   void (*drop)(void* storage);
-} mcpev_ops;
+} mcpev_handle_ops;
+void mcpev_install_handle_ops(const mcpev_handle_ops* plain, const mcpev_handle_ops* of_file_events);
 
-// Likewise of a closure that is posted.
+// What it must know of a closure that is posted: one static table for each type of closure.
 typedef struct mcpev_post_ops {
   // Moves the closure at `from` into `storage`; called once. Must not throw, and calls nothing of the core's.
   // The storage may be moved as bytes afterwards, until `run` or `drop`.
   void (*init)(void* storage, void* from);
   // Moves it out of `storage`, which is somebody else's from then on; runs it, and destroys it. Returns as
-  // mcpev_ops.call does.
+  // mcpev_handle_ops.call does.
   void* (*run)(void* storage);
   // Destroys it without running it. Must not throw.
   void (*drop)(void* storage);
@@ -48,8 +51,8 @@ typedef struct mcpev_exception_ops {
   void (*describe)(void* exception, char* text, size_t size);
   // Frees it.
   void (*drop)(void* exception);
-  // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as `ops.call`
-  // does.
+  // Runs a C user's `call(data)` or, with `file_call`, `file_call(data, events)`, and catches as
+  // mcpev_handle_ops.call does.
   void* (*guarded_call)(void (*call)(void*), void (*file_call)(void*, uint32_t), void* data, uint32_t events);
   // Gives it, which is the receiver's from now on, to the handler of what callbacks on workers throw.
   // `worker` is the worker's name, `text` the core's account of the exception. Ends the process rather than
@@ -90,28 +93,27 @@ mcp_event_status mcpev_dispatcher_run_with(mcp_event_dispatcher* dispatcher, int
 // Posts the closure at `from`; one that is refused stays there.
 mcp_event_status mcpev_post(mcp_event_dispatcher* dispatcher, const mcpev_post_ops* ops, void* from);
 
-// As mcp_event_dispatcher_deferred_delete(), with a function that returns as mcpev_ops.call does.
+// As mcp_event_dispatcher_deferred_delete(), with a function that returns as mcpev_handle_ops.call
+// does.
 mcp_event_status mcpev_deferred_delete(mcp_event_dispatcher* dispatcher, void* object,
                                        void* (*destroy)(void* object));
 
-// Each creates a handle whose closure lives in the handle's storage, whose address is `*storage`. On failure
-// the closure at `from` was moved from and dropped, or left alone; both are safe to destroy.
-mcp_event_status mcpev_timer_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
-                                    mcp_event_timer** out, void** storage);
+// Each creates a handle whose closure lies in its storage. On failure the closure at `from` was moved from
+// and dropped, or left alone; both are safe to destroy.
+mcp_event_status mcpev_timer_create(mcp_event_dispatcher* dispatcher, mcpev_init init, void* from,
+                                    mcp_event_timer** out);
 mcp_event_status mcpev_scaled_timer_create(mcp_event_dispatcher* dispatcher, int32_t timer_type,
-                                           const mcpev_ops* ops, void* from, mcp_event_scaled_timer** out,
-                                           void** storage);
+                                           mcpev_init init, void* from, mcp_event_scaled_timer** out);
 mcp_event_status mcpev_scaled_timer_create_with_minimum(mcp_event_dispatcher* dispatcher, int64_t min_us,
-                                                        int64_t max_us, const mcpev_ops* ops, void* from,
-                                                        mcp_event_scaled_timer** out, void** storage);
+                                                        int64_t max_us, mcpev_init init, void* from,
+                                                        mcp_event_scaled_timer** out);
 mcp_event_status mcpev_file_event_create(mcp_event_dispatcher* dispatcher, mcp_event_os_fd fd,
-                                         int32_t trigger, uint32_t events, const mcpev_ops* ops, void* from,
-                                         mcp_event_file_event** out, void** storage);
-mcp_event_status mcpev_schedulable_create(mcp_event_dispatcher* dispatcher, const mcpev_ops* ops, void* from,
-                                          mcp_event_schedulable** out, void** storage);
+                                         int32_t trigger, uint32_t events, mcpev_init init, void* from,
+                                         mcp_event_file_event** out);
+mcp_event_status mcpev_schedulable_create(mcp_event_dispatcher* dispatcher, mcpev_init init, void* from,
+                                          mcp_event_schedulable** out);
 mcp_event_status mcpev_signal_event_create(mcp_event_dispatcher* dispatcher, int signal_number,
-                                           const mcpev_ops* ops, void* from, mcp_event_signal_event** out,
-                                           void** storage);
+                                           mcpev_init init, void* from, mcp_event_signal_event** out);
 
 // A reply that a thread waits for; refused in a callback of a loop. `*out` is to be answered with, `*waiter`
 // to be destroyed.

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <typeinfo>
 
+#include "cpp/handle_object.h"
 #include "cpp/worker_exception.h"
 
 namespace mcp_event_impl {
@@ -64,7 +65,7 @@ const std::error_category& systemErrors() {
 }
 
 // Programs in C that give the library callbacks written in C++ never make a C++ dispatcher.
-const bool kInstalledAtLoad = (installExceptionOps(), true);
+const bool kInstalledAtLoad = (installOps(), true);
 
 }  // namespace
 
@@ -101,8 +102,13 @@ std::string describeException(const std::exception_ptr& exception) {
   }
 }
 
-void installExceptionOps() {
-  static const bool installed = (mcpev_install_exception_ops(&kExceptionOps), true);
+void installOps() {
+  static const bool installed = [] {
+    mcpev_install_exception_ops(&kExceptionOps);
+    mcpev_install_handle_ops(&StoredClosure<std::function<void()>>::kOps,
+                             &StoredClosure<mcp::event::FileReadyCb>::kOps);
+    return true;
+  }();
   static_cast<void>(installed);
 }
 

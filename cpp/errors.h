@@ -45,8 +45,9 @@ std::exception_ptr takeException(void* carried) noexcept;
 // The exception's type and text, for a log.
 std::string describeException(const std::exception_ptr& exception);
 
-// Tells the core how to handle exceptions; must have been called before the first dispatcher is made.
-void installExceptionOps();
+// Tells the core how to handle exceptions, and the closures in handles; must have been called before the
+// first dispatcher is made.
+void installOps();
 
 }  // namespace MCP_EVENT_HIDDEN
 

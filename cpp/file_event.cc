@@ -30,10 +30,9 @@ mcp::event::FileEventPtr createFileEvent(mcp_event_dispatcher* dispatcher, mcp::
                                          mcp::event::FileReadyCb callback,
                                          mcp::event::FileTriggerType trigger, uint32_t events) {
   return createHandle<FileEventObject>(
-      "createFileEvent", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_file_event** handle, void** storage) {
-        return mcpev_file_event_create(dispatcher, fd, static_cast<int32_t>(trigger), events, ops, from,
-                                       handle, storage);
+      "createFileEvent", callback, [=](mcpev_init init, void* from, mcp_event_file_event** handle) {
+        return mcpev_file_event_create(dispatcher, fd, static_cast<int32_t>(trigger), events, init, from,
+                                       handle);
       });
 }
 

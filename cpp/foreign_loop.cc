@@ -29,7 +29,7 @@ DispatcherPtr createDispatcher(const std::string& name, std::unique_ptr<ForeignL
   if (loop == nullptr) {
     throw std::invalid_argument("createDispatcher: the foreign loop is null");
   }
-  mcp_event_impl::installExceptionOps();
+  mcp_event_impl::installOps();
   const std::string loop_name = loop->name();
   mcp_event_foreign_loop foreign{};
   foreign.size = sizeof(foreign);

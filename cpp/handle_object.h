@@ -1,15 +1,15 @@
 // Closures and handles that live in memory of the core's.
 //
-// A handle costs one allocation, the core's own: its storage holds the closure and the object behind the
-// user's unique_ptr. Three objects, made and destroyed one by one, lie in it:
+// A handle costs one allocation, the core's own: its storage, right before what the handle points to, holds
+// the closure and the object behind the user's unique_ptr. Two objects, made and destroyed one by one, lie in
+// it:
 //
-//   Handle*    the core's handle
 //   Stored     a std::function, or a box with one; destroyed when the core says that it runs no more (drop)
 //   Object     the object with the interface: nothing but its vptr; destroyed when the user deletes it
 //
 // Deleting the object runs its destructor, and then its own operator delete, which frees nothing but tells
-// the core to destroy the handle. By then only the last eight bytes are dead, so the handle and the closure,
-// which may be running, are still there.
+// the core to destroy the handle. By then only the object's eight bytes are dead, so the closure, which may
+// be running, is still there.
 #ifndef MCP_EVENT_CPP_HANDLE_OBJECT_H
 #define MCP_EVENT_CPP_HANDLE_OBJECT_H
 
@@ -46,6 +46,33 @@ void invoke(Boxed<Callback>& boxed, uint32_t events) {
   invoke(*boxed.callback, events);
 }
 
+// What lies at the beginning of a handle's storage.
+template <typename Callback>
+class StoredClosure {
+ public:
+  // What is moved in: the closure, or a box for it.
+  using Source = std::conditional_t<sizeof(Callback) <= MCPEV_HANDLE_STORAGE - sizeof(void*) &&
+                                        alignof(Callback) <= alignof(void*),
+                                    Callback&, Boxed<Callback>>;
+  using Stored = std::remove_reference_t<Source>;
+
+  static const mcpev_handle_ops kOps;
+
+  static void init(void* storage, void* from) noexcept {
+    static_assert(alignof(Stored) <= alignof(void*), "the storage is aligned for pointers only");
+    ::new (storage) Stored(std::move(*static_cast<Stored*>(from)));
+  }
+
+ private:
+  static void* call(void* storage, uint32_t events) noexcept {
+    return catchInto([=] { invoke(*static_cast<Stored*>(storage), events); });
+  }
+  static void drop(void* storage) noexcept { static_cast<Stored*>(storage)->~Stored(); }
+};
+
+template <typename Callback>
+const mcpev_handle_ops StoredClosure<Callback>::kOps = {call, drop};
+
 // The object of a handle: `Final` derives from this and implements `InterfaceT` on top of handle().
 template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
           mcp_event_status (*kDestroy)(HandleT*)>
@@ -54,15 +81,20 @@ class HandleObject : public InterfaceT {
   using Interface = InterfaceT;
   using Callback = CallbackT;
   using Handle = HandleT;
-  // What `init` moves into the storage: the closure, or a box for it.
-  using Source = std::conditional_t<sizeof(Callback) <= MCPEV_HANDLE_STORAGE - 2 * sizeof(void*) &&
-                                        alignof(Callback) <= alignof(void*),
-                                    Callback&, Boxed<Callback>>;
+  using Closure = StoredClosure<Callback>;
 
-  static const mcpev_ops kOps;
+  static void init(void* storage, void* from) noexcept {
+    static_assert(sizeof(Final) == sizeof(void*), "the object holds nothing but its vptr");
+    static_assert(alignof(Final) <= alignof(void*), "the storage is aligned for pointers only");
+    static_assert(sizeof(typename Closure::Stored) <= kObjectOffset, "both must fit into the storage");
+    Closure::init(storage, from);
+    ::new (static_cast<void*>(static_cast<unsigned char*>(storage) + kObjectOffset)) Final();
+  }
 
   // The object in a handle's storage.
-  static Final* at(void* storage) { return reinterpret_cast<Final*>(bytes(storage) + kObjectOffset); }
+  static Final* at(Handle* handle) {
+    return reinterpret_cast<Final*>(reinterpret_cast<unsigned char*>(handle) - sizeof(void*));
+  }
 
   static void operator delete(void* object) noexcept { kDestroy(handleOf(object)); }
 
@@ -81,47 +113,24 @@ class HandleObject : public InterfaceT {
   Handle* handle() { return handleOf(static_cast<Final*>(this)); }
 
  private:
-  using Stored = std::remove_reference_t<Source>;
+  // It is what the storage ends with.
+  static constexpr size_t kObjectOffset = MCPEV_HANDLE_STORAGE - sizeof(void*);
 
-  static constexpr size_t kStoredOffset = sizeof(void*);
-  static constexpr size_t kObjectOffset = kStoredOffset + sizeof(Stored);
-
-  static unsigned char* bytes(void* storage) { return static_cast<unsigned char*>(storage); }
   static Handle* handleOf(void* object) {
-    return static_cast<Handle*>(*reinterpret_cast<void**>(bytes(object) - kObjectOffset));
+    return reinterpret_cast<Handle*>(static_cast<unsigned char*>(object) + sizeof(void*));
   }
-  static Stored* storedAt(void* storage) { return reinterpret_cast<Stored*>(bytes(storage) + kStoredOffset); }
-
-  static void init(void* storage, void* from, void* handle) noexcept {
-    static_assert(sizeof(Final) == sizeof(void*), "the object holds nothing but its vptr");
-    static_assert(kObjectOffset + sizeof(Final) <= MCPEV_HANDLE_STORAGE, "all must fit into the storage");
-    static_assert(alignof(Stored) <= alignof(void*) && alignof(Final) <= alignof(void*),
-                  "the storage is aligned for pointers only");
-    ::new (storage) void*(handle);
-    ::new (static_cast<void*>(storedAt(storage))) Stored(std::move(*static_cast<Stored*>(from)));
-    ::new (static_cast<void*>(bytes(storage) + kObjectOffset)) Final();
-  }
-  static void* call(void* storage, uint32_t events) noexcept {
-    return catchInto([=] { invoke(*storedAt(storage), events); });
-  }
-  static void drop(void* storage) noexcept { storedAt(storage)->~Stored(); }
 };
 
-template <typename Final, typename InterfaceT, typename CallbackT, typename HandleT,
-          mcp_event_status (*kDestroy)(HandleT*)>
-const mcpev_ops HandleObject<Final, InterfaceT, CallbackT, HandleT, kDestroy>::kOps = {init, call, drop};
-
-// Makes a handle with `create(ops, from, &handle, &storage)` of the core's; `function` is the name in errors.
+// Makes a handle with `create(init, from, &handle)` of the core's; `function` is the name in errors.
 template <typename Object, typename Create>
 std::unique_ptr<typename Object::Interface> createHandle(const char* function,
                                                          typename Object::Callback& callback,
                                                          Create&& create) {
   requireCallback(callback, function);
   typename Object::Handle* handle = nullptr;
-  void* storage = nullptr;
-  typename Object::Source source(callback);
-  check(create(&Object::kOps, &source, &handle, &storage));
-  return std::unique_ptr<typename Object::Interface>(Object::at(storage));
+  typename Object::Closure::Source source(callback);
+  check(create(&Object::init, &source, &handle));
+  return std::unique_ptr<typename Object::Interface>(Object::at(handle));
 }
 
 }  // namespace MCP_EVENT_HIDDEN

@@ -13,7 +13,7 @@ namespace mcp_event_impl {
 namespace {
 
 mcp_event_dispatcher* createCore(const std::string& name, const CoreOptions& options) {
-  installExceptionOps();
+  installOps();
   mcp_event_dispatcher* handle = nullptr;
   check(mcpev_dispatcher_create(name.data(), name.size(), options.backend, options.libevent_base,
                                 options.clock, &handle));

@@ -29,8 +29,8 @@ mcp::event::SchedulableCallbackPtr createSchedulableCallback(mcp_event_dispatche
                                                              std::function<void()> callback) {
   return createHandle<SchedulableCallbackObject>(
       "createSchedulableCallback", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_schedulable** handle, void** storage) {
-        return mcpev_schedulable_create(dispatcher, ops, from, handle, storage);
+      [=](mcpev_init init, void* from, mcp_event_schedulable** handle) {
+        return mcpev_schedulable_create(dispatcher, init, from, handle);
       });
 }
 

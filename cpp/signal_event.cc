@@ -14,9 +14,8 @@ class SignalEventObject final
 mcp::event::SignalEventPtr createSignalEvent(mcp_event_dispatcher* dispatcher, int signal_number,
                                              mcp::event::SignalCb callback) {
   return createHandle<SignalEventObject>(
-      "listenForSignal", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_signal_event** handle, void** storage) {
-        return mcpev_signal_event_create(dispatcher, signal_number, ops, from, handle, storage);
+      "listenForSignal", callback, [=](mcpev_init init, void* from, mcp_event_signal_event** handle) {
+        return mcpev_signal_event_create(dispatcher, signal_number, init, from, handle);
       });
 }
 

@@ -44,19 +44,17 @@ microseconds saturatingMicroseconds(milliseconds duration) {
 }
 
 mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::TimerCb callback) {
-  return createHandle<PlainTimer>(
-      "createTimer", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_timer** handle, void** storage) {
-        return mcpev_timer_create(dispatcher, ops, from, handle, storage);
-      });
+  return createHandle<PlainTimer>("createTimer", callback,
+                                  [=](mcpev_init init, void* from, mcp_event_timer** handle) {
+                                    return mcpev_timer_create(dispatcher, init, from, handle);
+                                  });
 }
 
 mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher, mcp::event::ScaledTimerType type,
                                        mcp::event::TimerCb callback) {
   return createHandle<ScaledTimer>(
-      "createScaledTimer", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_scaled_timer** handle, void** storage) {
-        return mcpev_scaled_timer_create(dispatcher, static_cast<int32_t>(type), ops, from, handle, storage);
+      "createScaledTimer", callback, [=](mcpev_init init, void* from, mcp_event_scaled_timer** handle) {
+        return mcpev_scaled_timer_create(dispatcher, static_cast<int32_t>(type), init, from, handle);
       });
 }
 
@@ -65,9 +63,8 @@ mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher,
   const int64_t min_us = saturatingMicroseconds(minimum.min_value).count();
   const int64_t max_us = saturatingMicroseconds(minimum.max_value).count();
   return createHandle<ScaledTimer>(
-      "createScaledTimer", callback,
-      [=](const mcpev_ops* ops, void* from, mcp_event_scaled_timer** handle, void** storage) {
-        return mcpev_scaled_timer_create_with_minimum(dispatcher, min_us, max_us, ops, from, handle, storage);
+      "createScaledTimer", callback, [=](mcpev_init init, void* from, mcp_event_scaled_timer** handle) {
+        return mcpev_scaled_timer_create_with_minimum(dispatcher, min_us, max_us, init, from, handle);
       });
 }
 

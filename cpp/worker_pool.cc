@@ -16,7 +16,7 @@ namespace mcp_event_impl {
 namespace {
 
 mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
-  installExceptionOps();
+  installOps();
   mcp_event_pool_options c_options = {};
   c_options.size = sizeof c_options;
   c_options.min_workers = options.min_workers;
@@ -41,7 +41,7 @@ mcp_event_pool* createPool(const mcp::event::WorkerPoolOptions& options) {
 }
 
 mcp_event_pool* createPool(size_t workers) {
-  installExceptionOps();
+  installOps();
   mcp_event_pool* pool = nullptr;
   check(mcp_event_pool_create(workers, &pool));
   return pool;

@@ -17,14 +17,15 @@
 //! hold on to the command that it sends: a cell that was destroyed meanwhile is freed with the last of them.
 
 use std::cell::{Cell as LocalCell, UnsafeCell};
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use super::activity::{Activity, LabelCell};
-use super::closure::{Closure, Outcome};
+use super::closure::{Closure, Outcome, Source};
 use super::core::{Access, Command, Core, OnLoop, inside_callback};
+use super::share::Share;
 use super::watchdog::Registration;
 
 /// What differs between timers, file events, schedulable callbacks and signal events.
@@ -46,7 +47,7 @@ pub(crate) struct Cell<K: 'static> {
     pub(crate) kind: K,
     /// Zero: no callback may begin. What else it says is the kind's.
     pub(crate) truth: AtomicU64,
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Share,
     vtable: &'static VTable<K>,
     /// A foreign thread destroys it: whatever its own callback makes of the truth, none begins any more.
     dying: AtomicBool,
@@ -67,30 +68,38 @@ struct VTable<K: 'static> {
     free: unsafe fn(NonNull<Cell<K>>),
 }
 
+/// The closure comes first: for C++, whose closures all have one size, a cell is where its closure ends.
 #[repr(C)]
 struct WithClosure<K: 'static, F> {
-    cell: Cell<K>,
     closure: UnsafeCell<ManuallyDrop<F>>,
+    cell: Cell<K>,
 }
 
 impl<K: 'static, F: Closure> WithClosure<K, F> {
     const VTABLE: &'static VTable<K> =
         &VTable { call: Self::call, drop_closure: Self::drop_closure, free: Self::free };
 
+    /// # Safety
+    /// The cell is one of this type.
+    unsafe fn of(cell: NonNull<Cell<K>>) -> *mut Self {
+        // SAFETY: the caller's promise.
+        unsafe { cell.as_ptr().byte_sub(offset_of!(Self, cell)).cast() }
+    }
+
     unsafe fn call(cell: NonNull<Cell<K>>, events: u32) -> Outcome {
-        // SAFETY: the cell is the first field of this type; one callback of a loop runs at a time, and the
-        // closure is dropped only when none runs.
-        unsafe { (*(*cell.cast::<Self>().as_ptr()).closure.get()).call(events) }
+        // SAFETY: the cell is one of this type; one callback of a loop runs at a time, and the closure is dropped
+        // only when none runs.
+        unsafe { (*(*Self::of(cell)).closure.get()).call(events) }
     }
 
     unsafe fn drop_closure(cell: NonNull<Cell<K>>) {
         // SAFETY: as above; the caller drops it once.
-        unsafe { ManuallyDrop::drop(&mut *(*cell.cast::<Self>().as_ptr()).closure.get()) }
+        unsafe { ManuallyDrop::drop(&mut *(*Self::of(cell)).closure.get()) }
     }
 
     unsafe fn free(cell: NonNull<Cell<K>>) {
         // SAFETY: made by `Box::into_raw` in `Owner::new`; the closure was dropped.
-        drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) });
+        drop(unsafe { Box::from_raw(Self::of(cell)) });
     }
 }
 
@@ -196,23 +205,26 @@ unsafe impl<K: Kind> Send for Owner<K> {}
 unsafe impl<K: Kind> Sync for Owner<K> {}
 
 impl<K: Kind> Owner<K> {
-    pub(crate) fn new<F: Closure>(core: Arc<Core>, kind: K, closure: F) -> Owner<K> {
-        let boxed = Box::new(WithClosure {
-            cell: Cell {
-                kind,
-                truth: AtomicU64::new(0),
-                core,
-                vtable: WithClosure::<K, F>::VTABLE,
-                dying: AtomicBool::new(false),
-                closure_dropped: LocalCell::new(false),
-                held: AtomicU16::new(0),
-                label: LabelCell::new(),
-            },
-            closure: UnsafeCell::new(ManuallyDrop::new(closure)),
-        });
-        boxed.cell.core.count_handle();
-        // SAFETY: a box is not null.
-        Owner(unsafe { NonNull::new_unchecked(Box::into_raw(boxed)) }.cast())
+    pub(crate) fn new<S: Source>(core: &Arc<Core>, kind: K, closure: S) -> Owner<K> {
+        core.count_handle();
+        let cell = Cell {
+            kind,
+            truth: AtomicU64::new(0),
+            core: Share::new(core),
+            vtable: WithClosure::<K, S::Closure>::VTABLE,
+            dying: AtomicBool::new(false),
+            closure_dropped: LocalCell::new(false),
+            held: AtomicU16::new(0),
+            label: LabelCell::new(),
+        };
+        let place = Box::into_raw(Box::<WithClosure<K, S::Closure>>::new_uninit())
+            .cast::<WithClosure<K, S::Closure>>();
+        // SAFETY: a box is not null; its two fields, cells around the closure aside, are written once.
+        unsafe {
+            closure.put((&raw mut (*place).closure).cast());
+            (&raw mut (*place).cell).write(cell);
+            Owner(NonNull::new_unchecked(&raw mut (*place).cell))
+        }
     }
 
     pub(crate) fn cell(&self) -> &Cell<K> {
@@ -220,14 +232,14 @@ impl<K: Kind> Owner<K> {
         unsafe { self.0.as_ref() }
     }
 
-    /// The closure's address, for code that keeps more than a closure there.
+    /// The closure's address.
     ///
     /// # Safety
     /// `F` is the type that the cell was made with.
     #[cfg(feature = "ffi")]
     pub(crate) unsafe fn closure_ptr<F: Closure>(&self) -> *mut F {
         // SAFETY: the caller's promise.
-        unsafe { (*self.0.cast::<WithClosure<K, F>>().as_ptr()).closure.get().cast() }
+        unsafe { (*WithClosure::<K, F>::of(self.0)).closure.get().cast() }
     }
 
     #[cfg(feature = "ffi")]

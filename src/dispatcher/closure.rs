@@ -117,6 +117,26 @@ pub(crate) trait Closure: Send + 'static {
     fn call(&mut self, events: u32) -> Outcome;
 }
 
+/// A closure on its way to where it stays.
+pub(crate) trait Source {
+    type Closure: Closure;
+
+    /// Puts it there.
+    ///
+    /// # Safety
+    /// `place` is valid for writing, and what is put there does not move any more.
+    unsafe fn put(self, place: *mut Self::Closure);
+}
+
+impl<F: Closure> Source for F {
+    type Closure = F;
+
+    unsafe fn put(self, place: *mut F) {
+        // SAFETY: the caller's promise.
+        unsafe { place.write(self) };
+    }
+}
+
 /// A Rust closure as a [`Closure`].
 pub(crate) struct RustClosure<F>(pub(crate) F);
 

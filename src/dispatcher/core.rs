@@ -25,6 +25,7 @@ use super::local::Local;
 use super::post::Task;
 use super::queue::Queue;
 use super::scaled::Scaling;
+use super::share::Shares;
 use super::signal::Inbox;
 use super::sleep::Sleep;
 use super::slots::SlotTable;
@@ -116,8 +117,9 @@ pub(crate) struct Core {
     #[cfg(all(target_os = "linux", feature = "io_uring"))]
     pub(crate) operations: Option<Operations>,
     fork_generation: u32,
-    /// For those who find the core by the loop that their thread runs.
-    me: Weak<Core>,
+    /// For those who find the core by the loop that their thread runs, and for the shares.
+    pub(crate) me: Weak<Core>,
+    pub(crate) shares: Shares,
     local: Local,
 }
 
@@ -325,6 +327,7 @@ impl Drop for Running<'_> {
         if !core.is_forked() {
             core.poller.leave();
         }
+        core.end_own_shares();
         core.release();
         core.receive_stragglers();
         core.hang_up_stragglers();
@@ -397,6 +400,7 @@ impl Core {
             scaling: options.scaling,
             fork_generation: fork::generation(),
             me: me.clone(),
+            shares: Shares::new(),
             local: Local::new(now),
         });
         core.clock.attach(&core);
@@ -464,6 +468,7 @@ impl Core {
             if owner != 0 {
                 std::thread::yield_now();
             } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                self.begin_own_shares();
                 crash_dump::enter_loop();
                 self.local.outer.set(INNERMOST.replace(self));
                 self.activity.begin(Activity::Dispatching);

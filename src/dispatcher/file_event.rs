@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Closure, Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
@@ -74,14 +74,13 @@ fn known(events: u32) -> Result<u32, Error> {
     })
 }
 
-/// Makes a file event and registers it; `init` sees the cell before any callback can begin.
-pub(crate) fn new<F: Closure>(
+/// Makes a file event and registers it.
+pub(crate) fn new(
     core: &Arc<Core>,
     fd: OsFd,
     trigger: Trigger,
     events: u32,
-    closure: F,
-    init: impl FnOnce(&Owner<FileKind>),
+    closure: impl Source,
 ) -> Result<Owner<FileKind>, Error> {
     core.check_fork()?;
     let events = known(events)?;
@@ -96,8 +95,7 @@ pub(crate) fn new<F: Closure>(
         token,
         delivered_in: std::cell::Cell::new(0),
     };
-    let owner = Owner::new(core.clone(), kind, closure);
-    init(&owner);
+    let owner = Owner::new(core, kind, closure);
     core.slots.occupy(token, owner.cell());
     let cell = owner.cell();
     cell.truth.store(truth(events, 0), Ordering::Release);
@@ -380,7 +378,7 @@ impl FileEvent {
         events: FileReady,
         closure: F,
     ) -> Result<FileEvent, Error> {
-        new(core, fd, trigger, events.bits(), closure, |_| ()).map(|owner| FileEvent { owner })
+        new(core, fd, trigger, events.bits(), closure).map(|owner| FileEvent { owner })
     }
 
     /// One that no poller watches: others find what it is to be told, by its token.

@@ -35,6 +35,7 @@ mod queue;
 mod ring;
 pub(crate) mod scaled;
 pub(crate) mod schedulable;
+pub(crate) mod share;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
@@ -42,8 +42,8 @@ impl Kind for SchedulableKind {
 
 pub(crate) type SchedulableCell = Cell<SchedulableKind>;
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<SchedulableKind> {
-    Owner::new(core.clone(), SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
+pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<SchedulableKind> {
+    Owner::new(core, SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
 }
 
 impl Cell<SchedulableKind> {

@@ -1,11 +1,12 @@
 //! Timers: one-shot and periodic.
 //!
-//! A timer's truth is its deadline: 0 when disarmed, [`NEVER`] when armed for ever, [`ARMING`] between an
-//! `enable` on the loop and the end of that callback. Timers armed in one callback share readings of the clock,
-//! taken when it returns and after every [`BATCH`] of them: that is late enough never to fire early, and costs a
-//! burst of timers next to nothing.
+//! A timer's truth is 0 when disarmed, [`ARMED`] when the loop has armed it, so that its entry has the deadline, and
+//! that deadline itself when another thread has. The loop may put the entry into the wheel without a look at the
+//! truth: whatever another thread makes of that, the claim sees. Timers armed in one callback share readings of the
+//! clock, taken when it returns and after every [`BATCH`] of them: that is late enough never to fire early, and costs
+//! a burst of timers next to nothing.
 //!
-//! The claim of a one-shot timer's callback leaves zero behind, that of a periodic one's `ARMING`: it arms
+//! The claim of a one-shot timer's callback leaves zero behind, that of a periodic one's `ARMED`: it arms
 //! itself for the next tick only if it still finds that, so it never undoes another thread's disable.
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
 use super::clock::{Nanos, nanos};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Closure, Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
@@ -25,13 +26,13 @@ use super::wheel::{Entry, Role};
 
 /// A deadline that is armed but does not come.
 pub(crate) const NEVER: Nanos = u64::MAX;
-const ARMING: Nanos = 1;
+const ARMED: Nanos = 1;
 
 /// How many timers share a reading of the clock: enough to make it cheap, few enough to be still in the cache.
 const BATCH: u32 = 32;
 
-/// The entry comes first: the wheel's pointers are pointers to the cell. While the truth is [`ARMING`], its
-/// deadline holds the delay that was asked for.
+/// The entry comes first: the wheel's pointers are pointers to the cell. In the list of those to be armed, its
+/// deadline is the delay that was asked for.
 #[repr(C)]
 pub(crate) struct TimerKind {
     entry: Entry,
@@ -53,8 +54,8 @@ impl Kind for TimerKind {
 
 pub(crate) type TimerCell = Cell<TimerKind>;
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, closure: F) -> Owner<TimerKind> {
-    Owner::new(core.clone(), TimerKind { entry: Entry::new(Role::OneShot) }, closure)
+pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<TimerKind> {
+    Owner::new(core, TimerKind { entry: Entry::new(Role::OneShot) }, closure)
 }
 
 impl Cell<TimerKind> {
@@ -95,7 +96,7 @@ impl Cell<TimerKind> {
     fn arm_later(&self, local: &Local, delay: Nanos) {
         local.wheel.remove(&self.kind.entry);
         self.kind.entry.deadline.set(delay);
-        self.truth.store(ARMING, Ordering::Release);
+        self.truth.store(ARMED, Ordering::Release);
         // SAFETY: removed from its list above; the cell stays in place and leaves before it is freed.
         unsafe { local.arming.push_back(self.kind.entry.links()) };
     }
@@ -107,8 +108,7 @@ impl Cell<TimerKind> {
 
     /// Arms a claimed periodic timer, on the loop, unless another thread changed it since the claim.
     fn arm_claimed(&self, local: &Local, deadline: Nanos) {
-        let armed = self.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
-        if armed.is_ok() && deadline != NEVER {
+        if self.truth.load(Ordering::Acquire) == ARMED && deadline != NEVER {
             // A watchdog touched before its callback may have linked it.
             local.wheel.remove(&self.kind.entry);
             // SAFETY: as in `arm_later`.
@@ -120,7 +120,7 @@ impl Cell<TimerKind> {
     fn follow_truth(&self, local: &Local) {
         match self.truth.load(Ordering::Acquire) {
             // The loop armed it later than the foreign thread did.
-            ARMING => {}
+            ARMED => {}
             0 | NEVER => local.wheel.remove(&self.kind.entry),
             deadline => {
                 local.wheel.remove(&self.kind.entry);
@@ -167,8 +167,7 @@ impl OnLoop<'_> {
 
     fn arm_timer(self, cell: &TimerCell, now: Nanos) {
         let deadline = now.saturating_add(cell.kind.entry.deadline.get());
-        let armed = cell.truth.compare_exchange(ARMING, deadline, Ordering::AcqRel, Ordering::Relaxed);
-        if armed.is_ok() && deadline != NEVER {
+        if deadline != NEVER {
             // SAFETY: just popped; otherwise as in `arm_later`.
             unsafe { self.wheel.insert(&cell.kind.entry, deadline) };
         }
@@ -188,7 +187,7 @@ impl OnLoop<'_> {
             unsafe {
                 match (*links.cast::<Entry>()).role.get() {
                     Role::OneShot => self.fire_timer(&*links.cast::<TimerCell>(), 0)?,
-                    Role::Periodic => self.fire_timer(&*links.cast::<TimerCell>(), ARMING)?,
+                    Role::Periodic => self.fire_timer(&*links.cast::<TimerCell>(), ARMED)?,
                     Role::Scaled => self.fire_scaled(&*links.cast::<ScaledCell>())?,
                     Role::Minimum | Role::Queue => {}
                 }
@@ -201,8 +200,10 @@ impl OnLoop<'_> {
     fn fire_timer(self, cell: &TimerCell, left: Nanos) -> Outcome {
         let deadline = cell.kind.entry.deadline.get();
         self.invoke(cell, &self.core.stats.timers_fired, || {
-            let claim = cell.truth.compare_exchange(deadline, left, Ordering::SeqCst, Ordering::Relaxed);
-            claim.is_ok().then_some(0)
+            let truth = cell.truth.load(Ordering::Relaxed);
+            let is_due = truth == ARMED || truth == deadline;
+            let claim = || cell.truth.compare_exchange(truth, left, Ordering::SeqCst, Ordering::Relaxed);
+            (is_due && claim().is_ok()).then_some(0)
         })
     }
 
@@ -314,7 +315,7 @@ impl PeriodicTimer {
             cell: AtomicPtr::new(std::ptr::null_mut()),
         });
         let kind = TimerKind { entry: Entry::new(Role::Periodic) };
-        let owner = Owner::new(core.clone(), kind, Ticking { ticker: ticker.clone(), closure });
+        let owner = Owner::new(core, kind, Ticking { ticker: ticker.clone(), closure });
         ticker.cell.store(std::ptr::from_ref(owner.cell()).cast_mut(), Ordering::Release);
         PeriodicTimer { ticker, owner }
     }
@@ -332,7 +333,7 @@ impl PeriodicTimer {
         self.owner.cell().disable();
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Core {
         &self.owner.cell().core
     }
 
@@ -347,7 +348,7 @@ impl PeriodicTimer {
     }
 }
 
-// The figure that docs/performance.md promises, for a closure of up to seven words: with malloc's own word it
-// fits into 128 bytes.
+// The figure that docs/performance.md promises: with a closure of five words, as C++'s, and malloc's own word it fits
+// into 112 bytes.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<TimerCell>() == 64);

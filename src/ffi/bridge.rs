@@ -6,6 +6,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use super::actor_message::mcp_event_message;
 use super::actor_reply::{Waiter, mcp_event_reply};
@@ -22,62 +23,78 @@ use super::signal::mcp_event_signal_event;
 use super::status::{Failed, Result, guard, mcp_event_status};
 use super::timer::mcp_event_timer;
 use super::visitor::visit;
-use crate::dispatcher::cell::{Kind, Owner};
-use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome};
+use crate::dispatcher::cell::Cell;
+use crate::dispatcher::closure::{Closure, ExceptionOps, Failure, Outcome, Source};
+use crate::dispatcher::file_event::FileKind;
 use crate::dispatcher::post::Job;
 use crate::dispatcher::{
     Builder, Dispatcher, ScaledTimerRange, file_event, scaled, schedulable, signal, timer,
 };
 use crate::poller::OsFd;
 
-/// The functions of a type of C++ closures.
+/// Moves the closure at `from` into the storage of a new handle.
+type Init = unsafe extern "C" fn(storage: *mut c_void, from: *mut c_void);
+
+/// The functions of a type of C++ closures in handles.
 #[repr(C)]
-pub struct Ops {
-    init: unsafe extern "C" fn(storage: *mut c_void, from: *mut c_void, handle: *mut c_void),
+#[derive(Clone, Copy)]
+pub struct HandleOps {
     call: unsafe extern "C" fn(storage: *mut c_void, events: u32) -> *mut c_void,
     drop: unsafe extern "C" fn(storage: *mut c_void),
 }
 
-/// The C++ closure of a handle, in the handle's own allocation.
-struct HandleClosure {
-    /// None until C++ has moved a closure in.
-    ops: Option<&'static Ops>,
-    storage: MaybeUninit<[usize; 6]>,
+/// Those of closures without an argument, and of file events' closures; installed when the library is loaded.
+static HANDLE_OPS: OnceLock<[HandleOps; 2]> = OnceLock::new();
+
+/// The C++ closure of a handle, in the handle's own allocation; that of a file event, or one without an argument.
+#[repr(C)]
+struct HandleClosure<const FILE_EVENT: bool> {
+    storage: MaybeUninit<[u64; 5]>,
 }
+
+// C++ finds the handle right behind it: `MCPEV_HANDLE_STORAGE`.
+const _: () = assert!(size_of::<HandleClosure<false>>() == 40 && align_of::<Cell<FileKind>>() <= 8);
 
 // SAFETY: the C++ API says that closures run and die on other threads than the one that made them.
-unsafe impl Send for HandleClosure {}
+unsafe impl<const FILE_EVENT: bool> Send for HandleClosure<FILE_EVENT> {}
 
-impl HandleClosure {
-    fn empty() -> Self {
-        HandleClosure { ops: None, storage: MaybeUninit::uninit() }
-    }
-
-    /// # Safety
-    /// `from` is what `ops` expects, and `self` stays in place from now on.
-    unsafe fn init(&mut self, ops: &'static Ops, from: *mut c_void, handle: *mut c_void) {
-        // SAFETY: the caller's promise.
-        unsafe { (ops.init)(self.storage.as_mut_ptr().cast(), from, handle) };
-        self.ops = Some(ops);
+impl<const FILE_EVENT: bool> HandleClosure<FILE_EVENT> {
+    fn ops() -> Option<HandleOps> {
+        HANDLE_OPS.get().map(|ops| ops[usize::from(FILE_EVENT)])
     }
 }
 
-impl Drop for HandleClosure {
+impl<const FILE_EVENT: bool> Drop for HandleClosure<FILE_EVENT> {
     fn drop(&mut self) {
-        if let Some(ops) = self.ops {
+        if let Some(ops) = Self::ops() {
             // SAFETY: C++ has moved a closure in, and it dies once.
             unsafe { (ops.drop)(self.storage.as_mut_ptr().cast()) };
         }
     }
 }
 
-impl Closure for HandleClosure {
+impl<const FILE_EVENT: bool> Closure for HandleClosure<FILE_EVENT> {
     fn call(&mut self, events: u32) -> Outcome {
-        match self.ops {
+        match Self::ops() {
             // SAFETY: C++ has moved a closure in.
             Some(ops) => outcome(unsafe { (ops.call)(self.storage.as_mut_ptr().cast(), events) }),
             None => Ok(()),
         }
+    }
+}
+
+/// A C++ closure on its way into a handle.
+struct Incoming<const FILE_EVENT: bool> {
+    init: Init,
+    from: *mut c_void,
+}
+
+impl<const FILE_EVENT: bool> Source for Incoming<FILE_EVENT> {
+    type Closure = HandleClosure<FILE_EVENT>;
+
+    unsafe fn put(self, place: *mut Self::Closure) {
+        // SAFETY: the caller's promise, and the wrapper's: `from` is what `init` moves from.
+        unsafe { (self.init)((&raw mut (*place).storage).cast(), self.from) };
     }
 }
 
@@ -119,20 +136,6 @@ impl Job for PostClosure {
     }
 }
 
-/// Moves the closure into a new cell.
-///
-/// # Safety
-/// As the functions below: `ops` and `from` are valid, the cell was made with an empty `HandleClosure`.
-unsafe fn fill<K: Kind>(owner: &Owner<K>, ops: &'static Ops, from: *mut c_void, storage: *mut *mut c_void) {
-    // SAFETY: that is the closure's type, and nothing runs it yet.
-    unsafe {
-        let closure: *mut HandleClosure = owner.closure_ptr();
-        let cell = std::ptr::from_ref(owner.cell()).cast_mut().cast();
-        (*closure).init(ops, from, cell);
-        storage.write((&raw mut (*closure).storage).cast());
-    }
-}
-
 /// # Safety
 /// `ops` is null or valid for ever.
 unsafe fn ops<T>(ops: *const T) -> Result<&'static T> {
@@ -143,6 +146,11 @@ unsafe fn ops<T>(ops: *const T) -> Result<&'static T> {
 #[unsafe(no_mangle)]
 extern "C" fn mcpev_install_exception_ops(ops: &'static ExceptionOps) {
     install_exception_ops(ops);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn mcpev_install_handle_ops(plain: &HandleOps, of_file_events: &HandleOps) {
+    HANDLE_OPS.get_or_init(|| [*plain, *of_file_events]);
 }
 
 /// # Safety
@@ -313,37 +321,33 @@ unsafe extern "C" fn mcpev_deferred_delete(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_timer_create(
     dispatcher: *mut mcp_event_dispatcher,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_timer,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
-        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        // SAFETY: the wrapper's promise: a living handle, a closure that `init` moves, a valid out-parameter.
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
-            let owner = timer::new(core, HandleClosure::empty());
-            fill(&owner, ops(closure_ops)?, from, storage);
+            let owner = timer::new(core, Incoming::<false> { init, from });
             handle::put(out, mcp_event_timer::give(owner))
         }
     })
 }
 
 /// # Safety
-/// As the functions that call it: a living handle, static operations, valid out-parameters.
+/// As the functions that call it: a living handle, a closure that `init` moves, a valid out-parameter.
 unsafe fn create_scaled_timer(
     dispatcher: *mut mcp_event_dispatcher,
     range: ScaledTimerRange,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_scaled_timer,
-    storage: *mut *mut c_void,
 ) -> Result {
     // SAFETY: the caller's promise.
     unsafe {
         let core = mcp_event_dispatcher::core(dispatcher)?;
-        let owner = scaled::new(core, range, HandleClosure::empty());
-        fill(&owner, ops(closure_ops)?, from, storage);
+        let owner = scaled::new(core, range, Incoming::<false> { init, from });
         handle::put(out, mcp_event_scaled_timer::give(owner))
     }
 }
@@ -352,15 +356,14 @@ unsafe fn create_scaled_timer(
 unsafe extern "C" fn mcpev_scaled_timer_create(
     dispatcher: *mut mcp_event_dispatcher,
     timer_type: c_int,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_scaled_timer,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
         let range = scaled_timer::range_of_type(timer_type)?;
         // SAFETY: the wrapper's promise.
-        unsafe { create_scaled_timer(dispatcher, range, closure_ops, from, out, storage) }
+        unsafe { create_scaled_timer(dispatcher, range, init, from, out) }
     })
 }
 
@@ -369,16 +372,15 @@ unsafe extern "C" fn mcpev_scaled_timer_create_with_minimum(
     dispatcher: *mut mcp_event_dispatcher,
     min_us: i64,
     max_us: i64,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_scaled_timer,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
         let minimum = mcp_event_scaled_timer_minimum { absolute_us: min_us, share: 0.0 };
         let range = scaled_timer::own_range(minimum, max_us)?;
         // SAFETY: the wrapper's promise.
-        unsafe { create_scaled_timer(dispatcher, range, closure_ops, from, out, storage) }
+        unsafe { create_scaled_timer(dispatcher, range, init, from, out) }
     })
 }
 
@@ -388,20 +390,16 @@ unsafe extern "C" fn mcpev_file_event_create(
     fd: mcp_event_os_fd,
     trigger_type: i32,
     events: u32,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_file_event,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
-        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        // SAFETY: the wrapper's promise: a living handle, a closure that `init` moves, a valid out-parameter.
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
-            let (ops, trigger) = (ops(closure_ops)?, trigger(trigger_type)?);
-            let owner =
-                file_event::new(core, fd as OsFd, trigger, events, HandleClosure::empty(), |owner| {
-                    fill(owner, ops, from, storage);
-                })?;
+            let (closure, trigger) = (Incoming::<true> { init, from }, trigger(trigger_type)?);
+            let owner = file_event::new(core, fd as OsFd, trigger, events, closure)?;
             handle::put(out, mcp_event_file_event::give(owner))
         }
     })
@@ -410,17 +408,15 @@ unsafe extern "C" fn mcpev_file_event_create(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mcpev_schedulable_create(
     dispatcher: *mut mcp_event_dispatcher,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_schedulable,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
-        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        // SAFETY: the wrapper's promise: a living handle, a closure that `init` moves, a valid out-parameter.
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
-            let owner = schedulable::new(core, HandleClosure::empty());
-            fill(&owner, ops(closure_ops)?, from, storage);
+            let owner = schedulable::new(core, Incoming::<false> { init, from });
             handle::put(out, mcp_event_schedulable::give(owner))
         }
     })
@@ -430,19 +426,15 @@ unsafe extern "C" fn mcpev_schedulable_create(
 unsafe extern "C" fn mcpev_signal_event_create(
     dispatcher: *mut mcp_event_dispatcher,
     signal_number: c_int,
-    closure_ops: *const Ops,
+    init: Init,
     from: *mut c_void,
     out: *mut *mut mcp_event_signal_event,
-    storage: *mut *mut c_void,
 ) -> mcp_event_status {
     guard(|| {
-        // SAFETY: the wrapper's promise: a living handle, static operations, valid out-parameters.
+        // SAFETY: the wrapper's promise: a living handle, a closure that `init` moves, a valid out-parameter.
         unsafe {
             let core = mcp_event_dispatcher::core(dispatcher)?;
-            let ops = ops(closure_ops)?;
-            let owner = signal::new(core, signal_number, HandleClosure::empty(), |owner| {
-                fill(owner, ops, from, storage);
-            })?;
+            let owner = signal::new(core, signal_number, Incoming::<false> { init, from })?;
             handle::put(out, mcp_event_signal_event::give(owner))
         }
     })

@@ -80,7 +80,7 @@ pub unsafe extern "C" fn mcp_event_file_event_create(
         // SAFETY: C's promise: a living handle.
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         let (closure, drop_later) = CClosure::file(closure)?.defer_drop();
-        let owner = file_event::new(core, fd as OsFd, trigger(trigger_type)?, events, closure, |_| ())?;
+        let owner = file_event::new(core, fd as OsFd, trigger(trigger_type)?, events, closure)?;
         // SAFETY: that is the closure's type, and nobody but us can destroy the event yet.
         unsafe { drop_later.restore(owner.closure_ptr()) };
         // SAFETY: checked above.

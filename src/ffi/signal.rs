@@ -39,7 +39,7 @@ pub unsafe extern "C" fn mcp_event_signal_event_create(
         // SAFETY: C's promise: a living handle.
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?;
         let (closure, drop_later) = CClosure::plain(closure)?.defer_drop();
-        let owner = signal::new(core, signal_number, closure, |_| ())?;
+        let owner = signal::new(core, signal_number, closure)?;
         // SAFETY: that is the closure's type, and nobody but us can destroy the event yet.
         unsafe { drop_later.restore(owner.closure_ptr()) };
         // SAFETY: checked above.

@@ -22,6 +22,7 @@ use crate::dispatcher::core::{Core, OnLoop};
 use crate::dispatcher::list::Links;
 use crate::dispatcher::post::Job;
 use crate::dispatcher::schedulable::{self, SchedulableKind};
+use crate::dispatcher::share::Share;
 use crate::dispatcher::{Activity, Label};
 use crate::error::Refusal;
 
@@ -96,7 +97,7 @@ impl Spawned {
         }
     }
 
-    fn core(&self) -> &Arc<Core> {
+    fn core(&self) -> &Share {
         &self.callback.cell().core
     }
 

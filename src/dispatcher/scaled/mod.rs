@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
 use super::clock::{Nanos, nanos};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::timer::NEVER;
@@ -72,7 +72,7 @@ impl Kind for ScaledKind {
 
 pub(crate) type ScaledCell = Cell<ScaledKind>;
 
-pub(crate) fn new<F: Closure>(core: &Arc<Core>, range: ScaledTimerRange, closure: F) -> Owner<ScaledKind> {
+pub(crate) fn new(core: &Arc<Core>, range: ScaledTimerRange, closure: impl Source) -> Owner<ScaledKind> {
     let kind = ScaledKind {
         entry: Entry::new(Role::Scaled),
         ticket: LocalCell::new(0),
@@ -81,7 +81,7 @@ pub(crate) fn new<F: Closure>(core: &Arc<Core>, range: ScaledTimerRange, closure
         range,
         ordered: Mutex::default(),
     };
-    Owner::new(core.clone(), kind, closure)
+    Owner::new(core, kind, closure)
 }
 
 impl Cell<ScaledKind> {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
-use super::closure::{Closure, Outcome, RustClosure};
+use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
@@ -93,20 +93,13 @@ impl Kind for SignalKind {
 
 const LISTENING: u64 = 1;
 
-/// Makes a listener; `init` sees the cell before any callback can begin.
-pub(crate) fn new<F: Closure>(
-    core: &Arc<Core>,
-    signal: i32,
-    closure: F,
-    init: impl FnOnce(&Owner<SignalKind>),
-) -> Result<Owner<SignalKind>, Error> {
+/// Makes a listener.
+pub(crate) fn new(core: &Arc<Core>, signal: i32, closure: impl Source) -> Result<Owner<SignalKind>, Error> {
     core.check_fork()?;
     let signal = valid(signal)?;
     listen(signal, &core.signals)
         .map_err(|source| Error::os(format!("listening for signal {signal}"), source))?;
-    let owner =
-        Owner::new(core.clone(), SignalKind { due: Links::new(), listening: Links::new(), signal }, closure);
-    init(&owner);
+    let owner = Owner::new(core, SignalKind { due: Links::new(), listening: Links::new(), signal }, closure);
     let cell = owner.cell();
     cell.truth.store(LISTENING, Ordering::Release);
     match core.access() {
@@ -178,7 +171,7 @@ impl SignalEvent {
         signal: i32,
         mut callback: impl FnMut() + Send + 'static,
     ) -> Result<SignalEvent, Error> {
-        new(core, signal, RustClosure(move |_| callback()), |_| ()).map(|owner| SignalEvent { owner })
+        new(core, signal, RustClosure(move |_| callback())).map(|owner| SignalEvent { owner })
     }
 
     /// Names its callback in reports.
