@@ -36,6 +36,7 @@ export WINEPATH
 # One server for all tests, instead of one started for each; it does not start beside one that a killed run has left.
 # All it says is why it crashed. Wine's services keep the stderr of what started them: no log of tests ever ends then.
 start_wine() {
+  mkdir -p "$WINEPREFIX"
   "$wineserver" -k || true
   "$wineserver" -p 2>"$work/wineserver.log" &&
     "$wine" wineboot >"$work/wineboot.log" 2>&1 || { cat "$work/wineboot.log" >&2 && exit 1; }

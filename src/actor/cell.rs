@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::timer::OwnTimer;
 use super::base::{ActorState, Base, Control, Full, Node};
-use super::delivery::{Delivery, Hold, Itself, Lease, Sender};
+use super::delivery::{Delivery, Hold, Itself, Lease, Parcel, Sender};
 use super::family::{Fate, LifeNumber, Stop};
 use super::instruction::Instruction;
 use super::reference::{ActorRef, Recipient};
@@ -169,16 +169,21 @@ impl<A: Actor> Cell<A> {
         })
     }
 
-    /// A message arrives. Always inline: the message is moved once, from the queue to its handler.
+    /// A message arrives.
     #[inline(always)]
-    pub(super) fn deliver(self: &Arc<Self>, on_loop: OnLoop<'_>, sender: Sender, message: A::Message) {
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        on_loop: OnLoop<'_>,
+        sender: Sender,
+        message: Parcel<'_, A::Message>,
+    ) {
         let own = self.own(on_loop);
         let is_plain = self.base.status.is_plain() && own.life.get() == Life::Running;
         if !A::PULLS && is_plain && own.rest.borrow().as_ref().is_none_or(|rest| rest.parked.is_empty()) {
             self.base.count_taken();
-            return self.handle(on_loop, message);
+            return self.handle_with(on_loop, own, |actor, context| actor.handle(message.open(), context));
         }
-        self.deliver_slowly(on_loop, sender, message);
+        self.deliver_slowly(on_loop, sender, message.open());
     }
 
     #[inline(never)]
@@ -186,7 +191,7 @@ impl<A: Actor> Cell<A> {
         let own = self.own(on_loop);
         if !A::PULLS && own.life.get() == Life::Finishing && sender == Sender::Itself {
             self.base.count_taken();
-            return self.handle(on_loop, message);
+            return self.handle(on_loop, own, message);
         }
         let is_alive = matches!(own.life.get(), Life::Running | Life::Draining);
         // One that was lost with its loop is over, also when the loop is run again.
@@ -195,7 +200,7 @@ impl<A: Actor> Cell<A> {
         let has_parked = own.rest.borrow().as_ref().is_some_and(|rest| !rest.parked.is_empty());
         if handles && !has_parked && !A::PULLS {
             self.base.count_taken();
-            self.handle(on_loop, message);
+            self.handle(on_loop, own, message);
         } else if handles || self.keeps_mail(own) {
             // Counted as taken when it leaves there.
             own.rest.borrow_mut().get_or_insert_default().parked.push_back(message);
@@ -213,21 +218,32 @@ impl<A: Actor> Cell<A> {
         never_lived || !ended && !self.base.discards_mail()
     }
 
-    #[inline(always)]
-    fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, message: A::Message) {
-        self.base.count_handled();
-        let outcome = self.call(on_loop, |actor, context| actor.handle(message, context));
-        self.after(on_loop, outcome);
+    #[inline(never)]
+    fn handle(self: &Arc<Self>, on_loop: OnLoop<'_>, own: &Own<A>, message: A::Message) {
+        self.handle_with(on_loop, own, |actor, context| actor.handle(message, context));
     }
 
-    /// Runs user code on the actor; none, if there is no actor.
-    #[inline]
+    #[inline(always)]
+    fn handle_with(
+        self: &Arc<Self>,
+        on_loop: OnLoop<'_>,
+        own: &Own<A>,
+        code: impl FnOnce(&mut A, &mut Context<'_, A>) -> Result<(), super::BoxError>,
+    ) {
+        self.base.count_handled();
+        let outcome = self.call(on_loop, own, code);
+        self.after(on_loop, own, outcome);
+    }
+
+    /// Runs user code on the actor; none, if there is no actor. Each code is called in one place, so this is inline there.
+    #[inline(always)]
     fn call<R: Default>(
         self: &Arc<Self>,
         on_loop: OnLoop<'_>,
+        own: &Own<A>,
         code: impl FnOnce(&mut A, &mut Context<'_, A>) -> Result<R, super::BoxError>,
     ) -> Result<R, Reason> {
-        let mut actor = self.own(on_loop).actor.borrow_mut();
+        let mut actor = own.actor.borrow_mut();
         let Some(actor) = actor.as_mut() else { return Ok(R::default()) };
         let mut context = Context::new(self, on_loop);
         match catch_unwind(AssertUnwindSafe(|| code(actor, &mut context))) {
@@ -238,8 +254,7 @@ impl<A: Actor> Cell<A> {
 
     /// Does what user code asked for.
     #[inline]
-    fn after(self: &Arc<Self>, on_loop: OnLoop<'_>, outcome: Result<(), Reason>) {
-        let own = self.own(on_loop);
+    fn after(self: &Arc<Self>, on_loop: OnLoop<'_>, own: &Own<A>, outcome: Result<(), Reason>) {
         match outcome {
             Err(reason) => self.fail(on_loop, reason),
             Ok(()) => match own.wish.replace(Wish::Nothing) {
@@ -264,11 +279,11 @@ impl<A: Actor> Cell<A> {
             match self.make(own) {
                 Err(reason) => self.fail(on_loop, reason),
                 Ok(()) => {
-                    let outcome = self.call(on_loop, |actor, context| actor.started(context));
+                    let outcome = self.call(on_loop, own, |actor, context| actor.started(context));
                     if outcome.is_ok() && awaited {
                         kin::child_started(&self.node(), life);
                     }
-                    self.after(on_loop, outcome);
+                    self.after(on_loop, own, outcome);
                 }
             }
         }
@@ -359,7 +374,7 @@ impl<A: Actor> Cell<A> {
         match message {
             Some(message) => {
                 self.base.count_taken();
-                self.handle(on_loop, message);
+                self.handle(on_loop, own, message);
             }
             None if life == Life::Draining => self.begin_stop(on_loop, Reason::Stopped),
             None => {}
@@ -388,12 +403,12 @@ impl<A: Actor> Cell<A> {
         own.ends_by(reason);
         own.life.set(Life::Finishing);
         self.clear_timers(own);
-        let outcome = self.call(on_loop, |actor, context| actor.stopping(context).map(Some));
+        let outcome = self.call(on_loop, own, |actor, context| actor.stopping(context).map(Some));
         match outcome {
             Err(reason) => self.fail(on_loop, reason),
             Ok(Some(Stopping::Later)) => {
                 wake_reader(own);
-                self.after(on_loop, Ok(()));
+                self.after(on_loop, own, Ok(()));
             }
             Ok(Some(Stopping::Now) | None) => {
                 own.wish.set(Wish::Nothing);
@@ -429,7 +444,7 @@ impl<A: Actor> Cell<A> {
     fn end_life(self: &Arc<Self>, on_loop: OnLoop<'_>) {
         let own = self.own(on_loop);
         let reason = own.reason.take().map_or(Reason::Stopped, |reason| *reason);
-        let stopped = self.call(on_loop, |actor, _| {
+        let stopped = self.call(on_loop, own, |actor, _| {
             actor.stopped(&reason);
             Ok(())
         });
@@ -496,9 +511,10 @@ impl<A: Actor> Cell<A> {
     }
 
     fn signal(self: &Arc<Self>, on_loop: OnLoop<'_>, signal: super::Signal) {
-        if matches!(self.own(on_loop).life.get(), Life::Running | Life::Draining | Life::Finishing) {
-            let outcome = self.call(on_loop, |actor, context| actor.signal(signal, context));
-            self.after(on_loop, outcome);
+        let own = self.own(on_loop);
+        if matches!(own.life.get(), Life::Running | Life::Draining | Life::Finishing) {
+            let outcome = self.call(on_loop, own, |actor, context| actor.signal(signal, context));
+            self.after(on_loop, own, outcome);
         }
     }
 
@@ -642,7 +658,8 @@ impl<A: Actor> Recipient<A::Message> for Cell<A> {
         if let Err(Full) = base.count_sent_here() {
             return Err(TellError { why: Why::Full, message });
         }
-        on_loop.queue_mail(Delivery::new(Lease::new(self, on_loop), message));
+        let room = on_loop.own_room();
+        on_loop.queue_mail(room, Delivery::new(Lease::new(self, on_loop), message));
         Ok(())
     }
 }

@@ -59,13 +59,41 @@ impl<A: Actor, H: Hold<A>> Drop for Delivery<A, H> {
 
 impl<A: Actor, H: Hold<A>> Job for Delivery<A, H> {
     fn run(self) -> Outcome {
-        let (hold, message) = self.open();
+        let mut this = ManuallyDrop::new(self);
+        let Delivery { hold, message } = &mut *this;
+        // SAFETY: each is taken out once, since `drop` does not run.
+        let (hold, message) = unsafe { (ptr::read(hold), Parcel::new(message)) };
         let cell = hold.borrow();
         if let Some(on_loop) = cell.base().core.running_here() {
             on_loop.core.activity.begin(Activity::Message);
             cell.deliver(on_loop, H::SENDER, message);
         }
         Ok(())
+    }
+}
+
+/// A message that is handed on where it lies: it is moved once, to its handler.
+pub(super) struct Parcel<'a, M>(&'a mut ManuallyDrop<M>);
+
+impl<M> Parcel<'_, M> {
+    /// # Safety
+    /// Nothing else takes the message out, or drops it.
+    unsafe fn new(message: &mut ManuallyDrop<M>) -> Parcel<'_, M> {
+        Parcel(message)
+    }
+
+    #[inline]
+    pub(super) fn open(self) -> M {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: once, as promised, since `drop` does not run.
+        unsafe { ptr::read(&**this.0) }
+    }
+}
+
+impl<M> Drop for Parcel<'_, M> {
+    fn drop(&mut self) {
+        // SAFETY: it was not opened.
+        unsafe { ManuallyDrop::drop(self.0) };
     }
 }
 

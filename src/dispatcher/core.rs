@@ -78,8 +78,6 @@ pub(crate) struct Core {
     pub(crate) post_bound: Option<usize>,
     /// Posts accepted and not yet begun; counted only where there is a bound.
     pub(crate) bounded_posts: AtomicUsize,
-    /// How many of the loop's own posts wait, for other threads to read.
-    pub(crate) own_waiting: AtomicUsize,
     /// The dispatcher object is gone, for good.
     pub(crate) closed: AtomicBool,
     /// False from `shutdown()` to the next `run()`.
@@ -123,7 +121,7 @@ pub(crate) struct Core {
     local: Local,
 }
 
-// SAFETY: `local` is reached only through an `OnLoop`, of which one thread at a time has any.
+// SAFETY: `local` is reached only through an `OnLoop`, of which one thread at a time has any; but for what is atomic in it.
 unsafe impl Sync for Core {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for Core {}
@@ -243,11 +241,18 @@ pub(crate) struct OnLoop<'a> {
     not_send: PhantomData<*const ()>,
 }
 
-impl<'a> Deref for OnLoop<'a> {
+impl<'a> OnLoop<'a> {
+    /// For as long as it is owned, where `deref` goes no farther than this proof of it.
+    pub(crate) fn local(self) -> &'a Local {
+        &self.core.local
+    }
+}
+
+impl Deref for OnLoop<'_> {
     type Target = Local;
 
     fn deref(&self) -> &Local {
-        &self.core.local
+        self.local()
     }
 }
 
@@ -376,7 +381,6 @@ impl Core {
             posts: Queue::new(),
             post_bound: options.post_bound,
             bounded_posts: AtomicUsize::new(0),
-            own_waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
             cut_off: AtomicBool::new(false),
@@ -702,6 +706,11 @@ impl Core {
             }
             Access::Remote => Some(0),
         }
+    }
+
+    /// How many of the loop's own posts wait. From any thread.
+    pub(crate) fn own_posts_waiting(&self) -> usize {
+        self.local.own_posts.len()
     }
 
     /// Whether it waits, or nobody runs it: a guess, for whoever does not depend on it.

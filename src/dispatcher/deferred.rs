@@ -71,16 +71,17 @@ impl Core {
 impl OnLoop<'_> {
     pub(crate) fn defer_here(self, object: Deferred) {
         // SAFETY: the ring gives a place to write to.
-        self.deferred.push_with(|place| unsafe { place.write(object) });
+        self.deferred.room().fill(|place| unsafe { place.write(object) });
     }
 
     /// Destroys what is deferred now, in order. What destructors defer waits for the next flush (D4). A flush
     /// inside a flush does nothing (D5).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flush_deferred(self, budget: &mut Budget) -> Outcome {
         if !self.deferred.is_empty() && !self.flushing.get() { self.flush_batch(budget) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn flush_batch(self, budget: &mut Budget) -> Outcome {
         // A callback may ask for it.
         let doing = self.core.activity.begin(Activity::DeferredDelete);

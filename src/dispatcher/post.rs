@@ -9,8 +9,7 @@ use super::activity::Activity;
 use super::closure::{Failure, Outcome, guarded};
 use super::core::{Core, OnLoop, label_current};
 use super::label::Label;
-use super::own_posts::Origin;
-use super::stats::Counter;
+use super::own_posts::{Origin, OwnRoom};
 use crate::error::Refusal;
 
 /// What a post does.
@@ -133,8 +132,8 @@ impl Task {
     unsafe fn make<T: Job>(place: *mut Task, make: impl FnOnce(*mut T)) {
         // SAFETY: the caller's promise.
         unsafe {
-            (&raw mut (*place).vtable).write(Stored::<T>::IN_PLACE);
             make((&raw mut (*place).inline).cast());
+            (&raw mut (*place).vtable).write(Stored::<T>::IN_PLACE);
         }
     }
 
@@ -210,7 +209,7 @@ impl Core {
     unsafe fn enqueue_with<T: Job>(&self, origin: Origin, make: impl FnOnce(*mut T)) {
         if let Some(on_loop) = self.running_here() {
             // SAFETY: the caller's promise, and a place to write to.
-            on_loop.push_own(origin, |place| unsafe { Task::make(place, make) });
+            on_loop.push_own(on_loop.own_room(), origin, |place| unsafe { Task::make(place, make) });
             return;
         }
         // SAFETY: as above.
@@ -249,7 +248,7 @@ impl Core {
 
     /// How many posts wait, mail among them. From any thread.
     pub(crate) fn queued_posts(&self) -> usize {
-        self.posts.len() + self.own_waiting.load(Ordering::Relaxed)
+        self.posts.len() + self.own_posts_waiting()
     }
 }
 
@@ -261,23 +260,28 @@ pub(crate) struct BatchEnd {
 }
 
 /// Whose turn it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Shared,
     Own(Origin),
 }
 
-impl OnLoop<'_> {
-    /// Queues a job of the loop's own thread, behind all that it queued before.
+impl<'a> OnLoop<'a> {
+    /// Room for a job of the loop's own thread, behind all that it queued before.
     #[inline]
-    pub(crate) fn queue_mail<T: Job>(self, job: T) {
-        // SAFETY: a place to write to.
-        self.push_own(Origin::Mail, |place| unsafe { Task::write(place, job) });
+    pub(crate) fn own_room(self) -> OwnRoom<'a> {
+        self.local().own_posts.room(self.core.posts.end())
     }
 
     #[inline]
-    fn push_own(self, origin: Origin, write: impl FnOnce(*mut Task)) {
-        self.own_posts.push_with(self.core.posts.end(), origin, write);
-        self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
+    pub(crate) fn queue_mail<T: Job>(self, room: OwnRoom<'_>, job: T) {
+        // SAFETY: a place to write to.
+        self.push_own(room, Origin::Mail, |place| unsafe { Task::write(place, job) });
+    }
+
+    #[inline]
+    fn push_own(self, room: OwnRoom<'_>, origin: Origin, write: impl FnOnce(*mut Task)) {
+        room.fill(origin, write);
         // A handler of a foreign loop in which ours waits is on this thread too.
         self.core.wake();
     }
@@ -295,86 +299,63 @@ impl OnLoop<'_> {
         goes_on: bool,
         budget: &mut Budget,
     ) -> Result<bool, Box<Failure>> {
-        let stats = &self.core.stats;
-        // SAFETY: the place holds a task, which `run` moves out first.
-        let run = |place| unsafe { Task::run(place) };
         loop {
-            let next = self.next_post(end);
-            if next.is_some() && budget.is_spent() {
-                return Ok(false);
-            }
-            let was_there = match next {
-                Some(Next::Own(Origin::Post)) => {
-                    self.run_post(Activity::Post, &stats.posts_run, || self.take_own(Origin::Post, run))?
-                }
-                Some(Next::Own(Origin::Mail)) => {
-                    self.run_post(Activity::Message, &stats.mail_run, || self.take_own(Origin::Mail, run))?
-                }
-                Some(Next::Shared) => {
-                    self.run_post(Activity::Post, &stats.posts_run, || self.take_shared(run))?
-                }
+            let outcome = match self.next_post(end) {
+                Some(_) if budget.is_spent() => return Ok(false),
+                Some(next) => self.run_post(next),
                 None if goes_on && self.only_posts_wait() => {
                     end = self.batch_end();
                     continue;
                 }
                 None => return Ok(true),
             };
-            if !was_there {
-                return Ok(false);
-            }
+            // Its producer is not done writing it.
+            let Some(outcome) = outcome else { return Ok(false) };
+            self.after_callback(outcome)?;
             budget.spend();
         }
     }
 
-    /// Runs the one that `take` takes out. False if there is none: its producer is not done writing it.
     #[inline(always)]
-    fn run_post(
-        self,
-        activity: Activity,
-        counter: &Counter,
-        take: impl FnOnce() -> Option<Outcome>,
-    ) -> Result<bool, Box<Failure>> {
+    fn run_post(self, next: Next) -> Option<Outcome> {
+        let stats = &self.core.stats;
+        let (activity, counter) = match next {
+            Next::Own(Origin::Mail) => (Activity::Message, &stats.mail_run),
+            Next::Own(Origin::Post) | Next::Shared => (Activity::Post, &stats.posts_run),
+        };
         self.core.activity.begin(activity);
         self.touch_watchdog();
         let began = self.callback_begins();
-        let Some(outcome) = take() else { return Ok(false) };
+        // SAFETY: the place holds a task, which `run` moves out first.
+        let outcome = self.take(next, |place| unsafe { Task::run(place) })?;
         self.callback_ends(began);
         counter.add_here(1);
-        self.after_callback(outcome)?;
-        Ok(true)
+        Some(outcome)
     }
 
     #[inline(always)]
     fn next_post(self, end: BatchEnd) -> Option<Next> {
         let begin = self.core.posts.begin();
-        if let Some((position, origin)) = self.own_posts.first_before(end.own)
-            && position <= begin
-        {
-            return Some(Next::Own(origin));
+        match self.own_posts.first_before(end.own, begin) {
+            Some(origin) => Some(Next::Own(origin)),
+            None => (begin < end.shared).then_some(Next::Shared),
         }
-        (begin < end.shared).then_some(Next::Shared)
-    }
-
-    #[inline(always)]
-    fn take_own<R>(self, origin: Origin, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
-        self.own_posts.pop_with(|place| {
-            self.core.own_waiting.store(self.own_posts.len(), Ordering::Relaxed);
-            if origin == Origin::Post {
-                self.uncount_bounded();
-            }
-            take(place)
-        })
     }
 
     /// `None` also when its producer is not done writing it.
     #[inline(always)]
-    fn take_shared<R>(self, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
+    fn take<R>(self, next: Next, take: impl FnOnce(*mut Task) -> R) -> Option<R> {
         let counted = |place| {
-            self.uncount_bounded();
+            if next != Next::Own(Origin::Mail) {
+                self.uncount_bounded();
+            }
             take(place)
         };
-        // SAFETY: the loop's owner alone pops.
-        unsafe { self.core.posts.pop_with(counted) }
+        match next {
+            Next::Own(_) => self.own_posts.pop_with(counted),
+            // SAFETY: the loop's owner alone pops.
+            Next::Shared => unsafe { self.core.posts.pop_with(counted) },
+        }
     }
 
     #[inline]
@@ -391,11 +372,7 @@ impl OnLoop<'_> {
         while let Some(next) = self.next_post(end) {
             // SAFETY: the place holds a task, and is read once.
             let read = |place: *mut Task| unsafe { place.read() };
-            let task = match next {
-                Next::Own(origin) => self.take_own(origin, read),
-                Next::Shared => self.take_shared(read),
-            };
-            match task {
+            match self.take(next, read) {
                 Some(task) => taken.push(task),
                 // Its producer has not finished writing it.
                 None => std::thread::yield_now(),

@@ -1,47 +1,80 @@
 //! A queue of one thread's own, whose values are written and taken in their places.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The `len` slots from `first` on, and on from the beginning after the last, hold values; all others are free.
+/// Values are numbered in the order in which they come. Those from `taken` up to `added` are in it, each in the slot of
+/// its number; all other slots are free.
 pub(crate) struct Ring<T> {
     /// As many as a power of two, or none. Borrowed for no longer than it takes to find a slot.
     slots: UnsafeCell<Box<[MaybeUninit<T>]>>,
-    first: Cell<usize>,
-    len: Cell<usize>,
+    /// Both written by the ring's thread alone; others may look how many values there are.
+    added: AtomicU64,
+    taken: AtomicU64,
+}
+
+/// Room for one more value.
+pub(crate) struct Room<'a, T> {
+    ring: &'a Ring<T>,
+    number: u64,
+}
+
+impl<T> Room<'_, T> {
+    /// Adds the value that `write` makes in its place. `write` must not come back to the ring.
+    #[inline]
+    pub(crate) fn fill(self, write: impl FnOnce(*mut T)) {
+        write(self.ring.slot(self.number));
+        self.ring.added.store(self.number + 1, Ordering::Relaxed);
+    }
 }
 
 const FIRST_CAPACITY: usize = 16;
 
 impl<T> Ring<T> {
     pub(crate) fn new() -> Ring<T> {
-        Ring { slots: UnsafeCell::default(), first: Cell::new(0), len: Cell::new(0) }
+        Ring { slots: UnsafeCell::default(), added: AtomicU64::new(0), taken: AtomicU64::new(0) }
     }
 
+    /// How many values were ever added.
+    #[inline]
+    pub(crate) fn added(&self) -> u64 {
+        self.added.load(Ordering::Relaxed)
+    }
+
+    /// How many values were ever taken out. Whoever sees that sees at least as many added.
+    #[inline]
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// How many values there are; a guess on other threads.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len.get()
+        // First those taken, so that the difference is never negative.
+        let taken = self.taken();
+        (self.added() - taken) as usize
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.added() == self.taken()
     }
 
-    /// Adds the value that `write` makes in its place. `write` must not come back here.
+    /// Makes room for a value. A value that is made after its room was is moved there once.
     #[inline]
-    pub(crate) fn push_with(&self, write: impl FnOnce(*mut T)) {
-        if self.len() == self.capacity() {
+    pub(crate) fn room(&self) -> Room<'_, T> {
+        let number = self.added();
+        if (number - self.taken()) as usize == self.capacity() {
             self.grow();
         }
-        write(self.slot(self.len()));
-        self.len.set(self.len() + 1);
+        Room { ring: self, number }
     }
 
     /// The place of the first value.
     #[inline]
     pub(crate) fn first(&self) -> Option<*mut T> {
-        (!self.is_empty()).then(|| self.slot(0))
+        (!self.is_empty()).then(|| self.slot(self.taken()))
     }
 
     /// Takes the first value out with `take`, which moves it out of its place before it does anything else: the
@@ -49,8 +82,7 @@ impl<T> Ring<T> {
     #[inline]
     pub(crate) fn pop_with<R>(&self, take: impl FnOnce(*mut T) -> R) -> Option<R> {
         let place = self.first()?;
-        self.first.set((self.first.get() + 1) & (self.capacity() - 1));
-        self.len.set(self.len() - 1);
+        self.taken.store(self.taken() + 1, Ordering::Release);
         Some(take(place))
     }
 
@@ -66,28 +98,28 @@ impl<T> Ring<T> {
         unsafe { &*self.slots.get() }.len()
     }
 
-    /// The slot so many places behind the first. There must be any.
+    /// The slot of the value of this number. There must be any.
     #[inline]
-    fn slot(&self, offset: usize) -> *mut T {
-        let index = (self.first.get() + offset) & (self.capacity() - 1);
-        // SAFETY: no other borrow lasts; the index is less than the capacity, which is a power of two.
-        unsafe { (*self.slots.get()).as_mut_ptr().add(index).cast() }
+    fn slot(&self, number: u64) -> *mut T {
+        // SAFETY: no other borrow lasts.
+        let slots = unsafe { &mut *self.slots.get() };
+        let index = number as usize & (slots.len() - 1);
+        // SAFETY: less than their number, which is a power of two.
+        unsafe { slots.as_mut_ptr().add(index).cast() }
     }
 
     /// Makes room, when the ring is full.
     #[cold]
     fn grow(&self) {
+        let capacity = (2 * self.capacity()).max(FIRST_CAPACITY);
+        let mut slots = Box::new_uninit_slice(capacity);
+        for number in self.taken()..self.added() {
+            // SAFETY: the value moves to the slot that the number has among more.
+            slots[number as usize & (capacity - 1)] =
+                unsafe { self.slot(number).cast::<MaybeUninit<T>>().read() };
+        }
         // SAFETY: no other borrow lasts.
-        let place = unsafe { &mut *self.slots.get() };
-        let mut slots = std::mem::take(place).into_vec();
-        let (full, first) = (slots.len(), self.first.get());
-        let added = full.max(FIRST_CAPACITY);
-        slots.reserve_exact(added);
-        slots.resize_with(full + added, MaybeUninit::uninit);
-        // What went on from the beginning goes on behind the last, now that there is room.
-        let (old, new) = slots.split_at_mut(full);
-        new[..first].swap_with_slice(&mut old[..first]);
-        *place = slots.into_boxed_slice();
+        unsafe { *self.slots.get() = slots };
     }
 }
 
@@ -109,7 +141,7 @@ mod tests {
         while !pushed.is_empty() {
             for value in pushed.by_ref().take(5) {
                 // SAFETY: a place to write to.
-                ring.push_with(|place| unsafe { place.write(value) });
+                ring.room().fill(|place| unsafe { place.write(value) });
             }
             for expected in popped.by_ref().take(2) {
                 assert_eq!(ring.pop(), Some(expected));
@@ -125,7 +157,7 @@ mod tests {
         let ring = Ring::<u32>::new();
         let push = |value: u32| {
             // SAFETY: a place to write to.
-            ring.push_with(|place| unsafe { place.write(value) });
+            ring.room().fill(|place| unsafe { place.write(value) });
         };
         push(0);
         let taken = ring.pop_with(|place| {
@@ -143,7 +175,7 @@ mod tests {
         let (ring, value) = (Ring::<Rc<()>>::new(), Rc::new(()));
         for _ in 0..3 {
             // SAFETY: a place to write to.
-            ring.push_with(|place| unsafe { place.write(value.clone()) });
+            ring.room().fill(|place| unsafe { place.write(value.clone()) });
         }
         drop(ring);
         assert_eq!(Rc::strong_count(&value), 1);
