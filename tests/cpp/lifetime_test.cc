@@ -154,8 +154,8 @@ TEST(Lifetime, DestructionWhileAnotherThreadRunsItWaits) {
   }
 }
 
-// A loop with handles, all of which it destroys, itself included, when it does what it was asked for: maybe before
-// whoever asked has left the call.
+// A loop with handles, all of which it destroys, itself included, when it does what it was asked for: maybe
+// before whoever asked has left the call.
 class Mortal {
  public:
   Mortal() : data_(FdPair::sockets()) {
