@@ -39,6 +39,7 @@ fn crates(options: &[&str]) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it runs cargo, which wine has not")]
 fn no_build_brings_an_async_runtime() {
     for options in [&[][..], &["--no-default-features"], &["--all-features"]] {
         let crates = crates(options);
@@ -49,6 +50,7 @@ fn no_build_brings_an_async_runtime() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it runs cargo, which wine has not")]
 fn every_direct_dependency_has_a_reason_in_the_architecture() {
     let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("cargo writes JSON");

@@ -11,10 +11,13 @@
 //! so what a child is told names the life that is meant, and so does what is told of it. A child that was cut off
 //! may still live when its next life is decided; the end of the former is no news then.
 
+mod roll;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::roll::Roll;
 use super::Reason;
 use super::supervision::{Backoff, Restart, Strategy, Supervision};
 use crate::dispatcher::{Nanos, nanos};
@@ -154,7 +157,7 @@ pub(crate) struct Family<C> {
     supervision: Supervision,
     /// The children are strangers to each other: failures are counted for each by itself.
     is_root: bool,
-    members: BTreeMap<u64, Member<C>>,
+    members: Roll<Member<C>>,
     /// Of those members that have ended once, or are to stop; most never do.
     records: BTreeMap<u64, Record>,
     restarts: VecDeque<Nanos>,
@@ -171,7 +174,7 @@ impl<C: Child> Family<C> {
         Family {
             supervision,
             is_root,
-            members: BTreeMap::new(),
+            members: Roll::new(),
             records: BTreeMap::new(),
             restarts: VecDeque::new(),
             group: None,
@@ -206,7 +209,7 @@ impl<C: Child> Family<C> {
 
     /// Starts those that are held, the eldest first, each after the one before has started.
     pub(crate) fn start_in_order(&mut self) -> Actions<C> {
-        let held = |(number, member): (&u64, &Member<C>)| (member.state == State::Held).then_some(*number);
+        let held = |(number, member): (u64, &Member<C>)| (member.state == State::Held).then_some(number);
         let to_start = self.members.iter().filter_map(held).collect();
         let (to_stop, step) = (BTreeSet::new(), Step::Starting(None));
         self.group = Some(Group { to_stop, to_start, step, delay: Duration::ZERO });
@@ -218,7 +221,7 @@ impl<C: Child> Family<C> {
     /// A child that was to say so has started.
     pub(crate) fn started(&mut self, number: u64, life: LifeNumber, now: Nanos) -> Actions<C> {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get_mut(&number).filter(|member| member.life == life) else {
+        let Some(member) = self.members.get_mut(number).filter(|member| member.life == life) else {
             return actions;
         };
         if member.state == State::Starting {
@@ -247,7 +250,7 @@ impl<C: Child> Family<C> {
         random: f64,
     ) -> (Fate, Actions<C>) {
         let mut actions = Vec::new();
-        let Some(member) = self.members.get(&number) else { return (Fate::Ends, actions) };
+        let Some(member) = self.members.get(number) else { return (Fate::Ends, actions) };
         if member.life != life {
             return (Fate::Restarts, actions);
         }
@@ -334,7 +337,7 @@ impl<C: Child> Family<C> {
     /// All from `first` on are stopped, and then started, with those that a former failure had stopped.
     fn restart_group(&mut self, failed: u64, first: u64, mut delay: Duration, actions: &mut Actions<C>) {
         self.set(failed, State::Held);
-        let mut to_stop: BTreeSet<_> = self.members.range(first..).map(|(number, _)| *number).collect();
+        let mut to_stop: BTreeSet<_> = self.members.from(first).map(|(number, _)| number).collect();
         let mut to_start = to_stop.clone();
         let mut step = Step::Stopping(None);
         if let Some(former) = self.end_group(actions) {
@@ -356,7 +359,7 @@ impl<C: Child> Family<C> {
     /// Asks one child to stop, for good.
     pub(crate) fn stop(&mut self, number: u64, how: Stop) -> Actions<C> {
         let mut actions = Vec::new();
-        match self.members.get_mut(&number) {
+        match self.members.get_mut(number) {
             None => {}
             Some(Member { child, state: state @ State::Stopping { .. }, life, .. }) => {
                 *state = State::Stopping { leaves: true };
@@ -378,8 +381,7 @@ impl<C: Child> Family<C> {
             self.ending = Ending::Yes;
         }
         self.end_group(&mut actions);
-        let waits =
-            |(number, member): (&u64, &Member<C>)| (member.state == State::Waiting).then_some(*number);
+        let waits = |(number, member): (u64, &Member<C>)| (member.state == State::Waiting).then_some(number);
         let waiting: Vec<_> = self.members.iter().filter_map(waits).collect();
         for number in waiting {
             self.end_wait(number, &mut actions);
@@ -394,7 +396,7 @@ impl<C: Child> Family<C> {
         self.ending = Ending::Done;
         self.group = None;
         let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
-        let orphans = std::mem::take(&mut self.members).into_values().rev();
+        let orphans = std::mem::replace(&mut self.members, Roll::new()).into_values().rev();
         actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
             child: orphan.child,
             life: orphan.life,
@@ -427,7 +429,7 @@ impl<C: Child> Family<C> {
                 }
             }
             Some(Waited::StopLimit(number)) => {
-                let Some(member) = self.members.get(&number) else { return actions };
+                let Some(member) = self.members.get(number) else { return actions };
                 let (child, life) = (member.child.clone(), member.life);
                 let leaves = member.state == State::Stopping { leaves: true };
                 let leaves = self.stopped(number, leaves, &mut actions) == Fate::Ends;
@@ -455,7 +457,7 @@ impl<C: Child> Family<C> {
                         continue;
                     };
                     group.step = Step::Stopping(Some(number));
-                    match self.members.get(&number).map(|member| member.state) {
+                    match self.members.get(number).map(|member| member.state) {
                         Some(State::Stopping { .. } | State::Leaving) => return,
                         Some(State::Starting | State::Running) => {
                             let leaves = self.restart_of(number) == Restart::Temporary;
@@ -471,7 +473,7 @@ impl<C: Child> Family<C> {
                         self.group = None;
                         return;
                     };
-                    if self.members.get(&number).is_some_and(|member| member.state == State::Held) {
+                    if self.members.get(number).is_some_and(|member| member.state == State::Held) {
                         group.step = Step::Starting(Some(number));
                         self.start(number, actions);
                     }
@@ -481,14 +483,13 @@ impl<C: Child> Family<C> {
     }
 
     fn advance_ending(&mut self, actions: &mut Actions<C>) {
-        let Some((number, member)) = self.members.last_key_value() else {
+        let Some((number, member)) = self.members.last() else {
             if self.ending == Ending::Yes {
                 self.ending = Ending::Done;
                 actions.push(Action::AllGone);
             }
             return;
         };
-        let number = *number;
         match member.state {
             State::Stopping { leaves: true } | State::Leaving => {}
             // It is asked already, but not for good.
@@ -512,7 +513,7 @@ impl<C: Child> Family<C> {
 
     fn ask_to_stop(&mut self, number: u64, how: Stop, leaves: bool, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
-        let Some(member) = self.members.get_mut(&number) else { return };
+        let Some(member) = self.members.get_mut(number) else { return };
         member.state = State::Stopping { leaves };
         let (child, life) = (member.child.clone(), member.life);
         let limit = child.stop_limit();
@@ -524,7 +525,7 @@ impl<C: Child> Family<C> {
 
     fn start(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
-        let Some(member) = self.members.get_mut(&number) else { return };
+        let Some(member) = self.members.get_mut(number) else { return };
         member.state = State::Starting;
         member.life = member.life.wrapping_add(1);
         actions.push(Action::Start { child: member.child.clone(), life: member.life });
@@ -536,7 +537,7 @@ impl<C: Child> Family<C> {
             Intensity { max_restarts: self.supervision.max_restarts, window: self.supervision.window };
         let own = self.child(number).and_then(|child| child.intensity());
         let own = own.or(self.is_root.then_some(familys));
-        let is_known = self.members.contains_key(&number);
+        let is_known = self.members.contains(number);
         let (intensity, restarts, passed) = match own {
             Some(own) if is_known => {
                 (own, &mut self.records.entry(number).or_default().restarts, Count::ChildsPassed)
@@ -564,19 +565,19 @@ impl<C: Child> Family<C> {
 
     /// The record of a child that is known.
     fn record(&mut self, number: u64) -> Option<&mut Record> {
-        self.members.contains_key(&number).then(|| self.records.entry(number).or_default())
+        self.members.contains(number).then(|| self.records.entry(number).or_default())
     }
 
     fn child(&self, number: u64) -> Option<C> {
-        self.members.get(&number).map(|member| member.child.clone())
+        self.members.get(number).map(|member| member.child.clone())
     }
 
     fn restart_of(&self, number: u64) -> Restart {
-        self.members.get(&number).map_or(Restart::Temporary, |member| member.child.restart())
+        self.members.get(number).map_or(Restart::Temporary, |member| member.child.restart())
     }
 
     fn set(&mut self, number: u64, state: State) {
-        if let Some(member) = self.members.get_mut(&number) {
+        if let Some(member) = self.members.get_mut(number) {
             member.state = state;
         }
     }
@@ -615,7 +616,7 @@ impl<C: Child> Family<C> {
 
     fn remove(&mut self, number: u64, actions: &mut Actions<C>) {
         self.end_wait(number, actions);
-        self.members.remove(&number);
+        self.members.remove(number);
         self.records.remove(&number);
         if let Some(group) = &mut self.group
             && group.step == Step::Starting(Some(number))

@@ -134,8 +134,8 @@ impl Model {
         }
         let stopping = |member: &&Member<Kid>| member.state == State::Stopping { leaves: false };
         prop_assert!(family.members.values().filter(stopping).count() <= 1, "a group stops one at a time");
-        for (number, member) in &family.members {
-            let truth = self.truths[number];
+        for (number, member) in family.members.iter() {
+            let truth = self.truths[&number];
             let is_down = matches!(member.state, State::Held | State::Waiting | State::Leaving);
             prop_assert!(is_down || truth.is_alive || truth.is_asked, "nobody waits for the dead: {number}");
             prop_assert!(!is_down || !truth.is_alive || truth.is_cut_off, "the living are known: {number}");
@@ -229,7 +229,7 @@ impl Model {
             }
             Event::Stop { which, how } => match self.pick(which, |truth| !truth.leaves) {
                 Some(number) => {
-                    if self.scene.family.members.contains_key(&number) {
+                    if self.scene.family.members.contains(number) {
                         self.truths.get_mut(&number).unwrap().leaves = true;
                     }
                     let actions = self.scene.family.stop(number, how);
@@ -288,7 +288,7 @@ proptest! {
         }
         model.stop_all()?;
         model.asked.clear();
-        let left: BTreeSet<u64> = model.scene.family.members.keys().copied().collect();
+        let left: BTreeSet<u64> = model.scene.family.members.iter().map(|(number, _)| number).collect();
         // Each obeys at once: so one after the other is asked, the youngest first, until none is left.
         for number in left.iter().rev() {
             let truth = model.truths[number];
