@@ -27,7 +27,7 @@ class FileEventObject final
 }  // namespace
 
 mcp::event::FileEventPtr createFileEvent(mcp_event_dispatcher* dispatcher, mcp::event::os_fd_t fd,
-                                         mcp::event::FileReadyCb callback,
+                                         mcp::event::FileReadyCb&& callback,
                                          mcp::event::FileTriggerType trigger, uint32_t events) {
   return createHandle<FileEventObject>(
       "createFileEvent", callback, [=](mcpev_init init, void* from, mcp_event_file_event** handle) {

@@ -26,7 +26,7 @@ class SchedulableCallbackObject final
 }  // namespace
 
 mcp::event::SchedulableCallbackPtr createSchedulableCallback(mcp_event_dispatcher* dispatcher,
-                                                             std::function<void()> callback) {
+                                                             std::function<void()>&& callback) {
   return createHandle<SchedulableCallbackObject>(
       "createSchedulableCallback", callback,
       [=](mcpev_init init, void* from, mcp_event_schedulable** handle) {

@@ -12,7 +12,7 @@ class SignalEventObject final
 }  // namespace
 
 mcp::event::SignalEventPtr createSignalEvent(mcp_event_dispatcher* dispatcher, int signal_number,
-                                             mcp::event::SignalCb callback) {
+                                             mcp::event::SignalCb&& callback) {
   return createHandle<SignalEventObject>(
       "listenForSignal", callback, [=](mcpev_init init, void* from, mcp_event_signal_event** handle) {
         return mcpev_signal_event_create(dispatcher, signal_number, init, from, handle);

@@ -43,7 +43,7 @@ microseconds saturatingMicroseconds(milliseconds duration) {
   return duration < -kMax ? microseconds::min() : microseconds(duration);
 }
 
-mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::TimerCb callback) {
+mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::TimerCb&& callback) {
   return createHandle<PlainTimer>("createTimer", callback,
                                   [=](mcpev_init init, void* from, mcp_event_timer** handle) {
                                     return mcpev_timer_create(dispatcher, init, from, handle);
@@ -51,7 +51,7 @@ mcp::event::TimerPtr createTimer(mcp_event_dispatcher* dispatcher, mcp::event::T
 }
 
 mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher, mcp::event::ScaledTimerType type,
-                                       mcp::event::TimerCb callback) {
+                                       mcp::event::TimerCb&& callback) {
   return createHandle<ScaledTimer>(
       "createScaledTimer", callback, [=](mcpev_init init, void* from, mcp_event_scaled_timer** handle) {
         return mcpev_scaled_timer_create(dispatcher, static_cast<int32_t>(type), init, from, handle);
@@ -59,7 +59,8 @@ mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher, mcp::ev
 }
 
 mcp::event::TimerPtr createScaledTimer(mcp_event_dispatcher* dispatcher,
-                                       mcp::event::ScaledTimerMinimum minimum, mcp::event::TimerCb callback) {
+                                       mcp::event::ScaledTimerMinimum minimum,
+                                       mcp::event::TimerCb&& callback) {
   const int64_t min_us = saturatingMicroseconds(minimum.min_value).count();
   const int64_t max_us = saturatingMicroseconds(minimum.max_value).count();
   return createHandle<ScaledTimer>(

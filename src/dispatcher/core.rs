@@ -281,15 +281,14 @@ impl OnLoop<'_> {
             if self.wake_on_release.take() {
                 self.core.wake();
             }
-            let waste = self.take_waste();
-            let core = if waste.is_empty() { None } else { self.core.me.upgrade() };
+            let waste = self.take_waste().map(|waste| (self.core.me.upgrade(), waste));
             if self.core.owner.compare_exchange(me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                if let Some(core) = core {
+                if let Some((Some(core), waste)) = waste {
                     core.destroy_waste(waste);
                 }
                 return;
             }
-            self.return_waste(waste);
+            waste.into_iter().flat_map(|(_, waste)| waste).for_each(|item| self.discard(item));
             self.core.owner.swap(me, Ordering::SeqCst);
             self.receive_commands();
         }
@@ -313,7 +312,7 @@ impl Drop for Running<'_> {
         if self.on_loop.destroyed.get() {
             self.on_loop.close();
         }
-        core.destroy_waste(self.on_loop.take_waste());
+        self.on_loop.drop_waste();
         // What passes until the next run is not the loop's.
         self.on_loop.end_loop_duration();
         self.on_loop.forget_callback_end();
@@ -557,9 +556,6 @@ impl Core {
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
     pub(crate) fn destroy_waste(&self, waste: Vec<Waste>) {
-        if waste.is_empty() {
-            return;
-        }
         let doing = self.running_here().map(|_| self.activity.begin(Activity::Destructor));
         for item in waste {
             if let Err(failure) = guarded(|| drop(item)) {

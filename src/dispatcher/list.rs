@@ -50,6 +50,11 @@ impl List {
         next.is_null() || ptr::eq(next, &self.0)
     }
 
+    /// Whether it has a single member.
+    pub(crate) fn has_one(&self) -> bool {
+        !self.is_empty() && ptr::eq(self.0.next.get(), self.0.previous.get())
+    }
+
     fn last(&self) -> &Links {
         if !self.0.is_linked() {
             self.0.next.set(&self.0);

@@ -58,7 +58,7 @@ pub(crate) struct Local {
     pub(crate) is_watched: Cell<bool>,
 
     /// What to drop once no callback of its own and no direct section is under way.
-    waste: Cell<Vec<Waste>>,
+    waste: RefCell<Vec<Waste>>,
     pub(crate) current_destroyed: Cell<bool>,
     pub(crate) wake_on_release: Cell<bool>,
     /// Why the loop stops after the running callback, whatever that returns.
@@ -116,7 +116,7 @@ impl Local {
             signals_due: List::new(),
             watchdog: RefCell::new(None),
             is_watched: Cell::new(false),
-            waste: Cell::new(Vec::new()),
+            waste: RefCell::new(Vec::new()),
             current_destroyed: Cell::new(false),
             wake_on_release: Cell::new(false),
             failure: Cell::new(None),
@@ -133,18 +133,13 @@ impl Local {
     }
 
     pub(crate) fn discard(&self, waste: impl Into<Waste>) {
-        let mut all = self.waste.take();
-        all.push(waste.into());
-        self.waste.set(all);
+        self.waste.borrow_mut().push(waste.into());
     }
 
-    pub(crate) fn take_waste(&self) -> Vec<Waste> {
-        self.waste.take()
-    }
-
-    /// For the next one to take: what was just taken.
-    pub(crate) fn return_waste(&self, waste: Vec<Waste>) {
-        self.waste.set(waste);
+    #[inline]
+    pub(crate) fn take_waste(&self) -> Option<Vec<Waste>> {
+        let mut waste = self.waste.borrow_mut();
+        (!waste.is_empty()).then(|| std::mem::take(&mut *waste))
     }
 
     /// Numbers a schedule for the current iteration.

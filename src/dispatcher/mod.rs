@@ -389,6 +389,15 @@ impl OnLoop<'_> {
         self.has_posts() && !self.has_other_tail_work() && self.core.exit_at.load(Ordering::SeqCst) == 0
     }
 
+    /// Likewise for "current iteration" callbacks.
+    #[inline]
+    pub(crate) fn only_current_wait(self) -> bool {
+        !self.current.is_empty()
+            && !self.has_posts()
+            && !self.has_work_before_posts()
+            && self.core.exit_at.load(Ordering::SeqCst) == 0
+    }
+
     fn has_tail_work(self) -> bool {
         self.has_posts() || self.has_other_tail_work()
     }
@@ -398,10 +407,11 @@ impl OnLoop<'_> {
     }
 
     fn has_other_tail_work(self) -> bool {
-        self.core.has_commands()
-            || !self.deferred.is_empty()
-            || !self.current.is_empty()
-            || !self.current_due.is_empty()
+        self.has_work_before_posts() || !self.current.is_empty() || !self.current_due.is_empty()
+    }
+
+    fn has_work_before_posts(self) -> bool {
+        self.core.has_commands() || !self.deferred.is_empty()
     }
 
     /// What runs outside any callback, a destructor or a handler of a foreign loop, may have destroyed the dispatcher, or
@@ -514,9 +524,11 @@ impl OnLoop<'_> {
     }
 
     /// Frees cells. Their closures' destructors are user code: outside direct sections only.
-    fn drop_waste(self) {
+    pub(crate) fn drop_waste(self) {
         self.forget_callback_end();
-        self.core.destroy_waste(self.take_waste());
+        if let Some(waste) = self.take_waste() {
+            self.core.destroy_waste(waste);
+        }
     }
 
     /// An `exit()` on the loop's own thread: what is scheduled from now on is not waited for.

@@ -127,17 +127,22 @@ impl OnLoop<'_> {
         Ok(())
     }
 
-    /// Runs the "current iteration" callbacks that are scheduled now; with `before`, only those older than it.
+    /// Runs the "current iteration" callbacks that are scheduled now; with `before`, only those older than it. Without,
+    /// what they schedule follows at once, while the tail would find nothing else to do before it.
     #[inline]
     pub(crate) fn run_current(self, before: Option<u64>, budget: &mut super::Budget) -> Outcome {
-        self.current_due.append(&self.current);
-        while let Some(links) = first_before(&self.current_due, before) {
-            // SAFETY: a linked cell is alive.
-            unsafe { (*links).unlink() };
-            self.run_scheduled(links, CURRENT)?;
-            budget.spend();
+        loop {
+            self.current_due.append(&self.current);
+            while let Some(links) = first_before(&self.current_due, before) {
+                // SAFETY: a linked cell is alive.
+                unsafe { (*links).unlink() };
+                self.run_scheduled(links, CURRENT)?;
+                budget.spend();
+            }
+            if before.is_some() || budget.is_spent() || !self.only_current_wait() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn run_scheduled(self, links: *const Links, when: u64) -> Outcome {

@@ -178,13 +178,15 @@ impl Wheel {
             self.elapsed.set(self.elapsed.get().max(start));
             self.vacate(level, index);
             let timers = &self.levels[level].slots[index].timers;
+            // No other timer comes before it: it need not go through the finer levels.
+            let is_alone = timers.has_one();
             // A slot's own timers may go back into the same slot only on level 0, which does not re-insert.
             while let Some(links) = timers.pop_front() {
                 let entry = links.cast::<Entry>();
                 // SAFETY: entries stay in place while linked, and `links` is their first field.
                 let item = unsafe { &*entry };
                 item.place.set(OUTSIDE);
-                if level == 0 {
+                if level == 0 || is_alone && item.deadline.get() <= now {
                     let list = if item.role.get().fires() { expired } else { ripe };
                     // SAFETY: as above; it is in no list now.
                     sorted &= unsafe { append(list, item) };
