@@ -2269,7 +2269,8 @@ enum mcp_event_status mcp_event_text_destroy(struct mcp_event_text *text);
 
 // Destroys it: no callback begins after this returns. From any thread, also inside its own callback. From
 // another thread than the loop's it waits for a running callback to return, unless it is called inside a
-// callback; so never hold what the callback waits for.
+// callback; so never hold what the callback waits for. A callback that another thread's call has brought about may
+// destroy it, and its dispatcher, before that call has returned; else nobody is inside a call on it.
 enum mcp_event_status mcp_event_timer_destroy(struct mcp_event_timer *timer);
 
 // Makes a timer, not armed.

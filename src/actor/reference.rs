@@ -52,6 +52,12 @@ impl<M: Send + 'static> ActorRef<M> {
         self.actor.clone()
     }
 
+    /// Whether this thread runs the actor's loop.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn is_on_loop(&self) -> bool {
+        self.actor.base().core.is_running_here()
+    }
+
     /// Queues `message`, behind all that this thread has sent to the actor before. It is handled on the actor's
     /// loop, never inside this call.
     ///

@@ -11,16 +11,20 @@
 //! - another thread first waits for a running callback to return, drops the closure, and sends the cell to
 //!   the loop to be unlinked and freed. If that thread is itself inside a callback it does not wait (two loops
 //!   could wait for each other), and the closure dies with the cell.
+//!
+//! In C and C++ a callback may destroy the handle before the call on another thread that brought the callback about
+//! has returned. So such a call *holds* the cell from before it changes the truth until it is over, and passes its
+//! hold on to the command that it sends: a cell that was destroyed meanwhile is freed with the last of them.
 
 use std::cell::{Cell as LocalCell, UnsafeCell};
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use super::activity::{Activity, LabelCell};
 use super::closure::{Closure, Outcome, Source};
-use super::core::{Access, Core, OnLoop, inside_callback};
+use super::core::{Access, Command, Core, OnLoop, inside_callback};
 use super::share::Share;
 use super::watchdog::Registration;
 
@@ -32,6 +36,8 @@ pub(crate) trait Kind: Sized + 'static {
     fn silence(_cell: &Cell<Self>) {}
     /// Leaves all lists of the loop.
     fn detach(cell: &Cell<Self>, on_loop: OnLoop<'_>);
+    /// What has the loop look at a cell's truth.
+    fn command(cell: Held<Self>) -> Command;
 }
 
 /// `#[repr(C)]` with `kind` first: a pointer to a kind's first field is a pointer to the cell.
@@ -45,13 +51,16 @@ pub(crate) struct Cell<K: 'static> {
     vtable: &'static VTable<K>,
     /// A foreign thread destroys it: whatever its own callback makes of the truth, none begins any more.
     dying: AtomicBool,
-    /// A command that points to this cell is on its way to the loop.
-    pub(crate) queued: AtomicBool,
-    /// Destroyed while `queued`: who receives that command frees it.
-    dead: LocalCell<bool>,
     closure_dropped: LocalCell<bool>,
+    /// How many calls of other threads hold it; [`QUEUED`] and [`DEAD`].
+    held: AtomicU16,
     pub(crate) label: LabelCell,
 }
+
+/// A command that points to the cell is on its way to the loop.
+const QUEUED: u16 = 1 << 14;
+/// Destroyed while it was held: whoever lets go of it last has it freed.
+const DEAD: u16 = 1 << 15;
 
 struct VTable<K: 'static> {
     call: unsafe fn(NonNull<Cell<K>>, u32) -> Outcome,
@@ -150,21 +159,42 @@ impl<K: 'static> Cell<K> {
         unsafe { (self.vtable.call)(NonNull::from(self), events) }
     }
 
-    /// Whether a command still points to this destroyed cell, so that who receives it must free it.
-    pub(crate) fn leave_to_command(&self) -> bool {
-        let queued = self.queued.load(Ordering::Acquire);
-        self.dead.set(queued);
-        queued
-    }
-
-    /// Takes the cell out of a command. True when it was destroyed meanwhile; the caller then destroys it.
-    pub(crate) fn dequeue(&self) -> bool {
-        // A read-modify-write: a foreign thread that found `queued` set, and so sent nothing, has changed the truth
-        // before it, and we look at the truth after it.
-        self.queued.swap(false, Ordering::AcqRel);
-        self.dead.get()
+    /// Whether this destroyed cell is still held, so that whoever lets go of it last frees it.
+    pub(crate) fn leave_to_holders(&self) -> bool {
+        // Nobody begins to hold it any more: that would be a call on a handle that is destroyed.
+        self.held.load(Ordering::Acquire) != 0 && self.held.fetch_or(DEAD, Ordering::AcqRel) != 0
     }
 }
+
+impl<K: Kind> Cell<K> {
+    /// On a thread other than the loop's: does `change`, and if that returns true, has the loop look at the cell. From
+    /// the change on, the loop may have run a callback that destroyed the handle, and the dispatcher.
+    pub(crate) fn change_remotely(&self, change: impl FnOnce() -> bool) {
+        self.held.fetch_add(1, Ordering::AcqRel);
+        let is_news = change();
+        let pass_on = |held: u16| {
+            let left = held - 1;
+            // A command that is on its way already is received after the change.
+            let sends = if left & DEAD == 0 { is_news && left & QUEUED == 0 } else { left == DEAD };
+            if sends { left | QUEUED } else { left }
+        };
+        let mut held = self.held.load(Ordering::Acquire);
+        while let Err(now) =
+            self.held.compare_exchange_weak(held, pass_on(held), Ordering::AcqRel, Ordering::Acquire)
+        {
+            held = now;
+        }
+        if pass_on(held) & !held & QUEUED != 0 {
+            self.core.send(K::command(Held(NonNull::from(self))));
+        }
+    }
+}
+
+/// A cell in a command.
+pub(crate) struct Held<K: 'static>(NonNull<Cell<K>>);
+
+// SAFETY: a cell that a command holds stays alive until the loop has received it.
+unsafe impl<K> Send for Held<K> {}
 
 /// The user's ownership of a cell; dropping it destroys the handle.
 pub(crate) struct Owner<K: Kind>(NonNull<Cell<K>>);
@@ -183,9 +213,8 @@ impl<K: Kind> Owner<K> {
             core: Share::new(core),
             vtable: WithClosure::<K, S::Closure>::VTABLE,
             dying: AtomicBool::new(false),
-            queued: AtomicBool::new(false),
-            dead: LocalCell::new(false),
             closure_dropped: LocalCell::new(false),
+            held: AtomicU16::new(0),
             label: LabelCell::new(),
         };
         let place = Box::into_raw(Box::<WithClosure<K, S::Closure>>::new_uninit())
@@ -242,11 +271,11 @@ impl<K: Kind> Drop for Owner<K> {
                 K::detach(cell, on_loop);
                 if on_loop.is_current(cell) {
                     on_loop.destroy_current_later();
-                } else if cell.leave_to_command() {
+                } else if cell.leave_to_holders() {
                     // SAFETY: no callback of it runs or begins.
                     unsafe { Cell::drop_closure(self.0) };
                 } else {
-                    // SAFETY: it left all lists and no command points to it.
+                    // SAFETY: it left all lists and nobody holds it.
                     unsafe { Cell::destroy(self.0) };
                 }
             }
@@ -255,12 +284,12 @@ impl<K: Kind> Drop for Owner<K> {
                 let core = cell.core.clone();
                 cell.silence();
                 K::detach(cell, direct.on_loop());
-                let queued = cell.leave_to_command();
+                let is_held = cell.leave_to_holders();
                 drop(direct);
-                // Outside the direct section: a closure's destructor is user code. A queued cell is no longer
+                // Outside the direct section: a closure's destructor is user code. A held cell is no longer
                 // ours: whoever receives the command may be freeing it already.
-                if !queued {
-                    // SAFETY: it left all lists and no command points to it.
+                if !is_held {
+                    // SAFETY: it left all lists and nobody holds it.
                     unsafe { Cell::destroy(self.0) };
                 }
                 drop(core);
@@ -304,7 +333,7 @@ impl From<Registration> for Waste {
 /// A cell on its way out, its kind forgotten.
 pub(crate) struct Garbage {
     cell: NonNull<()>,
-    detach: unsafe fn(NonNull<()>, OnLoop<'_>),
+    retire: unsafe fn(NonNull<()>, OnLoop<'_>),
     destroy: unsafe fn(NonNull<()>),
 }
 
@@ -313,18 +342,20 @@ unsafe impl Send for Garbage {}
 
 impl Garbage {
     fn new<K: Kind>(cell: NonNull<Cell<K>>) -> Garbage {
-        unsafe fn detach<K: Kind>(cell: NonNull<()>, on_loop: OnLoop<'_>) {
+        unsafe fn retire<K: Kind>(cell: NonNull<()>, on_loop: OnLoop<'_>) {
             // SAFETY: made from a `Cell<K>` below.
-            K::detach(unsafe { cell.cast::<Cell<K>>().as_ref() }, on_loop);
+            let cell = unsafe { cell.cast::<Cell<K>>().as_ref() };
+            K::detach(cell, on_loop);
+            on_loop.collect(cell);
         }
         unsafe fn destroy<K: Kind>(cell: NonNull<()>) {
             // SAFETY: made from a `Cell<K>` below; the receiver owns it.
             unsafe { Cell::destroy(cell.cast::<Cell<K>>()) };
         }
-        Garbage { cell: cell.cast(), detach: detach::<K>, destroy: destroy::<K> }
+        Garbage { cell: cell.cast(), retire: retire::<K>, destroy: destroy::<K> }
     }
 
-    /// For a cell that `Cell::dequeue` found destroyed, or whose callback destroyed it: it left all lists.
+    /// For a destroyed cell that has left all lists, and that nobody holds.
     ///
     /// # Safety
     /// The caller owns the cell.
@@ -332,9 +363,38 @@ impl Garbage {
         Garbage::new(NonNull::from(cell))
     }
 
-    pub(crate) fn detach(&self, on_loop: OnLoop<'_>) {
+    /// Has it leave all lists, and freed once that is safe.
+    pub(crate) fn retire(self, on_loop: OnLoop<'_>) {
+        let this = ManuallyDrop::new(self);
         // SAFETY: the type is the one it was made with.
-        unsafe { (self.detach)(self.cell, on_loop) };
+        unsafe { (this.retire)(this.cell, on_loop) };
+    }
+}
+
+impl OnLoop<'_> {
+    /// The cell that a command is about; none if that was destroyed meanwhile.
+    pub(crate) fn receive<'a, K: Kind>(self, held: Held<K>) -> Option<&'a Cell<K>> {
+        // SAFETY: it is held until now. Later, this thread alone frees it, as the loop's owner.
+        let cell: &'a Cell<K> = unsafe { held.0.as_ref() };
+        // A read-modify-write: a foreign thread that found it queued, and so sent nothing, has changed the truth
+        // before it, and the caller looks at the truth after it.
+        let left = cell.held.fetch_and(!QUEUED, Ordering::AcqRel) & !QUEUED;
+        if left & DEAD == 0 {
+            return Some(cell);
+        }
+        if left == DEAD {
+            // SAFETY: it left all lists when it was destroyed, and nobody holds it any more.
+            self.discard(unsafe { Garbage::detached(cell) });
+        }
+        None
+    }
+
+    /// Frees a destroyed cell that has left all lists, once that is safe.
+    pub(crate) fn collect<K: Kind>(self, cell: &Cell<K>) {
+        if !cell.leave_to_holders() {
+            // SAFETY: it left all lists, and nobody holds it.
+            self.discard(unsafe { Garbage::detached(cell) });
+        }
     }
 }
 

@@ -15,11 +15,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use super::activity::{Activity, CurrentActivity, Doing};
-use super::cell::{Cell, Garbage, Kind, Waste};
+use super::cell::{Cell, Garbage, Held, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::guarded;
 use super::deferred::Deferred;
-use super::file_event::SlotTable;
 use super::label::Label;
 use super::load::LoadMeter;
 use super::local::Local;
@@ -29,6 +28,7 @@ use super::scaled::Scaling;
 use super::share::Shares;
 use super::signal::Inbox;
 use super::sleep::Sleep;
+use super::slots::SlotTable;
 use super::slow::SlowThreshold;
 use super::spin::Setting;
 use super::stats::{Counter, Stats};
@@ -46,16 +46,16 @@ use crate::thread_id::thread_id;
 /// What a foreign thread asks of the running loop.
 pub(crate) enum Command {
     /// A timer's truth changed: put it where it belongs.
-    Timer(timer::Ref),
+    Timer(Held<timer::TimerKind>),
     /// Likewise a scaled timer's.
-    Scaled(scaled::Ref),
+    Scaled(Held<scaled::ScaledKind>),
     /// The scale factor changed.
     Rescale,
     /// Likewise a schedulable callback's.
-    Schedule(schedulable::Ref),
-    Activate(file_event::Ref),
+    Schedule(Held<schedulable::SchedulableKind>),
+    Activate(Held<file_event::FileKind>),
     /// A signal event joins the listeners.
-    Listen(signal::Ref),
+    Listen(Held<signal::SignalKind>),
     Defer(Deferred),
     Watchdog(Option<Registration>),
     /// Nothing: that it is received shows that the loop gets on.
@@ -128,8 +128,16 @@ unsafe impl Send for Core {}
 
 /// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it may run user code...
 const RUNNING: usize = 1;
-/// ... and this one if that is not `run()`, but destructors of what was queued.
+/// ... this one if that is not `run()`, but destructors of what was queued ...
 const DRAINING: usize = 2;
+/// ... and this one if the owner is to receive commands once more before it leaves. Never with [`RUNNING`]: who ran the
+/// loop looks once more when it has left.
+const CALLED_BACK: usize = 4;
+
+/// Whose token is in an owner word.
+fn thread_in(owner: usize) -> usize {
+    owner & !(RUNNING | DRAINING | CALLED_BACK)
+}
 
 /// What a thread takes the loop for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -260,21 +268,29 @@ impl<'a> Direct<'a> {
 impl Drop for Direct<'_> {
     fn drop(&mut self) {
         self.0.leave_direct();
-        self.0.core.receive_stragglers();
     }
 }
 
 impl OnLoop<'_> {
+    /// Ends a direct section. What it brings about may destroy the dispatcher as soon as another thread can run the loop:
+    /// after that, nothing of the core is touched that no reference keeps.
     fn leave_direct(self) {
-        self.settle();
-        let wake = self.wake_on_release.take();
-        let waste = self.take_waste();
-        self.core.release();
-        if wake {
-            self.core.wake();
-        }
-        if let Some(waste) = waste {
-            self.core.destroy_waste(waste);
+        let me = thread_token();
+        loop {
+            self.settle();
+            if self.wake_on_release.take() {
+                self.core.wake();
+            }
+            let waste = self.take_waste().map(|waste| (self.core.me.upgrade(), waste));
+            if self.core.owner.compare_exchange(me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                if let Some((Some(core), waste)) = waste {
+                    core.destroy_waste(waste);
+                }
+                return;
+            }
+            waste.into_iter().flat_map(|(_, waste)| waste).for_each(|item| self.discard(item));
+            self.core.owner.swap(me, Ordering::SeqCst);
+            self.receive_commands();
         }
     }
 }
@@ -415,7 +431,7 @@ impl Core {
         let me = thread_token();
         loop {
             let owner = self.owner.load(Ordering::Acquire);
-            if owner & !(RUNNING | DRAINING) == me {
+            if thread_in(owner) == me {
                 return Access::Running(self.on_loop());
             }
             if owner & RUNNING != 0 {
@@ -444,7 +460,7 @@ impl Core {
             // First the number: should that run end now, nobody waits for a later one.
             let run = self.runs.load(Ordering::SeqCst);
             let owner = self.owner.load(Ordering::SeqCst);
-            if owner & !(RUNNING | DRAINING) == me {
+            if thread_in(owner) == me {
                 return Entered::Nested(self.on_loop());
             }
             if owner & RUNNING != 0 {
@@ -480,8 +496,15 @@ impl Core {
     /// may never come. Whoever owns the loop meanwhile does the same when it leaves.
     fn receive_stragglers(&self) {
         while !self.commands.is_empty() && !self.is_forked() {
-            let me = thread_token();
-            if self.owner.compare_exchange(0, me, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            let owner = self.owner.load(Ordering::SeqCst);
+            if owner & RUNNING != 0 {
+                return;
+            }
+            let taken = if owner == 0 { thread_token() } else { owner | CALLED_BACK };
+            if self.owner.compare_exchange(owner, taken, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                continue;
+            }
+            if owner != 0 {
                 return;
             }
             let before = self.commands.begin();
@@ -525,6 +548,8 @@ impl Core {
 
     /// Sends a command to a loop that another thread runs.
     pub(crate) fn send(&self, command: Command) {
+        // What comes of it may drop all other references before this has returned.
+        let _core = self.me.upgrade();
         self.commands.push(command);
         self.wake();
         if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {

@@ -1,19 +1,18 @@
 //! File events: a callback for the readiness of a file descriptor.
 //!
 //! A file event's truth holds its mask (low byte) and the bits activated by hand (next byte). Readiness finds
-//! it through a [`SlotTable`] by a token with a generation, so what the kernel still reports for an event that
-//! is gone finds nothing.
+//! it through its dispatcher's [`SlotTable`].
 
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::closure::{Closure, Outcome, RustClosure, Source};
-use super::core::{Access, Core, OnLoop};
+use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::Links;
+use super::slots::SlotTable;
 use crate::error::Error;
 use crate::poller::{FileReady, OsFd, Raw, Ready, Trigger, os_fd};
 
@@ -39,7 +38,7 @@ pub(crate) struct FileKind {
     change: Links,
     fd: OsFd,
     trigger: Trigger,
-    token: u64,
+    pub(super) token: u64,
     /// The run in which a level event was last delivered.
     delivered_in: std::cell::Cell<u32>,
 }
@@ -59,6 +58,10 @@ impl Kind for FileKind {
         cell.kind.activation.unlink();
         cell.kind.change.unlink();
         on_loop.core.slots.remove(cell.kind.token);
+    }
+
+    fn command(cell: Held<FileKind>) -> Command {
+        Command::Activate(cell)
     }
 }
 
@@ -97,8 +100,7 @@ pub(crate) fn new(
     let cell = owner.cell();
     cell.truth.store(truth(events, 0), Ordering::Release);
     core.poller
-        .register(fd, token, trigger)
-        .and_then(|()| cell.apply(false))
+        .watch(fd, token, trigger, &|| cell.wanted())
         .map_err(|source| Error::os(format!("watching fd {fd}"), source))?;
     Ok(owner)
 }
@@ -110,8 +112,12 @@ impl Cell<FileKind> {
             // The poller's kernel object is the parent's too.
             return Ok(());
         }
-        let wanted = || mask(self.truth.load(Ordering::Acquire));
-        self.core.poller.update(self.kind.token, &wanted, rearm)
+        self.core.poller.update(self.kind.token, &|| self.wanted(), rearm)
+    }
+
+    /// What is to be watched.
+    fn wanted(&self) -> u32 {
+        mask(self.truth.load(Ordering::Acquire))
     }
 
     fn is_edge(&self) -> bool {
@@ -122,26 +128,52 @@ impl Cell<FileKind> {
         self.core.check_fork()?;
         let after = known(events)?;
         // Pending activations are dropped (F4).
-        let before = mask(self.truth.swap(truth(after, 0), Ordering::AcqRel));
+        let change = || mask(self.truth.swap(truth(after, 0), Ordering::AcqRel));
         match self.core.access() {
             Access::Running(on_loop) => {
+                let before = change();
                 self.kind.activation.unlink();
                 // To and from nothing goes to the kernel at once: errors surface here, and the fd may be
                 // closed next. All else waits for the end of the iteration, where it may have been undone.
-                if before != 0 && after != 0 {
-                    if before != after || self.is_edge() {
-                        self.change_later(on_loop);
-                    }
-                    return Ok(());
+                if before == 0 || after == 0 {
+                    return self.apply_or_disable();
                 }
+                if before != after || self.is_edge() {
+                    self.change_later(on_loop);
+                }
+                Ok(())
             }
-            Access::Direct(_) => self.kind.activation.unlink(),
-            Access::Remote => {}
+            Access::Direct(_direct) => {
+                change();
+                self.kind.activation.unlink();
+                self.apply_or_disable()
+            }
+            Access::Remote => self.apply_remotely(|| {
+                change();
+                self.apply_or_disable()
+            }),
         }
+    }
+
+    fn apply_or_disable(&self) -> Result<(), Error> {
         self.apply(self.is_edge()).map_err(|source| {
             self.truth.swap(0, Ordering::AcqRel);
-            Error::os(format!("watching fd {}", self.kind.fd), source)
+            self.watching_failed(source)
         })
+    }
+
+    fn watching_failed(&self, source: std::io::Error) -> Error {
+        Error::os(format!("watching fd {}", self.kind.fd), source)
+    }
+
+    /// On a foreign thread, which itself takes its change to the poller: the loop need not hear of it.
+    fn apply_remotely(&self, change: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let mut result = Ok(());
+        self.change_remotely(|| {
+            result = change();
+            false
+        });
+        result
     }
 
     fn change_later(&self, on_loop: OnLoop<'_>) {
@@ -157,18 +189,21 @@ impl Cell<FileKind> {
             return Err(Error::InvalidArgument("activate() needs at least one event bit".into()));
         }
         let bits = known(events)?;
-        self.truth.fetch_or(truth(0, bits), Ordering::AcqRel);
+        let change = || self.truth.fetch_or(truth(0, bits), Ordering::AcqRel);
         match self.core.access() {
-            Access::Running(on_loop) => self.link_activation(on_loop),
+            Access::Running(on_loop) => {
+                change();
+                self.link_activation(on_loop);
+            }
             Access::Direct(direct) => {
+                change();
                 self.link_activation(direct.on_loop());
                 direct.on_loop().wake_on_release.set(true);
             }
-            Access::Remote => {
-                if !self.queued.swap(true, Ordering::AcqRel) {
-                    self.core.send(super::core::Command::Activate(Ref(NonNull::from(self))));
-                }
-            }
+            Access::Remote => self.change_remotely(|| {
+                change();
+                true
+            }),
         }
         Ok(())
     }
@@ -196,14 +231,24 @@ impl Cell<FileKind> {
         if self.kind.trigger != Trigger::EmulatedEdge {
             return Ok(());
         }
-        let _ = self.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            Some(truth(change(mask(word), events), activated(word)))
-        });
-        if let Access::Running(on_loop) = self.core.access() {
-            self.change_later(on_loop);
-            return Ok(());
+        let change = || {
+            let _ = self.truth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                Some(truth(change(mask(word), events), activated(word)))
+            });
+        };
+        let change_and_apply = || {
+            change();
+            self.apply(false).map_err(|source| self.watching_failed(source))
+        };
+        match self.core.access() {
+            Access::Running(on_loop) => {
+                change();
+                self.change_later(on_loop);
+                Ok(())
+            }
+            Access::Direct(_direct) => change_and_apply(),
+            Access::Remote => self.apply_remotely(change_and_apply),
         }
-        self.apply(false).map_err(|source| Error::os(format!("watching fd {}", self.kind.fd), source))
     }
 
     /// Claims what is to be delivered: real readiness and activations in one (F6). What an `EmulatedEdge`
@@ -224,12 +269,6 @@ impl Cell<FileKind> {
         }
     }
 }
-
-/// A file event's cell in a command.
-pub(crate) struct Ref(NonNull<FileCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
 
 impl OnLoop<'_> {
     /// Delivers what the poll found.
@@ -276,12 +315,10 @@ impl OnLoop<'_> {
         Ok(())
     }
 
-    pub(crate) fn receive_activation(self, event: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { event.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else if activated(cell.truth.load(Ordering::Acquire)) != 0 {
+    pub(crate) fn receive_activation(self, event: Held<FileKind>) {
+        if let Some(cell) = self.receive(event)
+            && activated(cell.truth.load(Ordering::Acquire)) != 0
+        {
             cell.link_activation(self);
         }
     }
@@ -305,108 +342,6 @@ impl OnLoop<'_> {
                 if told.is_ok() {
                     cell.link_activation(self);
                 }
-            }
-        }
-    }
-}
-
-/// From token to cell, without a lock to look up. Slots come in chunks that never move, each twice as large as
-/// the one before.
-pub(crate) struct SlotTable {
-    chunks: [AtomicPtr<Slot>; CHUNKS],
-    free: Mutex<FreeSlots>,
-}
-
-const CHUNKS: usize = 16;
-const FIRST_CHUNK: usize = 64;
-
-#[derive(Default)]
-struct Slot {
-    generation: AtomicU32,
-    cell: AtomicPtr<FileCell>,
-}
-
-#[derive(Default)]
-struct FreeSlots {
-    free: Vec<u32>,
-    used: u32,
-}
-
-impl SlotTable {
-    const CAPACITY: usize = FIRST_CHUNK * ((1 << CHUNKS) - 1);
-
-    pub(crate) fn new() -> SlotTable {
-        SlotTable { chunks: Default::default(), free: Mutex::default() }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, FreeSlots> {
-        self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Which chunk an index lies in, and where.
-    fn place(index: u32) -> (usize, usize) {
-        let shifted = index as usize + FIRST_CHUNK;
-        let chunk = (shifted / FIRST_CHUNK).ilog2() as usize;
-        (chunk, shifted - (FIRST_CHUNK << chunk))
-    }
-
-    fn slot(&self, index: u32) -> Option<&Slot> {
-        let (chunk, offset) = Self::place(index);
-        let slots = self.chunks.get(chunk)?.load(Ordering::Acquire);
-        // SAFETY: a chunk, once there, stays until the table goes, and `offset` lies within its length.
-        (!slots.is_null()).then(|| unsafe { &*slots.add(offset) })
-    }
-
-    /// A token for a new event: its slot's number, and a generation that the number never had before.
-    fn reserve(&self) -> Option<u64> {
-        let mut free = self.lock();
-        let index = match free.free.pop() {
-            Some(index) => index,
-            None if (free.used as usize) < Self::CAPACITY => {
-                let index = free.used;
-                let (chunk, offset) = Self::place(index);
-                if offset == 0 {
-                    let slots: Box<[Slot]> = (0..FIRST_CHUNK << chunk).map(|_| Slot::default()).collect();
-                    self.chunks[chunk].store(Box::into_raw(slots).cast(), Ordering::Release);
-                }
-                free.used += 1;
-                index
-            }
-            None => return None,
-        };
-        // The top bit of a token is the poller's.
-        let generation = self.slot(index)?.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        Some(u64::from(generation & (u32::MAX >> 1)) << 32 | u64::from(index))
-    }
-
-    fn occupy(&self, token: u64, cell: &FileCell) {
-        if let Some(slot) = self.slot(token as u32) {
-            slot.cell.store(std::ptr::from_ref(cell).cast_mut(), Ordering::Release);
-        }
-    }
-
-    fn get(&self, token: u64) -> Option<NonNull<FileCell>> {
-        let cell = NonNull::new(self.slot(token as u32)?.cell.load(Ordering::Acquire))?;
-        // SAFETY: only the loop's owner, who asks, frees cells, and empties their slots before.
-        (unsafe { cell.as_ref() }.kind.token == token).then_some(cell)
-    }
-
-    fn remove(&self, token: u64) {
-        if let Some(slot) = self.slot(token as u32) {
-            slot.cell.store(std::ptr::null_mut(), Ordering::Release);
-            self.lock().free.push(token as u32);
-        }
-    }
-}
-
-impl Drop for SlotTable {
-    fn drop(&mut self) {
-        for (chunk, slots) in self.chunks.iter_mut().enumerate() {
-            let slots = *slots.get_mut();
-            if !slots.is_null() {
-                let length = FIRST_CHUNK << chunk;
-                // SAFETY: made from a boxed slice of this length in `reserve`.
-                drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(slots, length)) });
             }
         }
     }
@@ -498,30 +433,5 @@ impl FileEvent {
     /// Names its callback in reports.
     pub fn set_label(&self, label: Label) {
         self.owner.cell().label.set(label);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_lie_one_after_another() {
-        assert_eq!(SlotTable::place(0), (0, 0));
-        assert_eq!(SlotTable::place(63), (0, 63));
-        assert_eq!(SlotTable::place(64), (1, 0));
-        assert_eq!(SlotTable::place(191), (1, 127));
-        assert_eq!(SlotTable::place(192), (2, 0));
-    }
-
-    #[test]
-    fn f8_a_token_never_returns() {
-        let table = SlotTable::new();
-        let first = table.reserve().unwrap();
-        table.remove(first);
-        let second = table.reserve().unwrap();
-        assert_eq!(first as u32, second as u32);
-        assert_ne!(first, second);
-        assert!(table.get(first).is_none());
     }
 }

@@ -39,6 +39,7 @@ pub(crate) mod share;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 mod sleep;
+mod slots;
 mod slow;
 mod spin;
 mod stats;
@@ -69,7 +70,7 @@ pub use tracked::TrackedObject;
 pub use watchdog::Watchdog;
 
 use self::activity::Word;
-use self::cell::{Cell, Garbage, Kind};
+use self::cell::{Cell, Kind};
 use self::closure::{Failure, Outcome};
 use self::core::{Command, Core, Entered, OnLoop, Purpose};
 use self::post::BatchEnd;
@@ -481,14 +482,6 @@ impl OnLoop<'_> {
         self.current_destroyed.set(true);
     }
 
-    /// Frees a destroyed cell once that is safe; one that a command still points to, when it arrives.
-    pub(crate) fn collect<K: Kind>(self, cell: &Cell<K>) {
-        if !cell.leave_to_command() {
-            // SAFETY: it left all lists, and no command points to it.
-            self.discard(unsafe { Garbage::detached(cell) });
-        }
-    }
-
     /// Takes over what other threads asked for.
     #[inline]
     pub(crate) fn receive_commands(self) {
@@ -518,10 +511,7 @@ impl OnLoop<'_> {
                     }
                 }
                 Command::Nudge => {}
-                Command::Reap(garbage) => {
-                    garbage.detach(self);
-                    self.discard(garbage);
-                }
+                Command::Reap(garbage) => garbage.retire(self),
             }
         }
         if self.core.is_running_here() && !self.core.is_in_callback() {

@@ -3,12 +3,11 @@
 //! A callback's truth says for when it is scheduled; the first schedule wins (S3).
 
 use std::cell::Cell as LocalCell;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
@@ -35,15 +34,13 @@ impl Kind for SchedulableKind {
     fn detach(cell: &Cell<SchedulableKind>, _: OnLoop<'_>) {
         cell.kind.links.unlink();
     }
+
+    fn command(cell: Held<SchedulableKind>) -> Command {
+        Command::Schedule(cell)
+    }
 }
 
 pub(crate) type SchedulableCell = Cell<SchedulableKind>;
-
-/// A schedulable cell in a command.
-pub(crate) struct Ref(NonNull<SchedulableCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
 
 pub(crate) fn new(core: &Arc<Core>, closure: impl Source) -> Owner<SchedulableKind> {
     Owner::new(core, SchedulableKind { links: Links::new(), order: LocalCell::new(0) }, closure)
@@ -65,13 +62,9 @@ impl Cell<SchedulableKind> {
                 self.schedule_here(&direct.on_loop(), when);
                 direct.on_loop().wake_on_release.set(true);
             }
-            Access::Remote => {
-                let first =
-                    self.truth.compare_exchange(IDLE, when, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-                if first && !self.queued.swap(true, Ordering::AcqRel) {
-                    self.core.send(Command::Schedule(Ref(NonNull::from(self))));
-                }
-            }
+            Access::Remote => self.change_remotely(|| {
+                self.truth.compare_exchange(IDLE, when, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            }),
         }
     }
 
@@ -117,12 +110,8 @@ impl Cell<SchedulableKind> {
 }
 
 impl OnLoop<'_> {
-    pub(crate) fn receive_schedule(self, callback: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { callback.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else {
+    pub(crate) fn receive_schedule(self, callback: Held<SchedulableKind>) {
+        if let Some(cell) = self.receive(callback) {
             match cell.truth.load(Ordering::Acquire) {
                 IDLE => cell.kind.links.unlink(),
                 when => cell.link(&self, when),

@@ -9,13 +9,12 @@
 //! The claim of a one-shot timer's callback leaves zero behind, that of a periodic one's `ARMED`: it arms
 //! itself for the next tick only if it still finds that, so it never undoes another thread's disable.
 
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::clock::{Nanos, nanos};
 use super::closure::{Closure, Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
@@ -47,13 +46,11 @@ impl Kind for TimerKind {
     fn detach(cell: &Cell<TimerKind>, on_loop: OnLoop<'_>) {
         on_loop.wheel.remove(&cell.kind.entry);
     }
+
+    fn command(cell: Held<TimerKind>) -> Command {
+        Command::Timer(cell)
+    }
 }
-
-/// A timer cell in a command.
-pub(crate) struct Ref(NonNull<Cell<TimerKind>>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
 
 pub(crate) type TimerCell = Cell<TimerKind>;
 
@@ -74,11 +71,11 @@ impl Cell<TimerKind> {
             }
             Access::Remote => {
                 let deadline = self.core.clock.now().saturating_add(delay);
-                // Not a store: who destroys the timer must see the claims that came before this.
-                self.truth.swap(deadline, Ordering::AcqRel);
-                if !self.queued.swap(true, Ordering::AcqRel) {
-                    self.core.send(Command::Timer(Ref(NonNull::from(self))));
-                }
+                self.change_remotely(|| {
+                    // Not a store: who destroys the timer must see the claims that came before this.
+                    self.truth.swap(deadline, Ordering::AcqRel);
+                    true
+                });
             }
         }
     }
@@ -210,12 +207,8 @@ impl OnLoop<'_> {
         })
     }
 
-    pub(crate) fn receive_timer(self, timer: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { timer.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else {
+    pub(crate) fn receive_timer(self, timer: Held<TimerKind>) {
+        if let Some(cell) = self.receive(timer) {
             cell.follow_truth(&self);
         }
     }

@@ -133,6 +133,13 @@ fn refused(error: TellError<Mail>) -> Failed {
     error.why.into()
 }
 
+/// Tells; on another thread than the actor's by a reference of the call's own, since what comes of it may destroy the
+/// handle, and end the actor and its loop, before this has returned.
+fn tell(actor: &ActorRef<Mail>, mail: Mail) -> Result {
+    let told = if actor.is_on_loop() { actor.tell(mail) } else { actor.clone().tell(mail) };
+    told.map_err(refused)
+}
+
 /// Queues `message`, behind all that this thread sent to the actor before; it is never handled inside this call.
 /// `MCP_EVENT_CLOSED` if the actor has stopped or is about to, `MCP_EVENT_QUEUE_FULL` at the mailbox's bound.
 #[unsafe(no_mangle)]
@@ -143,7 +150,7 @@ pub unsafe extern "C" fn mcp_event_actor_tell(
     guard(|| {
         // SAFETY: C's promise: a living handle.
         let actor = unsafe { mcp_event_actor::get(actor) }?;
-        actor.tell(Mail::message(Message::new(message)?)).map_err(refused)
+        tell(actor, Mail::message(Message::new(message)?))
     })
 }
 
@@ -187,10 +194,7 @@ pub unsafe extern "C" fn mcp_event_actor_ask(
                 return Err(failed);
             }
         };
-        actor.tell(Mail::Message { message, reply: Some(reply) }).map_err(|error| {
-            waiting.give_back();
-            refused(error)
-        })?;
+        tell(actor, Mail::Message { message, reply: Some(reply) }).inspect_err(|_| waiting.give_back())?;
         // Not before: a request that is refused must not time out.
         if let Some(limit) = limit {
             waiting.limit(limit);
@@ -217,7 +221,7 @@ pub unsafe extern "C" fn mcp_event_actor_ask_wait(
         let limit = limit(timeout_us, "the timeout")?;
         let (reply, mut waiter) = mcp_event_reply::awaited()?;
         let message = Message::new(message)?;
-        actor.tell(Mail::Message { message, reply: Some(reply) }).map_err(refused)?;
+        tell(actor, Mail::Message { message, reply: Some(reply) })?;
         // SAFETY: checked above.
         unsafe { handle::put(out, waiter.wait(limit)?.into_raw()) }
     })

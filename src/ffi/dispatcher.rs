@@ -69,7 +69,11 @@ impl mcp_event_dispatcher {
     pub(crate) unsafe fn take(dispatcher: *mut mcp_event_dispatcher) -> Result {
         handle::take(dispatcher, "the dispatcher")?;
         // SAFETY: made by `boxed`, and taken once.
-        drop(unsafe { Box::from_raw(dispatcher) });
+        let dispatcher = unsafe { Box::from_raw(dispatcher) };
+        wait_for_visitors(Arc::as_ptr(match &dispatcher.object {
+            Object::Owned(dispatcher) => dispatcher.core(),
+            Object::Borrowed(handle) => handle.core(),
+        }));
         Ok(())
     }
 }
@@ -183,7 +187,6 @@ pub unsafe extern "C" fn mcp_event_dispatcher_destroy(
         // SAFETY: C's promise.
         let core = unsafe { mcp_event_dispatcher::core(dispatcher) }?.clone();
         core.destroy();
-        wait_for_visitors(&core);
         // SAFETY: C's promise.
         unsafe { mcp_event_dispatcher::take(dispatcher) }
     })

@@ -1,6 +1,7 @@
 //! Streams for C.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::slice;
 
@@ -11,6 +12,7 @@ use super::file_event::mcp_event_os_fd;
 use super::handle;
 use super::label::label;
 use super::status::{Failed, Result, guard, mcp_event_status, record};
+use super::visitor::{Visit, wait_for_visitors};
 use crate::dispatcher::closure::Outcome;
 use crate::error::Error;
 use crate::io::{Received, SendRefusal, Stream};
@@ -85,10 +87,26 @@ impl mcp_event_stream {
 
     /// # Safety
     /// `stream` is null or a living handle.
-    unsafe fn get<'a>(stream: *const mcp_event_stream) -> Result<&'a Stream> {
+    unsafe fn get<'a>(stream: *const mcp_event_stream) -> Result<Visited<'a>> {
         handle::check(stream, "the stream")?;
         // SAFETY: made by `give`.
-        Ok(unsafe { &(*stream).stream })
+        let object = unsafe { &(*stream).stream };
+        let visit = if object.is_on_loop() { None } else { Visit::of(stream) };
+        Ok(Visited { stream: object, _visit: visit })
+    }
+}
+
+/// A stream within a call, which on another thread than the loop's may bring about the stream's end.
+struct Visited<'a> {
+    stream: &'a Stream,
+    _visit: Option<Visit>,
+}
+
+impl Deref for Visited<'_> {
+    type Target = Stream;
+
+    fn deref(&self) -> &Stream {
+        self.stream
     }
 }
 
@@ -130,6 +148,7 @@ fn copy_of(fd: mcp_event_os_fd) -> Result<OwnedFd> {
 pub unsafe extern "C" fn mcp_event_stream_destroy(stream: *mut mcp_event_stream) -> mcp_event_status {
     guard(|| {
         handle::take(stream, "the stream")?;
+        wait_for_visitors(stream);
         // SAFETY: made by `give`, and destroyed once.
         drop(unsafe { Box::from_raw(stream) });
         Ok(())

@@ -19,7 +19,8 @@ cell_handle!(mcp_event_timer, TimerKind, "the timer");
 
 /// Destroys it: no callback begins after this returns. From any thread, also inside its own callback. From
 /// another thread than the loop's it waits for a running callback to return, unless it is called inside a
-/// callback; so never hold what the callback waits for.
+/// callback; so never hold what the callback waits for. A callback that another thread's call has brought about may
+/// destroy it, and its dispatcher, before that call has returned; else nobody is inside a call on it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_timer_destroy(timer: *mut mcp_event_timer) -> mcp_event_status {
     // SAFETY: C's promise: a living handle, not used again.

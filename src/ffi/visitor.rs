@@ -1,9 +1,10 @@
-//! Threads inside a call that may bring about the end of its dispatcher before it has returned.
+//! Threads inside a call that may bring about the end of its dispatcher, or of its stream, before it has returned.
 //!
 //! A post is one: its closure may destroy the dispatcher, on the loop's thread, while the thread that posted is still
 //! about to leave. To keep the dispatcher alive by its count of references would cost each post more than all the rest.
 //! So the visitor says in a place of its thread's own whom it visits, with a plain store, before it queues anything;
-//! whoever acts on what it queued sees that, too. And who destroys a dispatcher waits until the others have left.
+//! whoever acts on what it queued sees that, too. And who destroys a dispatcher or a stream waits until the others have
+//! left. Timers and the like come and go too often for that: their [cells](crate::dispatcher::cell) count.
 
 use std::ptr;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::dispatcher::core::Core;
 
 /// A thread's. Places are never freed; those of threads that have ended go to new ones.
 struct Place {
-    /// Null for none.
-    visited: AtomicPtr<Core>,
+    /// A core or a stream; null for none.
+    visited: AtomicPtr<()>,
     is_taken: AtomicBool,
     next: Option<&'static Place>,
 }
@@ -63,30 +64,50 @@ impl Place {
     }
 }
 
+/// A visit, until it is dropped. What is visited outlives it, whatever comes of it.
+pub(crate) struct Visit {
+    place: &'static Place,
+    before: *mut (),
+}
+
+impl Visit {
+    #[inline]
+    fn begin<T>(place: &'static Place, whom: *const T) -> Visit {
+        let before = place.visited.load(Ordering::Relaxed);
+        place.visited.store(whom.cast_mut().cast(), Ordering::Relaxed);
+        Visit { place, before }
+    }
+
+    /// Begins one of a handle; none in a destructor of a thread that ends.
+    pub(crate) fn of<T>(handle: *const T) -> Option<Visit> {
+        Place::own().map(|place| Visit::begin(place, handle))
+    }
+}
+
+impl Drop for Visit {
+    #[inline]
+    fn drop(&mut self) {
+        self.place.visited.store(self.before, Ordering::Release);
+    }
+}
+
 /// Calls `call`; `core` outlives that, whatever comes of it.
 #[inline]
 pub(crate) fn visit<R>(core: &Arc<Core>, call: impl FnOnce(&Core) -> R) -> R {
-    struct Leave(&'static Place, *mut Core);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            self.0.visited.store(self.1, Ordering::Release);
-        }
-    }
     if core.is_running_here() {
         // What it queues runs on this thread, after it has returned.
         return call(core);
     }
     let Some(place) = Place::own() else { return call(&core.clone()) };
-    let _leave = Leave(place, place.visited.load(Ordering::Relaxed));
-    place.visited.store(Arc::as_ptr(core).cast_mut(), Ordering::Relaxed);
+    let _visit = Visit::begin(place, Arc::as_ptr(core));
     call(core)
 }
 
-/// Before the dispatcher goes: waits until no other thread visits it.
-pub(crate) fn wait_for_visitors(core: &Arc<Core>) {
+/// Before a core or a handle goes: waits until no other thread visits it.
+pub(crate) fn wait_for_visitors<T>(of: *const T) {
     let own = Place::own().map_or(ptr::null(), ptr::from_ref);
     for place in Place::all().filter(|place| !ptr::eq(*place, own)) {
-        while ptr::eq(place.visited.load(Ordering::Acquire), Arc::as_ptr(core)) {
+        while ptr::eq(place.visited.load(Ordering::Acquire), of.cast()) {
             std::thread::yield_now();
         }
     }
@@ -124,11 +145,30 @@ mod tests {
             });
             inside.wait();
             // Its own visits are nobody's to wait for, nor are those of others.
-            visit(core, |_| wait_for_visitors(other));
-            visit(core, |_| wait_for_visitors(core));
+            visit(core, |_| wait_for_visitors(Arc::as_ptr(other)));
+            visit(core, |_| wait_for_visitors(Arc::as_ptr(core)));
             order.lock().unwrap().push("destroys");
         });
         assert_eq!(*order.lock().unwrap(), ["leaves", "destroys"]);
+    }
+
+    #[test]
+    fn who_destroys_a_handle_waits_likewise() {
+        let (handle, another) = (0u8, 0u8);
+        let (inside, has_left) = (Barrier::new(2), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let visit = Visit::of(&handle);
+                inside.wait();
+                (0..100).for_each(|_| thread::yield_now());
+                has_left.store(true, Ordering::Relaxed);
+                drop(visit);
+            });
+            inside.wait();
+            wait_for_visitors(&another);
+            wait_for_visitors(&handle);
+            assert!(has_left.load(Ordering::Relaxed));
+        });
     }
 
     #[test]

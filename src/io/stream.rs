@@ -52,6 +52,12 @@ impl Stream {
         self.receive_with(move |received| guarded(|| receiver(received)))
     }
 
+    /// Whether this thread runs its loop.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn is_on_loop(&self) -> bool {
+        self.connection.is_on_loop()
+    }
+
     pub(crate) fn receive_with(
         &self,
         receiver: impl FnMut(Received<'_>) -> Outcome + Send + 'static,

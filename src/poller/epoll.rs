@@ -115,12 +115,13 @@ fn kernel_mask(interest: u32, trigger: Trigger) -> u32 {
 }
 
 fn raw(events: u32) -> Raw {
-    let bit = |theirs: libc::c_int, ours: u8| if events & theirs as u32 != 0 { ours } else { 0 };
-    Raw(bit(libc::EPOLLIN, Raw::IN)
-        | bit(libc::EPOLLOUT, Raw::OUT)
-        | bit(libc::EPOLLRDHUP, Raw::PEER_CLOSED)
-        | bit(libc::EPOLLERR, Raw::ERROR)
-        | bit(libc::EPOLLHUP, Raw::HANG_UP))
+    const SAME: u8 = Raw::IN | Raw::OUT | Raw::ERROR | Raw::HANG_UP;
+    const {
+        assert!(SAME as i32 == libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLERR | libc::EPOLLHUP);
+        assert!(Raw::IN as i32 == libc::EPOLLIN && Raw::OUT as i32 == libc::EPOLLOUT);
+        assert!(Raw::ERROR as i32 == libc::EPOLLERR && (Raw::PEER_CLOSED as i32) << 8 == libc::EPOLLRDHUP);
+    }
+    Raw(events as u8 & SAME | (events >> 8) as u8 & Raw::PEER_CLOSED)
 }
 
 fn index(token: u64) -> usize {
@@ -159,8 +160,9 @@ impl Epoll {
         match control(&self.main, libc::EPOLL_CTL_ADD, fd, mask, token) {
             Ok(()) => {
                 registration.interest = interest;
-                registry.take_over(fd, token);
-                self.note_unusual(registry);
+                if let Some(former) = registry.own(fd, token) {
+                    self.orphan(registry, fd, former);
+                }
                 Ok(())
             }
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
@@ -178,7 +180,9 @@ impl Epoll {
                 registration.nested = Some(instance);
                 registry.nested.insert(number, token);
                 // The instance, too, may have got the number of an fd that was closed before its event.
-                registry.take_over(number, token);
+                if let Some(former) = registry.own(number, token) {
+                    self.orphan(registry, number, former);
+                }
                 self.note_unusual(registry);
                 Ok(())
             }
@@ -186,9 +190,15 @@ impl Epoll {
         }
     }
 
+    /// The number `fd`, which `former` watched, was closed and reused.
+    #[cold]
+    fn orphan(&self, registry: &mut Registry, fd: i32, former: u64) {
+        registry.orphan(fd, former);
+        self.note_unusual(registry);
+    }
+
     /// Stops to watch. Whatever the kernel says, we are done with it.
-    fn remove(&self, registry: &mut Registry, index: usize) {
-        let Some(registration) = registry.registrations[index].as_mut() else { return };
+    fn remove(&self, registry: &mut Registry, registration: &mut Registration) {
         if std::mem::take(&mut registration.interest) == 0 {
             return;
         }
@@ -199,13 +209,14 @@ impl Epoll {
             let number = instance.as_raw_fd();
             registry.nested.remove(&number);
             registry.disown(number, token);
+            self.note_unusual(registry);
         } else {
             registry.disown(fd, token);
             if !orphaned && control(&self.main, libc::EPOLL_CTL_DEL, fd, 0, 0).is_err() {
                 registry.ghosts.insert(token);
+                self.note_unusual(registry);
             }
         }
-        self.note_unusual(registry);
     }
 
     fn modify(&self, registry: &mut Registry, index: usize, interest: u32) -> io::Result<()> {
@@ -306,15 +317,36 @@ fn watch_waker(instance: &OwnedFd, waker: &Waker) -> io::Result<()> {
 }
 
 impl Registry {
-    /// The main instance holds `token`'s registration of `fd` now. If it held another's, the number was closed
-    /// and reused, and all its older registrations are orphans: the kernel can no longer be asked to change
-    /// them, and whatever it still reports for them is not theirs to hear.
-    fn take_over(&mut self, fd: i32, token: u64) {
+    /// A registration that watches nothing yet.
+    fn insert(&mut self, fd: i32, token: u64, trigger: Trigger) -> io::Result<()> {
+        if fd < 0 {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        let index = index(token);
+        if self.registrations.len() <= index {
+            self.registrations.resize_with(index + 1, || None);
+        }
+        self.created += 1;
+        let created = self.created;
+        self.registrations[index] =
+            Some(Registration { fd, token, trigger, interest: 0, nested: None, orphaned: false, created });
+        Ok(())
+    }
+
+    /// The main instance holds `token`'s registration of `fd` now; the one whose it held before, if any.
+    fn own(&mut self, fd: i32, token: u64) -> Option<u64> {
         let number = fd as usize;
         if self.owners.len() <= number {
             self.owners.resize(number + 1, None);
         }
-        let Some(former) = self.owners[number].replace(token) else { return };
+        self.owners[number].replace(token)
+    }
+
+    /// The number `fd`, which `former` watched, was closed and reused, and all its registrations but the owner's are
+    /// orphans: the kernel can no longer be asked to change them, and whatever it still reports for them is not theirs to
+    /// hear.
+    fn orphan(&mut self, fd: i32, former: u64) {
+        let token = self.owners[fd as usize];
         // The others of this fd have nested instances; often there is none.
         let suspects = if !self.nested.is_empty() {
             0..self.registrations.len()
@@ -322,7 +354,7 @@ impl Registry {
             index(former)..index(former) + 1
         };
         for registration in self.registrations[suspects].iter_mut().flatten() {
-            if registration.fd != fd || registration.token == token || registration.interest == 0 {
+            if registration.fd != fd || Some(registration.token) == token || registration.interest == 0 {
                 continue;
             }
             registration.orphaned = true;
@@ -351,19 +383,17 @@ impl Poller for Epoll {
     }
 
     fn register(&self, fd: i32, token: u64, trigger: Trigger) -> io::Result<()> {
-        if fd < 0 {
-            return Err(io::Error::from_raw_os_error(libc::EBADF));
-        }
+        self.lock().insert(fd, token, trigger)
+    }
+
+    // As the two calls do, in one section of the lock.
+    fn watch(&self, fd: i32, token: u64, trigger: Trigger, interest: &dyn Fn() -> u32) -> io::Result<()> {
         let mut registry = self.lock();
-        let index = index(token);
-        if registry.registrations.len() <= index {
-            registry.registrations.resize_with(index + 1, || None);
+        registry.insert(fd, token, trigger)?;
+        match interest() {
+            0 => Ok(()),
+            wanted => self.add(&mut registry, index(token), wanted),
         }
-        registry.created += 1;
-        let created = registry.created;
-        registry.registrations[index] =
-            Some(Registration { fd, token, trigger, interest: 0, nested: None, orphaned: false, created });
-        Ok(())
     }
 
     fn update(&self, token: u64, interest: &dyn Fn() -> u32, rearm: bool) -> io::Result<()> {
@@ -374,7 +404,10 @@ impl Poller for Epoll {
         let index = index(token);
         match interest() {
             0 => {
-                self.remove(&mut registry, index);
+                if let Some(mut registration) = registry.registrations[index].take() {
+                    self.remove(&mut registry, &mut registration);
+                    registry.registrations[index] = Some(registration);
+                }
                 Ok(())
             }
             after if before == 0 => self.add(&mut registry, index, after),
@@ -385,9 +418,10 @@ impl Poller for Epoll {
 
     fn deregister(&self, token: u64) {
         let mut registry = self.lock();
-        if registry.get(token).is_some() {
-            self.remove(&mut registry, index(token));
-            registry.registrations[index(token)] = None;
+        let place = registry.registrations.get_mut(index(token));
+        let taken = place.and_then(|place| place.take_if(|registration| registration.token == token));
+        if let Some(mut registration) = taken {
+            self.remove(&mut registry, &mut registration);
         }
     }
 

@@ -122,40 +122,54 @@ pub enum Trigger {
     EmulatedEdge,
 }
 
-/// The kernel's own word on a file descriptor, in bits of ours.
+/// The kernel's own word on a file descriptor, in bits of ours: nearly those of Linux, which are quick to translate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Raw(pub(crate) u8);
 
 impl Raw {
     pub(crate) const IN: u8 = 1;
-    pub(crate) const OUT: u8 = 2;
-    pub(crate) const PEER_CLOSED: u8 = 4;
+    pub(crate) const OUT: u8 = 4;
     pub(crate) const ERROR: u8 = 8;
     pub(crate) const HANG_UP: u8 = 16;
+    pub(crate) const PEER_CLOSED: u8 = 32;
+
+    const ALL: u8 = 63;
+
+    /// What each stands for, by its bits.
+    const READY: [u8; Raw::ALL as usize + 1] = {
+        let mut all = [0; Raw::ALL as usize + 1];
+        let mut raw = 0;
+        while raw < all.len() {
+            all[raw] = Raw(raw as u8).ready();
+            raw += 1;
+        }
+        all
+    };
+
+    const fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+
+    const fn is_broken(self) -> bool {
+        self.has(Raw::ERROR | Raw::HANG_UP)
+    }
+
+    const fn ready(self) -> u8 {
+        const fn bit(has: bool, ready: FileReady) -> u8 {
+            if has { ready.0 as u8 } else { 0 }
+        }
+        bit(self.has(Raw::IN) || self.is_broken(), FileReady::READ)
+            | bit(self.has(Raw::OUT) || self.is_broken(), FileReady::WRITE)
+            | bit(self.has(Raw::PEER_CLOSED | Raw::HANG_UP), FileReady::CLOSED)
+            | bit(self.has(Raw::ERROR), FileReady::ERROR)
+    }
 
     /// What of this an event that wants `mask` is told (F10, F12).
+    #[inline]
     pub(crate) fn delivered(self, mask: u32) -> u32 {
-        let has = |bits: u8| self.0 & bits != 0;
-        let mut ready = FileReady::NONE;
-        if has(Raw::IN) {
-            ready = ready | FileReady::READ;
-        }
-        if has(Raw::OUT) {
-            ready = ready | FileReady::WRITE;
-        }
-        if has(Raw::PEER_CLOSED | Raw::HANG_UP) {
-            ready = ready | FileReady::CLOSED;
-        }
-        if has(Raw::ERROR) {
-            ready = ready | FileReady::ERROR;
-        }
-        let broken = has(Raw::ERROR | Raw::HANG_UP);
-        if broken {
-            ready = ready | FileReady::READ | FileReady::WRITE;
-        }
-        match ready.0 & mask {
+        match u32::from(Raw::READY[usize::from(self.0 & Raw::ALL)]) & mask {
             // A fault that nobody asked for in so many words would wake the loop for ever.
-            0 if broken => mask & (FileReady::CLOSED | FileReady::ERROR).0,
+            0 if self.is_broken() => mask & (FileReady::CLOSED | FileReady::ERROR).0,
             bits => bits,
         }
     }
@@ -203,6 +217,12 @@ pub(crate) trait Poller: Send + Sync {
     /// Makes a registration that watches nothing yet. The token's low half is a small number that no other
     /// living registration has.
     fn register(&self, fd: OsFd, token: u64, trigger: Trigger) -> io::Result<()>;
+
+    /// Makes one that watches what `interest` says.
+    fn watch(&self, fd: OsFd, token: u64, trigger: Trigger, interest: &dyn Fn() -> u32) -> io::Result<()> {
+        self.register(fd, token, trigger)?;
+        self.update(token, interest, false)
+    }
 
     /// Watches what `interest` says, asked under the poller's lock so that the last change wins. `rearm`
     /// delivers an edge registration's current readiness again even if nothing changes.

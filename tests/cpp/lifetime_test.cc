@@ -154,6 +154,95 @@ TEST(Lifetime, DestructionWhileAnotherThreadRunsItWaits) {
   }
 }
 
+// A loop with handles, all of which it destroys, itself included, when it does what it was asked for: maybe
+// before whoever asked has left the call.
+class Mortal {
+ public:
+  Mortal() : data_(FdPair::sockets()) {
+    timer_ = dispatcher_->createTimer([this] { end(); });
+    callback_ = dispatcher_->createSchedulableCallback([this] { end(); });
+    event_ = dispatcher_->createFileEvent(
+        data_.far(), [this](uint32_t) { end(); }, FileTriggerType::Edge, 0);
+    data_.write("x");
+  }
+
+  Dispatcher& dispatcher() const { return *dispatcher_; }
+  Timer& timer() const { return *timer_; }
+  SchedulableCallback& callback() const { return *callback_; }
+  FileEvent& event() const { return *event_; }
+  void end() {
+    timer_.reset();
+    callback_.reset();
+    event_.reset();
+    dispatcher_.reset();
+  }
+  bool hasEnded() const { return dispatcher_ == nullptr; }
+
+ private:
+  FdPair data_;
+  DispatcherPtr dispatcher_ = std::make_unique<LibeventDispatcher>("mortal");
+  TimerPtr timer_;
+  SchedulableCallbackPtr callback_;
+  FileEventPtr event_;
+};
+
+// What is asked for is the loop's end.
+struct Request {
+  const char* name;
+  void (*make)(Mortal& mortal);
+};
+
+const Request kRequests[] = {
+    {"Post", [](Mortal& mortal) { mortal.dispatcher().post([&] { mortal.end(); }); }},
+    {"DeferredDelete",
+     [](Mortal& mortal) { mortal.dispatcher().deferredDelete(deletable([&] { mortal.end(); })); }},
+    {"EnableTimer", [](Mortal& mortal) { mortal.timer().enableTimer(milliseconds(0)); }},
+    {"EnableTimerAnew",
+     [](Mortal& mortal) {
+       mortal.timer().enableTimer(milliseconds::max());
+       mortal.timer().enableHRTimer(microseconds(0));
+     }},
+    {"ScheduleCurrent", [](Mortal& mortal) { mortal.callback().scheduleCallbackCurrentIteration(); }},
+    {"ScheduleNext", [](Mortal& mortal) { mortal.callback().scheduleCallbackNextIteration(); }},
+    {"Activate", [](Mortal& mortal) { mortal.event().activate(kClosed); }},
+    {"SetEnabled", [](Mortal& mortal) { mortal.event().setEnabled(kRead); }},
+};
+
+class DestroyedByWhatAnotherThreadAsks : public testing::TestWithParam<Request> {
+ protected:
+  static constexpr int kRounds = 50;
+
+  // `run` runs the loop until it has ended.
+  static void ask(void (*run)(Mortal& mortal)) {
+    for (int i = 0; i < kRounds; ++i) {
+      Mortal mortal;
+      Event running;
+      mortal.dispatcher().post([&] { running.set(); });
+      std::thread loop([&] { run(mortal); });
+      running.wait();
+      GetParam().make(mortal);
+      loop.join();
+      EXPECT_TRUE(mortal.hasEnded());
+    }
+  }
+};
+
+TEST_P(DestroyedByWhatAnotherThreadAsks, WhileItRuns) {
+  ask([](Mortal& mortal) { mortal.dispatcher().run(RunType::RunUntilExit); });
+}
+
+// Whoever asks finds it now running, now not.
+TEST_P(DestroyedByWhatAnotherThreadAsks, BetweenItsRuns) {
+  ask([](Mortal& mortal) {
+    while (!mortal.hasEnded()) {
+      mortal.dispatcher().run(RunType::NonBlock);
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Lifetime, DestroyedByWhatAnotherThreadAsks, testing::ValuesIn(kRequests),
+                         [](const auto& request) { return std::string(request.param.name); });
+
 TEST(Lifetime, F8_TwoLoopsDestroyEachOthersHandles) {
   for (int i = 0; i < 50; ++i) {
     LibeventDispatcher a("a");

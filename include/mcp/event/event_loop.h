@@ -13,7 +13,8 @@
 //   Threads     Any function may be called from any thread, before, while and after the loop runs.
 //   Lifetimes   A handle (TimerPtr, FileEventPtr, SchedulableCallbackPtr, SignalEventPtr) may outlive its
 //               dispatcher and is inert from then on. A callback may destroy its own handle, any other handle
-//               and the dispatcher itself. After disabling, cancelling or destroying a handle returned, none
+//               and the dispatcher itself, even before a call on them that brought the callback about has
+//               returned on another thread. After disabling, cancelling or destroying a handle returned, none
 //               of its callbacks begins. Destroying it on another thread waits for its running callback (but
 //               not if the caller is itself in a dispatcher's callback): never do so holding what the
 //               callback waits for.

@@ -14,13 +14,13 @@ mod queue;
 mod scaling;
 
 use std::cell::Cell as LocalCell;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::clock::{Nanos, nanos};
 use super::closure::{Outcome, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
@@ -64,13 +64,11 @@ impl Kind for ScaledKind {
     fn detach(cell: &ScaledCell, on_loop: OnLoop<'_>) {
         on_loop.leave(cell);
     }
+
+    fn command(cell: Held<ScaledKind>) -> Command {
+        Command::Scaled(cell)
+    }
 }
-
-/// A scaled timer's cell in a command.
-pub(crate) struct Ref(NonNull<ScaledCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
 
 pub(crate) type ScaledCell = Cell<ScaledKind>;
 
@@ -98,16 +96,14 @@ impl Cell<ScaledKind> {
                 self.arm_later(direct.on_loop(), minimum, distance);
                 direct.on_loop().wake_on_release.set(true);
             }
-            Access::Remote => {
+            Access::Remote => self.change_remotely(|| {
                 self.order(minimum, distance);
-                if !self.queued.swap(true, Ordering::AcqRel) {
-                    self.core.send(Command::Scaled(Ref(NonNull::from(self))));
-                }
-            }
+                true
+            }),
         }
     }
 
-    /// On a foreign thread; the loop is to be told of it afterwards.
+    /// On a foreign thread, which tells the loop of it afterwards.
     fn order(&self, minimum: Nanos, distance: Nanos) {
         let mut order = self.kind.ordered.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         *order = Order {
@@ -203,12 +199,8 @@ impl OnLoop<'_> {
         })
     }
 
-    pub(crate) fn receive_scaled(self, timer: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { timer.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else {
+    pub(crate) fn receive_scaled(self, timer: Held<ScaledKind>) {
+        if let Some(cell) = self.receive(timer) {
             cell.follow_truth(self);
         }
     }

@@ -4,14 +4,14 @@
 //! listens, and wakes it. How a system's signals come, and what becomes of the handler that was there before, is
 //! that system's file.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{mem, ptr};
 
 use super::activity::Activity;
-use super::cell::{Cell, Kind, Owner};
+use super::cell::{Cell, Held, Kind, Owner};
 use super::closure::{Outcome, RustClosure, Source};
-use super::core::{Access, Core, OnLoop};
+use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
 use crate::error::Error;
@@ -85,6 +85,10 @@ impl Kind for SignalKind {
         cell.kind.due.unlink();
         cell.kind.listening.unlink();
     }
+
+    fn command(cell: Held<SignalKind>) -> Command {
+        Command::Listen(cell)
+    }
 }
 
 const LISTENING: u64 = 1;
@@ -101,10 +105,7 @@ pub(crate) fn new(core: &Arc<Core>, signal: i32, closure: impl Source) -> Result
     match core.access() {
         Access::Running(on_loop) => cell.join(on_loop),
         Access::Direct(direct) => cell.join(direct.on_loop()),
-        Access::Remote => {
-            cell.queued.store(true, Ordering::Release);
-            core.send(super::core::Command::Listen(Ref(ptr::NonNull::from(cell))));
-        }
+        Access::Remote => cell.change_remotely(|| true),
     }
     Ok(owner)
 }
@@ -116,24 +117,14 @@ impl Cell<SignalKind> {
     }
 }
 
-/// A signal event's cell in a command.
-pub(crate) struct Ref(ptr::NonNull<SignalCell>);
-
-// SAFETY: a queued cell stays alive until the loop has dequeued it.
-unsafe impl Send for Ref {}
-
 /// The cells of a list of `listening` links.
 fn listeners(list: &List) -> impl Iterator<Item = *const SignalCell> + '_ {
     list.iter().map(|links| links.wrapping_byte_sub(mem::offset_of!(SignalKind, listening)).cast())
 }
 
 impl OnLoop<'_> {
-    pub(crate) fn receive_listener(self, event: Ref) {
-        // SAFETY: a queued cell is alive.
-        let cell = unsafe { event.0.as_ref() };
-        if cell.dequeue() {
-            self.collect(cell);
-        } else {
+    pub(crate) fn receive_listener(self, event: Held<SignalKind>) {
+        if let Some(cell) = self.receive(event) {
             cell.join(self);
         }
     }

@@ -73,6 +73,11 @@ impl Connection {
         let _ = self.event.set((Arc::downgrade(event), event.token()));
     }
 
+    /// Whether this thread runs the loop.
+    pub(super) fn is_on_loop(&self) -> bool {
+        self.core.is_running_here()
+    }
+
     /// The ring, if that does the I/O.
     fn ring(&self) -> Option<RingIo<'_>> {
         RingIo::of(&self.core)
@@ -158,7 +163,7 @@ impl Connection {
     where
         B: AsRef<[u8]> + Into<Vec<u8>>,
     {
-        let is_here = self.core.is_running_here();
+        let is_here = self.is_on_loop();
         let ring = self.ring();
         let mut state = self.lock();
         if let Err(refusal) = self.check_open(&state).and_then(|()| state.outbox.check()) {
