@@ -135,9 +135,8 @@ fn refused(error: TellError<Mail>) -> Failed {
 
 /// Tells; on another thread than the actor's by a reference of the call's own, since what comes of it may destroy the
 /// handle, and end the actor and its loop, before this has returned.
-fn tell(actor: &ActorRef<Mail>, mail: Mail) -> Result {
-    let told = if actor.is_on_loop() { actor.tell(mail) } else { actor.clone().tell(mail) };
-    told.map_err(refused)
+fn tell(actor: &ActorRef<Mail>, mail: Mail) -> std::result::Result<(), TellError<Mail>> {
+    if actor.is_on_loop() { actor.tell(mail) } else { actor.clone().tell(mail) }
 }
 
 /// Queues `message`, behind all that this thread sent to the actor before; it is never handled inside this call.
@@ -150,7 +149,7 @@ pub unsafe extern "C" fn mcp_event_actor_tell(
     guard(|| {
         // SAFETY: C's promise: a living handle.
         let actor = unsafe { mcp_event_actor::get(actor) }?;
-        tell(actor, Mail::message(Message::new(message)?))
+        tell(actor, Mail::message(Message::new(message)?)).map_err(refused)
     })
 }
 
@@ -194,7 +193,11 @@ pub unsafe extern "C" fn mcp_event_actor_ask(
                 return Err(failed);
             }
         };
-        tell(actor, Mail::Message { message, reply: Some(reply) }).inspect_err(|_| waiting.give_back())?;
+        tell(actor, Mail::Message { message, reply: Some(reply) }).map_err(|error| {
+            // Before the reply that was refused is dropped, which would answer.
+            waiting.give_back();
+            refused(error)
+        })?;
         // Not before: a request that is refused must not time out.
         if let Some(limit) = limit {
             waiting.limit(limit);
@@ -221,7 +224,7 @@ pub unsafe extern "C" fn mcp_event_actor_ask_wait(
         let limit = limit(timeout_us, "the timeout")?;
         let (reply, mut waiter) = mcp_event_reply::awaited()?;
         let message = Message::new(message)?;
-        tell(actor, Mail::Message { message, reply: Some(reply) })?;
+        tell(actor, Mail::Message { message, reply: Some(reply) }).map_err(refused)?;
         // SAFETY: checked above.
         unsafe { handle::put(out, waiter.wait(limit)?.into_raw()) }
     })
