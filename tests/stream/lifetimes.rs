@@ -11,6 +11,7 @@ use socket2::SockRef;
 
 use super::common::{Background, Log, OnDrop, Slot, dispatcher, in_forked_child, is_readable, pump, soon};
 use super::stream_and_peer;
+use super::turns::Turns;
 
 #[test]
 fn f9_a_receiver_may_drop_its_own_stream() {
@@ -263,19 +264,7 @@ fn r5_threads_that_take_turns_lose_nothing_and_do_nothing_twice() {
     let dispatcher = Arc::new(dispatcher());
     let (stream, mut peer) = stream_and_peer(&dispatcher);
     let log = log_bytes(&stream);
-    // Both live on while the other one runs the loop.
-    let runners = [(); 2].map(|()| {
-        let (turn, turns) = std::sync::mpsc::channel();
-        let (done, is_done) = std::sync::mpsc::channel();
-        let dispatcher = dispatcher.clone();
-        let thread = thread::spawn(move || {
-            for () in turns {
-                pump(&dispatcher);
-                done.send(()).unwrap();
-            }
-        });
-        (turn, is_done, thread)
-    });
+    let mut turns = Turns::new(&dispatcher);
     let large = super::pattern(8 << 20);
     stream.send(large.clone()).unwrap();
     peer.set_nonblocking(true).unwrap();
@@ -295,15 +284,10 @@ fn r5_threads_that_take_turns_lose_nothing_and_do_nothing_twice() {
         {
             arrived.extend(&piece[..length]);
         }
-        let (turn, is_done, _) = &runners[number % 2];
-        turn.send(()).unwrap();
-        is_done.recv().unwrap();
+        turns.take_next();
         received.extend(log.take().concat());
     }
-    for (turn, _, thread) in runners {
-        drop(turn);
-        thread.join().unwrap();
-    }
+    drop(turns);
     while received.len() < sent.len() {
         pump(&dispatcher);
         received.extend(log.take().concat());

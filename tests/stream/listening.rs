@@ -14,6 +14,7 @@ use mcp_event::{Dispatcher, Error, RunType, SchedulableCallback};
 use super::common::{
     Background, Log, Slot, alone, assert_panics_with, dispatcher, is_readable, os_code, pump, simulated, soon,
 };
+use super::turns::Turns;
 
 fn anywhere() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -199,31 +200,12 @@ fn r5_threads_that_take_turns_lose_no_connection() {
     const CLIENTS: usize = 400;
     let dispatcher = Arc::new(dispatcher());
     let (_listener, address, heard) = listen(&dispatcher);
-    // Both live on while the other one runs the loop.
-    let runners = [(); 2].map(|()| {
-        let ((turn, turns), (done, is_done)) = (channel(), channel());
-        let dispatcher = dispatcher.clone();
-        let thread = thread::spawn(move || {
-            for () in turns {
-                pump(&dispatcher);
-                done.send(()).unwrap();
-            }
-        });
-        (turn, is_done, thread)
-    });
+    let mut turns = Turns::new(&dispatcher);
     let client = thread::spawn(move || connect(address, CLIENTS));
     let mut accepted = Vec::new();
-    for (turn, is_done, _) in runners.iter().cycle() {
-        if accepted.len() == CLIENTS {
-            break;
-        }
-        turn.send(()).unwrap();
-        is_done.recv().unwrap();
+    while accepted.len() < CLIENTS {
+        turns.take_next();
         accepted.extend(heard.try_iter().map(Result::unwrap));
-    }
-    for (turn, _, thread) in runners {
-        drop(turn);
-        thread.join().unwrap();
     }
     assert_connected(&client.join().unwrap(), &accepted);
 }

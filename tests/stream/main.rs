@@ -13,6 +13,7 @@ mod lifetimes;
 mod limits;
 mod listening;
 mod transfer;
+mod turns;
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;

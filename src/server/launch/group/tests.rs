@@ -1,7 +1,7 @@
 //! On Linux, where there is a guardian for this: what is tested here is the same wherever there is none.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -78,26 +78,26 @@ impl Server {
         assert!(self.process.next_event().unwrap().is_none());
     }
 
+    /// Reads what there is, and what comes until `read` is done.
     #[track_caller]
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        while let Err(error) = self.stdout.read_line(&mut line) {
-            // There is nothing more for now.
+    fn read(&mut self, read: impl Fn(&mut BufReader<File>, &mut String) -> io::Result<usize>) -> String {
+        let mut text = String::new();
+        while let Err(error) = read(&mut self.stdout, &mut text) {
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
             await_readable(self.stdout.get_ref().as_raw_fd());
         }
-        line.trim_end().to_owned()
+        text
     }
 
-    /// What comes until the end, which is late where a server that is being born just now has all descriptors still.
+    #[track_caller]
+    fn line(&mut self) -> String {
+        self.read(|stdout, line| stdout.read_line(line)).trim_end().to_owned()
+    }
+
+    /// All until the end, which is late where a server that is being born just now has all descriptors still.
     #[track_caller]
     fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        while let Err(error) = self.stdout.read_to_string(&mut rest) {
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            await_readable(self.stdout.get_ref().as_raw_fd());
-        }
-        rest
+        self.read(|stdout, rest| stdout.read_to_string(rest))
     }
 
     /// Those who see the end of the next three who tell their numbers.
