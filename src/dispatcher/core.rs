@@ -1,25 +1,25 @@
-//! What all handles of a dispatcher share: who owns the loop's state, and how other threads reach it.
+//! What all handles of a dispatcher share, and how other threads reach it.
 //!
-//! The loop's state has one owner at a time, named by an atomic word: the thread inside `run()`, or, while
-//! nobody runs, a thread inside one short call ([`Access::Direct`]). No lock is held by the running loop, and
-//! no user code runs in a direct section. A thread that finds the loop running elsewhere sends a [`Command`].
-//!
-//! Nothing is left behind in the command queue: a sender that finds the loop not running any more takes
-//! ownership and receives the commands itself, and a leaving owner looks once more after it has left.
+//! The loop's own state is [`Local`], which only its owner touches: see [`owner`]. All else is for any thread: the queues
+//! of posts and commands, the sleep that a wake ends, the marks that end a run, and which callback runs at the moment, for
+//! those who wait until it has returned.
 
-use std::cell::Cell as LocalCell;
-use std::marker::PhantomData;
-use std::ops::Deref;
+mod owner;
+mod thread;
+
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+pub(crate) use self::owner::{Access, Entered, OnLoop, Purpose};
+pub(crate) use self::thread::{current, inside_callback, label_current, thread_number};
+#[cfg(unix)]
+pub(crate) use self::thread::{loops_of_this_thread, stop_forked_loops};
 use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Held, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::guarded;
 use super::deferred::Deferred;
-use super::label::Label;
 use super::load::LoadMeter;
 use super::local::Local;
 use super::post::Task;
@@ -35,13 +35,11 @@ use super::stats::{Counter, Stats};
 use super::tracked::TrackedStack;
 use super::watchdog::Registration;
 use super::{file_event, scaled, schedulable, signal, timer};
-use crate::crash_dump;
 use crate::error::Error;
 use crate::fork;
 #[cfg(all(target_os = "linux", feature = "io_uring"))]
 use crate::io::ring::{Operations, RingIo};
 use crate::poller::{Poller, Ready, WaitError};
-use crate::thread_id::thread_id;
 
 /// What a foreign thread asks of the running loop.
 pub(crate) enum Command {
@@ -68,7 +66,7 @@ pub(crate) struct Core {
     pub(crate) name: String,
     pub(crate) clock: Clock,
     pub(crate) poller: Box<dyn Poller>,
-    /// See [`Owner word`](RUNNING).
+    /// Who may touch `local`: see [`owner`].
     owner: AtomicUsize,
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
@@ -125,238 +123,6 @@ pub(crate) struct Core {
 unsafe impl Sync for Core {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for Core {}
-
-/// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it may run user code...
-const RUNNING: usize = 1;
-/// ... this one if that is not `run()`, but destructors of what was queued ...
-const DRAINING: usize = 2;
-/// ... and this one if the owner is to receive commands once more before it leaves. Never with [`RUNNING`]: who ran the
-/// loop looks once more when it has left.
-const CALLED_BACK: usize = 4;
-
-/// Whose token is in an owner word.
-fn thread_in(owner: usize) -> usize {
-    owner & !(RUNNING | DRAINING | CALLED_BACK)
-}
-
-/// What a thread takes the loop for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Run,
-    /// To destroy what is queued, in the place of a run.
-    Drain,
-}
-
-thread_local! {
-    static NUMBER: LocalCell<u64> = const { LocalCell::new(0) };
-    /// The loop that this thread runs; with nested runs of several dispatchers, the innermost.
-    static INNERMOST: LocalCell<*const Core> = const { LocalCell::new(std::ptr::null()) };
-}
-
-/// Tells living threads apart; a multiple of eight, and not zero.
-#[inline]
-fn thread_token() -> usize {
-    // In a shared library the address of a thread's own variable takes a call, and each operation of a handle asks.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-    {
-        let token;
-        // SAFETY: reads the first word of the thread's control block, which the system's ABI defines as its address.
-        unsafe {
-            std::arch::asm!("mov {}, fs:0", out(reg) token, options(pure, readonly, nostack, preserves_flags));
-        }
-        token
-    }
-    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
-    NUMBER.with(|number| std::ptr::from_ref(number) as usize)
-}
-
-/// Tells all threads apart, also those that are gone.
-pub(crate) fn thread_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NUMBER.with(|number| {
-        if number.get() == 0 {
-            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
-        number.get()
-    })
-}
-
-/// Whether this thread is inside any dispatcher's `run()`, so that what called us is a callback.
-pub(crate) fn inside_callback() -> bool {
-    !INNERMOST.get().is_null()
-}
-
-/// The core of the loop that this thread runs; with nested runs of several dispatchers, the innermost.
-pub(crate) fn current() -> Option<Arc<Core>> {
-    // SAFETY: a loop that this thread runs lives until it leaves it.
-    unsafe { INNERMOST.get().as_ref() }?.me.upgrade()
-}
-
-/// Adds a label to what the loop of this thread is doing.
-pub(crate) fn label_current(label: Label) {
-    // SAFETY: a loop that this thread runs lives until it leaves it.
-    if let Some(core) = unsafe { INNERMOST.get().as_ref() } {
-        core.activity.label(label);
-    }
-}
-
-/// The loops that this thread runs, innermost first. Also in a signal handler on it.
-///
-/// # Safety
-/// They are looked at before this thread leaves them.
-#[cfg(unix)]
-pub(crate) unsafe fn loops_of_this_thread<'a>() -> impl Iterator<Item = &'a Core> {
-    let mut next = INNERMOST.get();
-    std::iter::from_fn(move || {
-        // SAFETY: a loop that this thread runs lives until it leaves it, and it owns the loop's state.
-        let core = unsafe { next.as_ref() }?;
-        next = core.local.outer.get();
-        Some(core)
-    })
-}
-
-/// In a forked child: makes the loops that the forking thread runs stop after the callback that forked.
-#[cfg(unix)]
-pub(crate) fn stop_forked_loops() {
-    // SAFETY: it is inside them.
-    for core in unsafe { loops_of_this_thread() } {
-        core.local.failure.set(Some(Box::new(super::closure::Failure::Forked)));
-    }
-}
-
-/// How the calling thread may reach the loop's state.
-pub(crate) enum Access<'a> {
-    /// It runs the loop.
-    Running(OnLoop<'a>),
-    /// Nobody does; it owns the state until this is dropped.
-    Direct(Direct<'a>),
-    /// Another thread runs the loop.
-    Remote,
-}
-
-/// Proof that this thread owns the loop's state.
-#[derive(Clone, Copy)]
-pub(crate) struct OnLoop<'a> {
-    pub(crate) core: &'a Core,
-    not_send: PhantomData<*const ()>,
-}
-
-impl<'a> OnLoop<'a> {
-    /// For as long as it is owned, where `deref` goes no farther than this proof of it.
-    pub(crate) fn local(self) -> &'a Local {
-        &self.core.local
-    }
-}
-
-impl Deref for OnLoop<'_> {
-    type Target = Local;
-
-    fn deref(&self) -> &Local {
-        self.local()
-    }
-}
-
-/// A short section in which the caller owns the state of a loop that nobody runs. No user code in it.
-pub(crate) struct Direct<'a>(OnLoop<'a>);
-
-impl<'a> Direct<'a> {
-    pub(crate) fn on_loop(&self) -> OnLoop<'a> {
-        self.0
-    }
-}
-
-impl Drop for Direct<'_> {
-    fn drop(&mut self) {
-        self.0.leave_direct();
-    }
-}
-
-impl OnLoop<'_> {
-    /// Ends a direct section. What it brings about may destroy the dispatcher as soon as another thread can run the loop:
-    /// after that, nothing of the core is touched that no reference keeps.
-    fn leave_direct(self) {
-        let me = thread_token();
-        loop {
-            self.settle();
-            if self.wake_on_release.take() {
-                self.core.wake();
-            }
-            let waste = self.take_waste().map(|waste| (self.core.me.upgrade(), waste));
-            if self.core.owner.compare_exchange(me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                if let Some((Some(core), waste)) = waste {
-                    core.destroy_waste(waste);
-                }
-                return;
-            }
-            waste.into_iter().flat_map(|(_, waste)| waste).for_each(|item| self.discard(item));
-            self.core.owner.swap(me, Ordering::SeqCst);
-            self.receive_commands();
-        }
-    }
-}
-
-/// Ownership of a loop for the length of one `run()`.
-pub(crate) struct Running<'a> {
-    on_loop: OnLoop<'a>,
-}
-
-impl<'a> Running<'a> {
-    pub(crate) fn on_loop(&self) -> OnLoop<'a> {
-        self.on_loop
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let core = self.on_loop.core;
-        if self.on_loop.destroyed.get() {
-            self.on_loop.close();
-        }
-        self.on_loop.drop_waste();
-        // What passes until the next run is not the loop's.
-        self.on_loop.end_loop_duration();
-        self.on_loop.forget_callback_end();
-        self.on_loop.settle();
-        if !core.is_forked() && core.has_requests() {
-            // What the kernel refuses now, the next run asks for again.
-            self.on_loop.tell_ring();
-        }
-        if !core.is_forked() {
-            self.on_loop.end_accepts();
-        }
-        self.on_loop.wake_on_release.set(false);
-        let pending = self.on_loop.has_injected_work() || core.has_requests();
-        INNERMOST.set(self.on_loop.outer.get());
-        core.activity.begin(Activity::NotRunning);
-        core.runner.store(0, Ordering::Relaxed);
-        core.load.fall_asleep(None);
-        core.sleep.announce();
-        if !core.is_forked() {
-            core.poller.leave();
-        }
-        core.end_own_shares();
-        core.release();
-        core.receive_stragglers();
-        core.hang_up_stragglers();
-        // Work that waits for the next run shows on the poll fd, for a foreign loop.
-        if pending || !core.posts.is_empty() {
-            core.wake();
-        }
-        let quiet = core.lock_quiet();
-        core.runs.fetch_add(1, Ordering::SeqCst);
-        drop(quiet);
-        core.quiet_changed.notify_all();
-    }
-}
-
-/// Why [`Core::enter`] did not enter.
-pub(crate) enum Entered<'a> {
-    Running(Running<'a>),
-    /// This thread runs the loop already.
-    Nested(OnLoop<'a>),
-    /// Another thread does; this is the number of its run.
-    Elsewhere(u64),
-}
 
 pub(crate) struct CoreOptions {
     pub(crate) name: String,
@@ -422,102 +188,6 @@ impl Core {
         fork::generation() != self.fork_generation
     }
 
-    fn on_loop(&self) -> OnLoop<'_> {
-        OnLoop { core: self, not_send: PhantomData }
-    }
-
-    /// Finds out how this thread may reach the loop's state; waits only for another thread's direct section.
-    pub(crate) fn access(&self) -> Access<'_> {
-        let me = thread_token();
-        loop {
-            let owner = self.owner.load(Ordering::Acquire);
-            if thread_in(owner) == me {
-                return Access::Running(self.on_loop());
-            }
-            if owner & RUNNING != 0 {
-                return Access::Remote;
-            }
-            if owner == 0 {
-                if self.owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                    let on_loop = self.on_loop();
-                    on_loop.receive_commands();
-                    return Access::Direct(Direct(on_loop));
-                }
-            } else if self.is_forked() {
-                // The thread in that section stayed in the parent.
-                return Access::Remote;
-            } else {
-                std::thread::yield_now();
-            }
-        }
-    }
-
-    /// Takes the loop in order to run it, or to run destructors in its place.
-    pub(crate) fn enter(&self, purpose: Purpose) -> Entered<'_> {
-        let me = thread_token();
-        let bits = if purpose == Purpose::Run { RUNNING } else { RUNNING | DRAINING };
-        loop {
-            // First the number: should that run end now, nobody waits for a later one.
-            let run = self.runs.load(Ordering::SeqCst);
-            let owner = self.owner.load(Ordering::SeqCst);
-            if thread_in(owner) == me {
-                return Entered::Nested(self.on_loop());
-            }
-            if owner & RUNNING != 0 {
-                if owner & DRAINING == 0 || purpose == Purpose::Drain {
-                    return Entered::Elsewhere(run);
-                }
-                // Not a run to give way to, only a thread in the way.
-                self.wait_until_left(run);
-                continue;
-            }
-            if owner != 0 {
-                std::thread::yield_now();
-            } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                self.begin_own_shares();
-                crash_dump::enter_loop();
-                self.local.outer.set(INNERMOST.replace(self));
-                self.activity.begin(Activity::Dispatching);
-                self.runner.store(thread_id(), Ordering::Relaxed);
-                self.sleep.end();
-                if !self.is_forked() {
-                    self.poller.enter();
-                }
-                return Entered::Running(Running { on_loop: self.on_loop() });
-            }
-        }
-    }
-
-    fn release(&self) {
-        self.owner.store(0, Ordering::SeqCst);
-    }
-
-    /// Receives commands that came after the last owner's last look, which would otherwise wait for a run that
-    /// may never come. Whoever owns the loop meanwhile does the same when it leaves.
-    fn receive_stragglers(&self) {
-        while !self.commands.is_empty() && !self.is_forked() {
-            let owner = self.owner.load(Ordering::SeqCst);
-            if owner & RUNNING != 0 {
-                return;
-            }
-            let taken = if owner == 0 { thread_token() } else { owner | CALLED_BACK };
-            if self.owner.compare_exchange(owner, taken, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-                continue;
-            }
-            if owner != 0 {
-                return;
-            }
-            let before = self.commands.begin();
-            self.on_loop().receive_commands();
-            let none_came = self.commands.begin() == before;
-            self.on_loop().leave_direct();
-            if none_came {
-                // Its sender has not finished writing it.
-                std::thread::yield_now();
-            }
-        }
-    }
-
     /// Has a loop that waits in a foreign one show that it does: a handler there may be stuck, of which the activity tells
     /// nothing. Waits for nobody; what a loop that leaves meanwhile does not receive, the next owner does.
     pub(crate) fn nudge(&self) {
@@ -531,30 +201,6 @@ impl Core {
     /// What the loop is doing, as its thread last said.
     pub(crate) fn doing(&self) -> Doing {
         self.activity.get()
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.owner.load(Ordering::Acquire) & (RUNNING | DRAINING) == RUNNING
-    }
-
-    /// The loop, if this thread is the one inside `run()`.
-    pub(crate) fn running_here(&self) -> Option<OnLoop<'_>> {
-        self.is_running_here().then(|| self.on_loop())
-    }
-
-    pub(crate) fn is_running_here(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) & !DRAINING == thread_token() | RUNNING
-    }
-
-    /// Sends a command to a loop that another thread runs.
-    pub(crate) fn send(&self, command: Command) {
-        // What comes of it may drop all other references before this has returned.
-        let _core = self.me.upgrade();
-        self.commands.push(command);
-        self.wake();
-        if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {
-            self.receive_stragglers();
-        }
     }
 
     /// Runs destructors, outside direct sections and callbacks of theirs. One that panics costs only itself.
