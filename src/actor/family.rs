@@ -174,7 +174,7 @@ impl<C: Child> Family<C> {
         Family {
             supervision,
             is_root,
-            members: Roll::new(),
+            members: Roll::default(),
             records: BTreeMap::new(),
             restarts: VecDeque::new(),
             group: None,
@@ -396,7 +396,7 @@ impl<C: Child> Family<C> {
         self.ending = Ending::Done;
         self.group = None;
         let mut actions: Vec<_> = std::mem::take(&mut self.waits).into_keys().map(Action::Forget).collect();
-        let orphans = std::mem::replace(&mut self.members, Roll::new()).into_values().rev();
+        let orphans = std::mem::take(&mut self.members).into_values().rev();
         actions.extend(orphans.filter(|orphan| orphan.state != State::Leaving).map(|orphan| Action::Stop {
             child: orphan.child,
             life: orphan.life,

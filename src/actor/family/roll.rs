@@ -10,11 +10,13 @@ pub(super) struct Roll<T> {
 /// So few entries need no care.
 const FEW: usize = 16;
 
-impl<T> Roll<T> {
-    pub(super) fn new() -> Roll<T> {
+impl<T> Default for Roll<T> {
+    fn default() -> Roll<T> {
         Roll { entries: Vec::new(), len: 0 }
     }
+}
 
+impl<T> Roll<T> {
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -113,7 +115,7 @@ mod tests {
     proptest! {
         #[test]
         fn is_an_ordered_map(steps in steps()) {
-            let (mut roll, mut model, mut next) = (Roll::new(), BTreeMap::new(), 100);
+            let (mut roll, mut model, mut next) = (Roll::default(), BTreeMap::new(), 100);
             for step in steps {
                 match step {
                     Step::Insert(back) => {
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn those_who_leave_give_their_room_back() {
-        let mut roll = Roll::new();
+        let mut roll = Roll::default();
         (0..1000).for_each(|number| roll.insert(number, ()));
         (0..990).for_each(|number| roll.remove(number));
         assert!(roll.entries.capacity() <= 4 * 10 + FEW, "{}", roll.entries.capacity());
