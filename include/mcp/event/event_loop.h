@@ -23,8 +23,7 @@
 //               running a loop, or watching something on it, in a forked child. Destroying, disabling,
 //               cancelling, setEnabled(0), exit(), shutdown() and clearing never throw.
 //   Exceptions  One that leaves a callback stops the loop after that callback, and run() rethrows it. All
-//   that
-//               was queued stays queued for the next run().
+//               that was queued stays queued for the next run().
 //
 // The classes are interfaces: subclass them freely. The order of their virtual functions, the values of the
 // enums and the layout of the structs are ABI and never change.
