@@ -1,4 +1,4 @@
-//! Durations that C gives, in microseconds.
+//! Durations as C gives and gets them, in microseconds.
 
 use std::time::Duration;
 
@@ -15,4 +15,9 @@ pub(crate) fn duration(microseconds: i64, what: &str) -> Result<Duration> {
 pub(crate) fn limit(microseconds: i64, what: &str) -> Result<Option<Duration>> {
     let duration = duration(microseconds, what)?;
     Ok((!duration.is_zero()).then_some(duration))
+}
+
+/// For C; the largest value for one beyond it.
+pub(crate) fn microseconds(duration: Duration) -> i64 {
+    duration.as_micros().try_into().unwrap_or(i64::MAX)
 }

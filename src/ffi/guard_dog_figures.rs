@@ -1,6 +1,7 @@
 //! A guard dog's figures for C.
 
 use super::dispatcher::mcp_event_dispatcher;
+use super::duration::microseconds;
 use super::guard_dog::{mcp_event_guard_dog, not_watched};
 use super::handle;
 use super::status::{check_size, guard, mcp_event_status};
@@ -89,7 +90,6 @@ pub unsafe extern "C" fn mcp_event_guard_dog_get_watched_figures(
         let (dog, dispatcher) =
             unsafe { (mcp_event_guard_dog::get(dog)?, mcp_event_dispatcher::handle(dispatcher)?) };
         let figures = dog.figures_of(dispatcher).ok_or_else(|| not_watched(dispatcher.name()))?;
-        let microseconds = |stuck: std::time::Duration| stuck.as_micros().try_into().unwrap_or(i64::MAX);
         let figures = mcp_event_watched_figures {
             size,
             misses: figures.misses,

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 
 use super::actor_reason::c_text;
+use super::duration::microseconds;
 use super::handle;
 use super::status::{Result, check_size, guard, mcp_event_status};
 use crate::guard_dog::{Report, StuckThread};
@@ -55,7 +56,7 @@ impl ShownThread {
     fn new(thread: &StuckThread) -> ShownThread {
         ShownThread {
             name: c_text(&thread.name),
-            stuck_us: thread.stuck_for.as_micros().try_into().unwrap_or(i64::MAX),
+            stuck_us: microseconds(thread.stuck_for),
             thread_id: thread.thread_id,
             doing: thread.doing.map(|doing| c_text(&doing.to_string())),
             tracked_objects: thread.tracked_objects.as_deref().ok().map(c_text),

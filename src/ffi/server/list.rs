@@ -2,10 +2,10 @@
 
 use std::ffi::{CString, c_char};
 use std::ptr;
-use std::time::Duration;
 
 use crate::ffi::actor_reason::c_text;
 use crate::ffi::dispatcher::text;
+use crate::ffi::duration::microseconds;
 use crate::ffi::handle;
 use crate::ffi::status::{Failed, Result, check_size, guard, mcp_event_status};
 use crate::server::{ServerInfo, ServerStatus};
@@ -132,10 +132,6 @@ impl Strings {
 
 fn or_null(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
-}
-
-fn microseconds(duration: Duration) -> i64 {
-    duration.as_micros().try_into().unwrap_or(i64::MAX)
 }
 
 impl Shown {
