@@ -217,6 +217,21 @@ mod tests {
             Stage { roster, supervision, clock }
         }
 
+        /// Of two workers, one of which will retire, for all are idle.
+        fn grown() -> Stage {
+            let mut stage = Stage::new(1, 2);
+            stage.grow();
+            stage
+        }
+
+        /// Worker 0 is busy until another one has joined.
+        fn grow(&mut self) {
+            let free = keep_busy(&self.worker(0));
+            self.pass(2);
+            drop(free);
+            wait_until_idle(&self.worker(0));
+        }
+
         /// Ticks once a second.
         fn pass(&mut self, seconds: usize) {
             for _ in 0..seconds {
@@ -294,11 +309,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_retires_while_its_panic_is_handled_ends() {
-        let mut stage = Stage::new(1, 2);
-        let free = keep_busy(&stage.worker(0));
-        stage.pass(2);
-        drop(free);
-        wait_until_idle(&stage.worker(0));
+        let mut stage = Stage::grown();
         let tied = stage.worker(0).dispatcher().create_timer(|| ());
         let ((panicked, has_panicked), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
         let may_go = Mutex::new(may_go);
@@ -318,11 +329,7 @@ mod tests {
 
     #[test]
     fn a_retiring_worker_keeps_what_it_has_and_gets_no_more() {
-        let mut stage = Stage::new(1, 2);
-        let free = keep_busy(&stage.worker(0));
-        stage.pass(2);
-        drop(free);
-        wait_until_idle(&stage.worker(0));
+        let mut stage = Stage::grown();
         let tied = stage.worker(0).dispatcher().create_timer(|| ());
         let (holder, timer) = (stage.worker(1), stage.worker(1).dispatcher().create_timer(|| ()));
         // Of two with one tie each the younger one goes.
@@ -354,11 +361,7 @@ mod tests {
 
     #[test]
     fn at_its_limit_a_retiring_worker_ends_with_what_it_has() {
-        let mut stage = Stage::new(1, 2);
-        let free = keep_busy(&stage.worker(0));
-        stage.pass(2);
-        drop(free);
-        wait_until_idle(&stage.worker(0));
+        let mut stage = Stage::grown();
         let tied = stage.worker(0).dispatcher().create_timer(|| ());
         let timer = stage.worker(1).dispatcher().create_timer(|| ());
         stage.pass(2);
@@ -375,11 +378,7 @@ mod tests {
 
     #[test]
     fn a_retiring_worker_is_called_back_before_a_new_one_is_made() {
-        let mut stage = Stage::new(1, 2);
-        let free = keep_busy(&stage.worker(0));
-        stage.pass(2);
-        drop(free);
-        wait_until_idle(&stage.worker(0));
+        let mut stage = Stage::grown();
         let held = stage.worker(1);
         stage.pass(2);
         assert_eq!((stage.numbers(), stage.retiring()), (vec![0], 1));
@@ -424,10 +423,7 @@ mod tests {
         }
         let (mut stage, notes) = (Stage::new(1, 2), Arc::new(Notes::default()));
         stage.roster.hooks.add(notes.clone());
-        let free = keep_busy(&stage.worker(0));
-        stage.pass(2);
-        drop(free);
-        wait_until_idle(&stage.worker(0));
+        stage.grow();
         stage.pass(2);
         stage.wait_for_end();
         assert_eq!(*notes.0.lock().unwrap(), ["+w1", "-w1"]);
