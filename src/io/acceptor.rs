@@ -22,14 +22,15 @@ use crate::dispatcher::{FileEvent, Timer};
 use crate::error::Error;
 use crate::poller::FileReady;
 
-/// How many connections one callback of the file event hands out, before other events have their turn.
+/// How many connections one callback of the file event takes, before other events have their turn.
 const BATCH: usize = 64;
 
 /// While this many connections wait to be handed out, the ring takes no more: they wait in the system, and then their
 /// peers do.
 const MOST_WAITING: usize = 4 * BATCH;
 
-/// How long a listener rests when the system has no file descriptor, or no memory, for one more connection.
+/// How long a listener rests when the system has no file descriptor, or no memory, for one more connection; or when a
+/// whole turn has met nothing but errors of single connections, for a filter that refuses all leaves them in the queue.
 const REST: Duration = Duration::from_millis(100);
 
 pub(super) struct Acceptor {
@@ -53,6 +54,16 @@ struct State {
     is_ending: bool,
 }
 
+/// What came of accepting one connection.
+enum Attempt {
+    Accepted(Stream, Address),
+    /// It was accepted, and is gone already.
+    Gone,
+    /// It was gone before it was accepted, or is refused. The next may not be.
+    Lost(Error),
+    NoneWaits,
+}
+
 /// The closure of a listener's file event.
 pub(super) struct OnReady<F> {
     pub(super) acceptor: Arc<Acceptor>,
@@ -62,19 +73,29 @@ pub(super) struct OnReady<F> {
 impl<F: FnMut(Accepted) -> Outcome + Send + 'static> Closure for OnReady<F> {
     fn call(&mut self, _: u32) -> Outcome {
         let acceptor = &self.acceptor;
+        if acceptor.is_resting() {
+            return Ok(());
+        }
+        let mut lost = 0;
         for _ in 0..BATCH {
             if acceptor.lock().is_closed {
                 return Ok(());
             }
             let accepted = match acceptor.accept() {
-                Ok(None) => {
-                    acceptor.request();
-                    return Ok(());
+                Ok(Attempt::Accepted(stream, address)) => Ok((stream, address)),
+                Ok(Attempt::Gone) => continue,
+                Ok(Attempt::Lost(_)) if lost < BATCH - 1 => {
+                    lost += 1;
+                    continue;
                 }
-                Ok(Some(accepted)) => Ok(accepted),
-                Err(error) => {
+                // A whole turn of nothing else: what refuses them is here to stay.
+                Ok(Attempt::Lost(error)) | Err(error) => {
                     acceptor.rest();
                     return (self.callback)(Err(error));
+                }
+                Ok(Attempt::NoneWaits) => {
+                    acceptor.request();
+                    return Ok(());
                 }
             };
             if let Err(failure) = (self.callback)(accepted) {
@@ -127,21 +148,18 @@ impl Acceptor {
         }
     }
 
-    /// The next connection, if one waits.
-    fn accept(&self) -> Result<Option<(Stream, Address)>, Error> {
-        let failed = |source| Error::os("accepting a connection", source);
-        loop {
-            let socket = match self.next_socket() {
-                Ok(Some(socket)) => socket,
-                Ok(None) => return Ok(None),
-                Err(error) if concerns_the_listener(&error) => return Err(failed(error)),
-                // The connection was gone before it was accepted; the next may not be.
-                Err(_) => continue,
-            };
-            // So it is here, too.
-            let Ok(address) = socket.peer_addr() else { continue };
-            return Ok(Some((Stream::new(&self.core, socket)?, Address::from_system(&address))));
-        }
+    fn accept(&self) -> Result<Attempt, Error> {
+        let socket = match self.next_socket() {
+            Ok(Some(socket)) => socket,
+            Ok(None) => return Ok(Attempt::NoneWaits),
+            Err(source) => {
+                let is_ours = concerns_the_listener(&source);
+                let error = Error::os("accepting a connection", source);
+                return if is_ours { Err(error) } else { Ok(Attempt::Lost(error)) };
+            }
+        };
+        let Ok(address) = socket.peer_addr() else { return Ok(Attempt::Gone) };
+        Ok(Attempt::Accepted(Stream::new(&self.core, socket)?, Address::from_system(&address)))
     }
 
     fn next_socket(&self) -> io::Result<Option<Socket>> {
@@ -226,6 +244,11 @@ impl Acceptor {
         }
     }
 
+    /// Nothing is accepted before the end of its rest, whoever comes.
+    fn is_resting(&self) -> bool {
+        self.rest.get().and_then(Weak::upgrade).is_some_and(|rest| rest.is_enabled())
+    }
+
     fn rest(&self) {
         if let Some(rest) = self.rest.get().and_then(Weak::upgrade) {
             rest.enable(REST);
@@ -250,4 +273,42 @@ fn concerns_the_listener(error: &io::Error) -> bool {
                 | libc::EOPNOTSUPP
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::dispatcher::{Dispatcher, RunType, SimulatedClock};
+
+    #[test]
+    fn a_filter_that_refuses_all_connections_makes_the_listener_rest() {
+        let clock = SimulatedClock::new();
+        let dispatcher = Dispatcher::builder("test").clock(&clock).build().unwrap();
+        let system = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = system.local_addr().unwrap();
+        let (heard, hear) = mpsc::channel();
+        let told = move |accepted: Accepted| heard.send(accepted.map(|_| ())).unwrap();
+        let listener = dispatcher.create_listener(system, told).unwrap();
+        let refused = || Some(Err(io::Error::from_raw_os_error(libc::EPERM)));
+        let _client = TcpStream::connect(address).unwrap();
+        // As if each were one that the system tells of.
+        (0..2 * BATCH + 1).for_each(|_| listener.acceptor.accepted(refused(), false));
+        for _ in 0..2 {
+            dispatcher.run(RunType::NonBlock).unwrap();
+            let error = hear.try_recv().unwrap().unwrap_err();
+            assert!(matches!(error, Error::Os { source, .. } if source.raw_os_error() == Some(libc::EPERM)));
+            // It rests, also when another one comes.
+            listener.acceptor.go_on();
+            dispatcher.run(RunType::NonBlock).unwrap();
+            assert!(hear.try_recv().is_err());
+            clock.advance(REST);
+        }
+        // A single one is not spoken of.
+        dispatcher.run(RunType::NonBlock).unwrap();
+        assert!(hear.try_recv().unwrap().is_ok());
+        assert!(hear.try_recv().is_err());
+    }
 }

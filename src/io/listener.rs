@@ -20,8 +20,9 @@ use crate::poller::{FileReady, Trigger};
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: i32 = 1024;
 
-/// A connection that was accepted, and the peer's address; or why one that waits cannot be. After such an error the
-/// listener rests for a tenth of a second, and tries again.
+/// A connection that was accepted, and the peer's address; or why one that waits cannot be: no file descriptor or memory
+/// is left, or the system has refused 64 in a row. After such an error the listener rests for a tenth of a second, and
+/// tries again. Single connections that fail are passed over.
 pub type Accepted = Result<(Stream, Address), Error>;
 
 /// Accepts connections; made by [`Handle::listen`] or [`Handle::create_listener`]. Dropping it closes the socket: once
@@ -32,7 +33,7 @@ pub struct Listener {
     // Before `acceptor`: an event ends before its fd is closed.
     event: Arc<FileEvent>,
     _rest: Arc<Timer>,
-    acceptor: Arc<Acceptor>,
+    pub(super) acceptor: Arc<Acceptor>,
 }
 
 impl Listener {
