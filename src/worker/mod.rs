@@ -119,7 +119,8 @@ impl Worker {
     }
 
     /// Starts the thread, and returns once it owns the loop, before posts run. Nothing, if it is started
-    /// already. The watchdog, if any, is touched at least every five seconds.
+    /// already. The watchdog, if any, is touched at least every five seconds. A former thread that was told to stop is
+    /// waited for, however long its present callback takes.
     ///
     /// # Errors
     /// [`Error::Os`] when the system has no thread left, or does not give it the CPUs any more;
@@ -175,8 +176,16 @@ impl Worker {
     /// Makes the loop leave, after what was posted before, and waits for the thread to end; on the worker's
     /// own thread, does not wait. What is still queued dies on the worker's thread. Nothing, if not started.
     pub fn stop(&self) {
+        self.stop_if(|| true);
+    }
+
+    /// Likewise, if `is_over` says so once no other thread starts or ends it.
+    fn stop_if(&self, is_over: impl Fn() -> bool) {
         let dispatcher = self.dispatcher();
         if self.is_own_thread() {
+            if !is_over() {
+                return;
+            }
             self.state.ending.store(true, Ordering::Release);
             dispatcher.exit();
             return;
@@ -187,6 +196,9 @@ impl Worker {
             return;
         }
         let mut thread = self.lock();
+        if !is_over() {
+            return;
+        }
         let is_finished = thread.as_ref().is_none_or(JoinHandle::is_finished);
         if !is_finished && self.state.is_left_behind() {
             // It ends by itself, and keeps alive until then what it uses.
@@ -209,19 +221,13 @@ impl Worker {
     /// # Errors
     /// [`Error::InvalidState`] on the worker's own thread; [`Error::Forked`] in a forked child.
     pub fn shutdown(&self, limit: Duration) -> Result<WorkerReport, Error> {
-        let mut reports = shutdown::shut_down(&[self], limit)?;
+        shutdown::check(self)?;
+        let mut reports = shutdown::finish(&[(self, self.state.begin_drain())], limit);
         Ok(reports.pop().unwrap_or_default())
     }
 
     fn is_own_thread(&self) -> bool {
         self.state.is_own_thread()
-    }
-
-    /// Makes the loop leave without waiting for it.
-    fn signal_stop(&self) {
-        if self.dispatcher().is_running() {
-            self.dispatcher().exit();
-        }
     }
 
     /// The end of a shutdown: waits until `deadline` at most for the thread of this number, if there was one.

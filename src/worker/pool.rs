@@ -177,20 +177,24 @@ impl Pool {
     }
 
     /// Starts all workers; each touches `watchdog`, also those that join later. If one fails, those started are
-    /// stopped again.
+    /// stopped again. Where it meets a stop or a shutdown on another thread, the one that comes later decides for all
+    /// workers. A worker that is still ending is waited for, however long its present callback takes.
     ///
     /// # Errors
-    /// The failure of that one.
+    /// The failure of that one; also when a shutdown on another thread ends it.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
         self.roster.check_fork()?;
-        self.crew().open();
-        let active = self.roster.begin_run(watchdog.clone());
+        let (run, active) = self.roster.begin_run(watchdog.clone());
         let mut result = active.iter().try_for_each(|member| member.worker.start(watchdog.clone()));
         if let (Ok(()), Some(supervisor)) = (&result, &self.supervisor) {
             result = supervisor.start();
         }
-        if result.is_err() {
+        if result.is_err() && self.roster.is_present(&run) {
             self.stop();
+        }
+        // Who stopped it meanwhile may have passed some before they were started.
+        if self.roster.is_over() {
+            self.end(active.iter().map(|member| &*member.worker));
         }
         result
     }
@@ -203,15 +207,11 @@ impl Pool {
         }
         self.crew().close();
         self.crew().wait_until_drained(None);
-        let workers = self.roster.end_run();
-        if let Some(supervisor) = &self.supervisor {
-            supervisor.signal_stop();
-        }
-        workers.iter().for_each(|worker| worker.signal_stop());
-        if let Some(supervisor) = &self.supervisor {
-            supervisor.stop();
-        }
-        workers.iter().for_each(|worker| worker.stop());
+        let (workers, _) = self.roster.end_run(|workers| {
+            workers.iter().for_each(|worker| worker.state.begin_stop());
+            self.supervisor.as_ref().and_then(Supervisor::begin_stop)
+        });
+        self.end(workers.iter().map(|worker| &**worker));
         if !self.crew().is_own_thread() {
             self.crew().discard();
         }
@@ -232,17 +232,24 @@ impl Pool {
         crew.wait_until_drained(Some(limit));
         crew.discard();
         let limit = limit.saturating_sub(begun.elapsed());
-        let workers = self.roster.end_run();
-        if let Some(supervisor) = &self.supervisor {
-            supervisor.signal_stop();
-        }
-        let each: Vec<_> = workers.iter().map(|worker| &**worker).collect();
-        let reports = shutdown::shut_down(&each, limit)?;
+        let (workers, (threads, supervisor_thread)) = self.roster.end_run(|workers| {
+            let threads: Vec<_> = workers.iter().map(|worker| worker.state.begin_drain()).collect();
+            (threads, self.supervisor.as_ref().and_then(Supervisor::begin_stop))
+        });
+        let each: Vec<_> = workers.iter().map(|worker| &**worker).zip(threads).collect();
+        let reports = shutdown::finish(&each, limit);
+        crew.discard();
         self.roster.settle_figures(&workers);
-        if let Some(supervisor) = &self.supervisor {
-            supervisor.shutdown();
+        if let Some((supervisor, thread)) = self.supervisor.as_ref().zip(supervisor_thread) {
+            supervisor.finish(thread);
         }
         Ok(ShutdownReport { workers: reports, submitted_dropped: crew.dropped() - dropped_before })
+    }
+
+    /// Ends the supervisor and these, but for those that the pool, started anew meanwhile, has use for.
+    fn end<'a>(&'a self, workers: impl Iterator<Item = &'a Worker>) {
+        let supervisor = self.supervisor.iter().map(|supervisor| &supervisor.worker);
+        supervisor.chain(workers).for_each(|worker| worker.stop_if(|| self.roster.is_over()));
     }
 
     /// How many workers there are, those that retire not counted.
@@ -376,5 +383,127 @@ fn no_workers() -> Error {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+    use std::thread;
+
+    use super::*;
+
+    /// Does something when a worker joins or leaves, once, on its thread.
+    struct Once<F> {
+        /// What is waited for: `+` or `-`, and the worker.
+        event: &'static str,
+        action: Mutex<Option<F>>,
+    }
+
+    impl<F: FnOnce() + Send> Once<F> {
+        fn take_note(&self, sign: char, worker: &Handle) {
+            if self.event.strip_prefix(sign) == Some(worker.name()) {
+                let action = self.action.lock().unwrap_or_else(PoisonError::into_inner).take();
+                action.into_iter().for_each(|action| action());
+            }
+        }
+    }
+
+    impl<F: FnOnce() + Send + 'static> WorkerObserver for Once<F> {
+        fn on_join(&self, worker: &Handle) {
+            self.take_note('+', worker);
+        }
+
+        fn on_leave(&self, worker: &Handle) {
+            self.take_note('-', worker);
+        }
+    }
+
+    fn once(pool: &Pool, event: &'static str, action: impl FnOnce() + Send + 'static) {
+        pool.observe(Arc::new(Once { event, action: Mutex::new(Some(action)) }));
+    }
+
+    fn running(pool: &Pool) -> Vec<bool> {
+        let workers = pool.workers();
+        let supervisor = pool.supervisor.iter().map(|supervisor| &supervisor.worker);
+        let all = workers.iter().map(|worker| &**worker).chain(supervisor);
+        all.map(|worker| worker.dispatcher().is_running()).collect()
+    }
+
+    /// Two workers, and a supervisor.
+    fn pool() -> Arc<Pool> {
+        Arc::new(Pool::builder().scaling(2, 3, ScalingConfig::default()).build().unwrap())
+    }
+
+    #[test]
+    fn o3_a_stop_in_the_middle_of_a_start_leaves_nobody_running() {
+        let pool = pool();
+        let inside = pool.clone();
+        // The second worker is not started yet, so the stop finds nothing to do there.
+        once(&pool, "+worker_0", move || inside.stop());
+        pool.start(None).unwrap();
+        assert_eq!(running(&pool), [false; 3]);
+        assert!(pool.execute(|| ()).is_err());
+        pool.start(None).unwrap();
+        assert_eq!(running(&pool), [true; 3]);
+    }
+
+    #[test]
+    fn o6_a_shutdown_in_the_middle_of_a_start_leaves_nobody_running() {
+        let pool = pool();
+        let (inside, ended) = (pool.clone(), Arc::new(Mutex::new(None)));
+        let ending = ended.clone();
+        once(&pool, "+worker_0", move || {
+            let shutting = inside.clone();
+            *ending.lock().unwrap() = Some(thread::spawn(move || shutting.shutdown(Duration::MAX)));
+            while !inside.roster.is_over() {
+                thread::yield_now();
+            }
+        });
+        pool.start(None).unwrap();
+        assert!(ended.lock().unwrap().take().unwrap().join().unwrap().unwrap().is_drained());
+        assert_eq!(running(&pool), [false; 3]);
+        assert!(pool.execute(|| ()).is_err());
+    }
+
+    #[test]
+    fn o3_a_start_in_the_middle_of_a_stop_finds_nobody_stopped_after_it() {
+        let pool = pool();
+        pool.start(None).unwrap();
+        let (inside, started) = (pool.clone(), Arc::new(Mutex::new(None)));
+        let starting = started.clone();
+        once(&pool, "-worker_0", move || {
+            let starter = inside.clone();
+            *starting.lock().unwrap() = Some(thread::spawn(move || starter.start(None)));
+            while inside.roster.is_over() {
+                thread::yield_now();
+            }
+        });
+        pool.stop();
+        started.lock().unwrap().take().unwrap().join().unwrap().unwrap();
+        assert_eq!(running(&pool), [true; 3]);
+        assert!(pool.execute(|| ()).is_ok());
+    }
+
+    #[test]
+    fn o3_of_many_starts_and_stops_the_last_one_decides_for_all_workers() {
+        let pool = pool();
+        thread::scope(|scope| {
+            for thread in 0..3 {
+                let pool = &pool;
+                scope.spawn(move || {
+                    for round in 0..30 {
+                        match (round + thread) % 3 {
+                            0 => pool.stop(),
+                            // Refused, it may be, while another thread ends it.
+                            1 => drop(pool.start(None)),
+                            _ => drop(pool.shutdown(Duration::MAX).unwrap()),
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(running(&pool), [!pool.roster.is_over(); 3]);
+        assert_eq!(pool.execute(|| ()).is_ok(), !pool.roster.is_over());
     }
 }

@@ -1,6 +1,9 @@
 //! Who works in a pool at a moment, and who is about to go.
 //!
 //! Only handles are looked at under the lock; nothing of a user runs there, and no thread is waited for.
+//!
+//! Starts and stops of a pool may overlap. What it is to do is what the last of them said here, and is said to the workers
+//! under the lock too; whoever then starts or ends one worker after the other asks again at each.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -124,30 +127,43 @@ impl Roster {
         Some(active[position].worker.clone())
     }
 
-    /// The pool is started; those who are to run.
-    pub(super) fn begin_run(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Vec<Member> {
+    /// The pool is started, and takes tasks; those who are to run.
+    pub(super) fn begin_run(&self, watchdog: Option<Arc<dyn Watchdog>>) -> (Run, Vec<Member>) {
         let mut members = self.write();
         members.runs += 1;
         // The former one's watchdog may die with it, so outside the lock.
         let run = Run { number: members.runs, watchdog };
-        let former = members.run.replace(run);
+        let former = members.run.replace(run.clone());
         let active = members.active.clone();
+        self.crew.open();
         drop(members);
         drop(former);
-        active
+        (run, active)
     }
 
-    /// The pool is stopped: nobody joins any more. Those to be stopped; the retiring ones are last, and not the
-    /// pool's any more.
-    pub(super) fn end_run(&self) -> Vec<Arc<Worker>> {
+    /// The pool is stopped: nobody joins any more, and no task is taken. Those to be stopped, and what `tell` gave, which
+    /// tells them; the retiring ones are last, and not the pool's any more.
+    pub(super) fn end_run<T>(&self, tell: impl FnOnce(&[Arc<Worker>]) -> T) -> (Vec<Arc<Worker>>, T) {
         let mut members = self.write();
         let run = members.run.take();
-        let retiring = std::mem::take(&mut members.retiring);
-        let active = members.active.clone();
+        self.crew.close();
+        let retiring = std::mem::take(&mut members.retiring).into_iter().map(|retiring| retiring.member);
+        let workers = members.active.iter().cloned().chain(retiring).map(|member| member.worker);
+        let workers: Vec<_> = workers.collect();
+        let told = tell(&workers);
         drop(members);
         drop(run);
-        let retiring = retiring.into_iter().map(|retiring| retiring.member);
-        active.into_iter().chain(retiring).map(|member| member.worker).collect()
+        (workers, told)
+    }
+
+    /// Whether this run goes on, and no other one.
+    pub(super) fn is_present(&self, run: &Run) -> bool {
+        self.read().is_present(run)
+    }
+
+    /// Whether the pool is stopped, and needs no worker.
+    pub(super) fn is_over(&self) -> bool {
+        self.read().run.is_none()
     }
 
     /// The present run, if there is one.
@@ -166,7 +182,7 @@ impl Roster {
     /// Takes a worker in that was started for this run. Gives it back if the run is over.
     pub(super) fn join(&self, member: Member, run: &Run) -> Result<(), Member> {
         let mut members = self.write();
-        if members.run.as_ref().is_none_or(|present| present.number != run.number) {
+        if !members.is_present(run) {
             return Err(member);
         }
         self.figures.join(member.worker.dispatcher().handle());
@@ -247,6 +263,10 @@ impl Roster {
 }
 
 impl Members {
+    fn is_present(&self, run: &Run) -> bool {
+        self.run.as_ref().is_some_and(|present| present.number == run.number)
+    }
+
     fn add(&mut self, member: Member) {
         let position = self.active.partition_point(|other| other.number < member.number);
         self.active.insert(position, member);

@@ -72,21 +72,17 @@ pub(super) fn check(worker: &Worker) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends workers. All are told before the first is waited for, and the limit is one for all.
-pub(super) fn shut_down(workers: &[&Worker], limit: Duration) -> Result<Vec<WorkerReport>, Error> {
-    workers.iter().try_for_each(|worker| check(worker))?;
-    let threads: Vec<_> = workers.iter().map(|worker| worker.state.begin_drain()).collect();
-    let pairs = || workers.iter().zip(&threads);
+/// Ends workers that were told to finish, each with the number of its thread, if it has one. The limit is one for all.
+pub(super) fn finish(workers: &[(&Worker, Option<u64>)], limit: Duration) -> Vec<WorkerReport> {
     // None: a limit beyond all time.
     let deadline = Instant::now().checked_add(limit);
-    for (worker, thread) in pairs() {
-        let is_over = thread.is_none_or(|thread| worker.state.wait_ended(thread, deadline).is_some());
-        if !is_over {
-            worker.state.cut_off();
+    for (worker, thread) in workers {
+        if let Some(thread) = thread {
+            worker.state.end_or_cut_off(*thread, deadline);
         }
     }
     let last = Instant::now().checked_add(GRACE);
-    Ok(pairs().map(|(worker, thread)| worker.conclude(*thread, last)).collect())
+    workers.iter().map(|(worker, thread)| worker.conclude(*thread, last)).collect()
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::pool::Recipe;
 use super::roster::{Member, Roster};
 use super::scaling::{Candidate, Scaling, Step};
-use super::{Worker, WorkerOptions};
+use super::{Worker, WorkerOptions, shutdown};
 use crate::dispatcher::PeriodicTimer;
 use crate::error::Error;
 use crate::pressure::Gauge;
 
 /// A loop on a thread of its own, whose timer does the work.
 pub(super) struct Supervisor {
-    worker: Worker,
+    pub(super) worker: Worker,
     timer: PeriodicTimer,
     interval: Duration,
 }
@@ -36,22 +36,15 @@ impl Supervisor {
         self.worker.start(None)
     }
 
-    /// Tells it to end.
-    pub(super) fn signal_stop(&self) {
+    /// Tells it to end. The number of its thread, if it has one.
+    pub(super) fn begin_stop(&self) -> Option<u64> {
         self.timer.disable();
-        self.worker.signal_stop();
+        self.worker.state.begin_drain()
     }
 
-    pub(super) fn stop(&self) {
-        self.signal_stop();
-        self.worker.stop();
-    }
-
-    /// Waits for its end no longer than it takes to notice that it does not come.
-    pub(super) fn shutdown(&self) {
-        self.signal_stop();
-        // Refused only to itself and in a forked child, where there is nothing to wait for.
-        let _ = self.worker.shutdown(Duration::ZERO);
+    /// Waits for the end of this thread no longer than it takes to notice that it does not come.
+    pub(super) fn finish(&self, thread: u64) {
+        shutdown::finish(&[(&self.worker, Some(thread))], Duration::ZERO);
     }
 }
 
@@ -211,7 +204,7 @@ mod tests {
             let roster = Arc::new(Roster::new(workers.unwrap(), Choice::new(Policy::default())));
             let scaling = Scaling::new(min..=max, config()).unwrap();
             let supervision = Supervision::new(roster.clone(), recipe, scaling).unwrap();
-            for member in roster.begin_run(None) {
+            for member in roster.begin_run(None).1 {
                 member.worker.start(None).unwrap();
             }
             Stage { roster, supervision, clock }
@@ -263,7 +256,7 @@ mod tests {
 
     impl Drop for Stage {
         fn drop(&mut self) {
-            self.roster.end_run().iter().for_each(|worker| worker.stop());
+            self.roster.end_run(|_| ()).0.iter().for_each(|worker| worker.stop());
         }
     }
 
@@ -434,7 +427,7 @@ mod tests {
         let stage = Stage::new(1, 2);
         let run = stage.roster.run().unwrap();
         let member = stage.roster.member(1, stage.supervision.recipe.worker(1).unwrap());
-        stage.roster.end_run().iter().for_each(|worker| worker.stop());
+        stage.roster.end_run(|_| ()).0.iter().for_each(|worker| worker.stop());
         assert!(stage.roster.join(member, &run).is_err());
         assert!(stage.supervision.hire().is_err());
         stage.roster.begin_run(None);

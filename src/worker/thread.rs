@@ -97,6 +97,15 @@ impl State {
         self.lock().is_left_behind
     }
 
+    /// Has the loop leave, if a thread runs it.
+    pub(super) fn begin_stop(&self) {
+        let life = self.lock();
+        if life.ended.is_none() {
+            self.ending.store(true, Ordering::Release);
+            self.dispatcher.exit();
+        }
+    }
+
     /// Has the loop run until nothing is queued. The number of the thread that does; `None` if there is none.
     pub(super) fn begin_drain(&self) -> Option<u64> {
         let life = self.lock();
@@ -133,6 +142,16 @@ impl State {
         }
         // If a new one lives already, nobody knows any more.
         Some(life.ended.unwrap_or_default())
+    }
+
+    /// As [`wait_ended`](State::wait_ended), and has the loop leave after its present callback if the thread does not end.
+    pub(super) fn end_or_cut_off(&self, number: u64, deadline: Option<Instant>) {
+        if self.wait_ended(number, deadline).is_none() {
+            let life = self.lock();
+            if life.number == number && life.ended.is_none() {
+                self.dispatcher.core().cut_off();
+            }
+        }
     }
 
     /// As [`wait_ended`](State::wait_ended), and leaves the thread behind if it does not end.

@@ -72,6 +72,8 @@ impl Crew {
     /// Takes tasks from now on.
     pub(crate) fn open(&self) {
         self.state.store(OPEN, Ordering::SeqCst);
+        drop(self.lock_quiet());
+        self.quiet_changed.notify_all();
     }
 
     /// Takes no more tasks; the members do those that are there, also when they leave.
@@ -79,8 +81,8 @@ impl Crew {
         let _ = self.state.compare_exchange(OPEN, DRAINING, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// After [`close`](Crew::close): waits until all tasks have begun, but no longer than `limit`. Whether they have.
-    /// Refuses to wait, and says no, on a member's own thread.
+    /// After [`close`](Crew::close): waits until all tasks have begun, but no longer than `limit`, or until it is opened
+    /// again. Whether they have. Refuses to wait, and says no, on a member's own thread.
     pub(crate) fn wait_until_drained(&self, limit: Option<Duration>) -> bool {
         if self.is_forked() || Seat::is_of(self) {
             return false;
@@ -101,9 +103,11 @@ impl Crew {
         self.waiting() == 0
     }
 
-    /// Whether no task waits, or there is nobody to do it.
+    /// Whether no task waits, or there is nobody to do it, or no end of them.
     fn is_quiet(&self) -> bool {
-        self.waiting() == 0 || self.members().iter().all(|member| member.is_dismissed())
+        self.waiting() == 0
+            || self.state.load(Ordering::SeqCst) == OPEN
+            || self.members().iter().all(|member| member.is_dismissed())
     }
 
     /// A task is about to be done or destroyed.
@@ -131,13 +135,16 @@ impl Crew {
         self.members().iter().find(|member| member.is_of(dispatcher)).cloned()
     }
 
-    /// Destroys what no member has begun, and takes nothing any more.
+    /// After [`close`](Crew::close): destroys what no member has begun, and takes nothing any more. Nothing if it is open
+    /// again.
     pub(crate) fn discard(&self) {
         if self.is_forked() {
             return;
         }
-        self.state.store(CLOSED, Ordering::SeqCst);
-        while let Some(task) = self.take_any() {
+        let _ = self.state.compare_exchange(DRAINING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
+        while self.state.load(Ordering::SeqCst) == CLOSED
+            && let Some(task) = self.take_any()
+        {
             self.note_begun();
             self.dropped.fetch_add(1, Ordering::Relaxed);
             if let Err(failure) = guarded(|| drop(task)) {

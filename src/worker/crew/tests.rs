@@ -135,6 +135,7 @@ fn the_last_to_leave_a_crew_that_drains_does_what_is_left() {
 #[test]
 fn what_comes_after_the_end_is_dropped() {
     let (stage, done) = (Stage::new(), Arc::default());
+    stage.crew.close();
     stage.crew.discard();
     push(&stage.crew, count(&done));
     stage.pump();
