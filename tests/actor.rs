@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use actor_stage::{Log, Stage};
 use mcp_event::actor::{
-    Actor, ActorResult, ActorState, AskError, BoxError, Context, FindError, Function, Placement, Reason,
-    ReplyTo, SpawnError, Spec, Stopping, System, Why,
+    Actor, ActorResult, ActorState, AskError, Backoff, BoxError, Context, FindError, Function, Placement,
+    Reason, ReplyTo, SpawnError, Spec, Stopping, Supervision, System, Why,
 };
+use mcp_event::{BackendState, Error, SimulatedClock, WorkerOptions, backends};
 
 /// Tells its log all that it lives through.
 struct Diary {
@@ -371,9 +372,57 @@ fn placement_is_checked() {
 }
 
 #[test]
+fn a_systems_workers_are_as_they_were_asked_for() {
+    for backend in backends().into_iter().filter(|backend| backend.state == BackendState::Works) {
+        let options = WorkerOptions { backend: Some(backend.name.into()), ..WorkerOptions::default() };
+        let system = System::builder().workers(2).worker_options(options).build().unwrap();
+        for worker in 0..2 {
+            assert_eq!(system.dispatcher(worker).unwrap().backend(), backend.name);
+        }
+    }
+}
+
+#[test]
+fn time_for_actors_without_a_parent_is_that_of_a_systems_workers() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let clock = SimulatedClock::new();
+    let options = WorkerOptions { clock: Some(clock.clone()), ..WorkerOptions::default() };
+    let system = System::builder()
+        .workers(1)
+        .worker_options(options)
+        .supervise(Supervision::default().backoff(Backoff::exponential(HOUR, HOUR)))
+        .build()
+        .unwrap();
+    let (began, begins) = mpsc::channel();
+    let failing = system
+        .start(Spec::new(move || {
+            began.send(()).unwrap();
+            Function::new(|(), _| Err("as asked".into()))
+        }))
+        .unwrap();
+    begins.recv().unwrap();
+    failing.tell(()).unwrap();
+    // The hour begins when the system has heard of the failure.
+    while begins.try_recv().is_err() {
+        clock.advance(Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn a_system_without_loops_is_refused() {
     assert!(System::new(0).is_err());
     assert!(System::builder().on([]).build().is_err());
+}
+
+#[test]
+fn a_system_whose_workers_cannot_be_is_refused() {
+    let build = |options| System::builder().workers(1).worker_options(options).build().unwrap_err();
+    let backend = Some("no such".into());
+    let error = build(WorkerOptions { backend, ..WorkerOptions::default() });
+    assert!(matches!(&error, Error::InvalidArgument(text) if text.contains("no such")), "{error}");
+    let error = build(WorkerOptions { stack_size: Some(1), ..WorkerOptions::default() });
+    assert!(matches!(&error, Error::InvalidArgument(text) if text.contains("stack")), "{error}");
 }
 
 #[test]

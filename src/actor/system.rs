@@ -13,10 +13,10 @@ use super::spec::Placement;
 use super::tree::{self, Tree};
 use super::{Actor, ActorId, ActorRef, FindError, Reason, Restart, SpawnError, Spec, Supervision};
 use crate::chance::Chance;
+use crate::dispatcher::Handle;
 use crate::dispatcher::core::{Core, inside_callback};
-use crate::dispatcher::{Dispatcher, Handle};
 use crate::error::{Error, Refusal};
-use crate::worker::{Pool, Worker};
+use crate::worker::{Pool, Worker, WorkerOptions};
 
 /// What happened to an actor that somebody should know of. All of it is logged too.
 #[derive(Debug)]
@@ -282,6 +282,7 @@ impl fmt::Debug for System {
 #[must_use]
 pub struct Builder {
     workers: usize,
+    worker_options: WorkerOptions,
     loops: Option<Vec<Handle>>,
     supervision: Supervision,
     on_event: Option<EventHook>,
@@ -291,6 +292,13 @@ impl Builder {
     /// This many workers, each a thread with a loop of its own.
     pub fn workers(mut self, workers: usize) -> Builder {
         self.workers = workers;
+        self
+    }
+
+    /// The settings of each of its workers, and, but for the bound and the busy polling, of the thread that counts the
+    /// time for actors without a parent.
+    pub fn worker_options(mut self, options: WorkerOptions) -> Builder {
+        self.worker_options = options;
         self
     }
 
@@ -317,8 +325,8 @@ impl Builder {
     /// Makes the system; its workers run.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] without any worker or loop; [`Error::Os`] when the system has no thread or
-    /// file descriptor left.
+    /// [`Error::InvalidArgument`] without any worker or loop; what [`PoolBuilder::build`](crate::PoolBuilder::build)
+    /// refuses; [`Error::Os`] when the system has no thread or file descriptor left.
     pub fn build(self) -> Result<System, Error> {
         let (loops, keeper_loop, pool, keeper) = match self.loops {
             Some(loops) => {
@@ -326,11 +334,13 @@ impl Builder {
                 (loops, first, None, None)
             }
             None => {
-                let pool = Pool::new(self.workers)?;
+                let keeper_options =
+                    WorkerOptions { queue_bound: None, busy_poll: None, ..self.worker_options.clone() };
+                let pool = Pool::builder().size(self.workers).worker_options(self.worker_options).build()?;
                 pool.start(None)?;
                 let loops = (0..pool.len()).map(|i| Ok(pool.worker(i)?.dispatcher().handle()));
                 let loops = loops.collect::<Result<Vec<_>, Error>>()?;
-                let keeper = Worker::with_dispatcher(Dispatcher::new("actor_keeper")?);
+                let keeper = Worker::with_options("actor_keeper", &keeper_options)?;
                 keeper.start(None)?;
                 (loops, Some(keeper.dispatcher().handle()), Some(pool), Some(keeper))
             }
@@ -370,7 +380,13 @@ impl System {
     /// A system with settings of your own; a worker for each processor, if nothing else is said.
     pub fn builder() -> Builder {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Builder { workers, loops: None, supervision: Supervision::default(), on_event: None }
+        Builder {
+            workers,
+            worker_options: WorkerOptions::default(),
+            loops: None,
+            supervision: Supervision::default(),
+            on_event: None,
+        }
     }
 
     /// A handle that can be cloned and sent to other threads.
