@@ -47,8 +47,7 @@ fi
 
 # The programs of the actors and the streams are cargo's; all others are CMake's.
 build_area() {
-  # The actors are in Rust alone.
-  [ "$1" = actors ] || scripts/ensure-tools.sh build bench || return
+  scripts/ensure-tools.sh build bench || return
   if [ "$1" = actors ] || [ "$1" = streams ]; then
     cargo build --release --locked --manifest-path "bench/$1/Cargo.toml" --target-dir "$build/$1" &&
       ln -sf "$1/release/bench_$1" "$build/bench_$1"

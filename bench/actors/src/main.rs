@@ -120,11 +120,12 @@ fn per(took: Duration, operations: usize) -> f64 {
 /// this thread.
 fn count() {
     let (messages, requests, actors) = (4000, 2000, 1000);
-    Ours.tell_here(messages);
+    let ours = Ours::on_default();
+    ours.tell_here(messages);
     println!("{messages}|a message to an actor of the same loop, and its handling");
-    Ours.ask(requests);
+    ours.ask(requests);
     println!("{requests}|a request to an actor of the same loop, awaited by a task, and its reply");
-    Ours.spawn(actors);
+    ours.spawn(actors);
     println!("{actors}|an actor, made by another one of its loop, and its start");
 }
 

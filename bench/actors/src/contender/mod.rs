@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// A library of actors. `None` for what it has not.
 pub trait Contender {
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// An actor tells another one of its thread `messages`, in bursts of [`BURST`]; how long until the last is
     /// handled.
@@ -59,12 +59,12 @@ pub trait Contender {
     }
 }
 
-/// The name of this library's.
+/// The name of this library's, on the default backend.
 pub const OURS: &str = "mcp_event";
 
 pub fn all() -> Vec<Box<dyn Contender>> {
-    #[allow(unused_mut)]
-    let mut all: Vec<Box<dyn Contender>> = vec![Box::new(Ours)];
+    let mut all: Vec<Box<dyn Contender>> = vec![Box::new(Ours::on_default())];
+    all.extend(Ours::on_others().map(|ours| Box::new(ours) as Box<dyn Contender>));
     #[cfg(feature = "peers")]
     all.extend(peers::all());
     all

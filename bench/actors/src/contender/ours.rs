@@ -1,16 +1,50 @@
-//! The actors of this library.
+//! The actors of this library, on each of its backends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_event::actor::{Actor, ActorRef, ActorResult, Context, ReplyTo, System};
-use mcp_event::{Dispatcher, RunType};
+use mcp_event::{BackendState, Dispatcher, RunType, WorkerOptions, backends};
 
 use crate::counted::bench_counted;
 
 use super::{BATCH, BURST, Contender, Countdown, OURS, Tally, from_threads, random, until};
 
-pub struct Ours;
+/// On the backend that a loop has when nothing is said, or on another one.
+pub struct Ours {
+    name: String,
+    backend: &'static str,
+    is_default: bool,
+}
+
+impl Ours {
+    pub fn on_default() -> Ours {
+        let dispatcher = Dispatcher::new("default").expect("a dispatcher starts");
+        Ours { name: OURS.into(), backend: dispatcher.backend(), is_default: true }
+    }
+
+    /// One for each backend that works here, beside the default one.
+    pub fn on_others() -> impl Iterator<Item = Ours> {
+        let default = Ours::on_default().backend;
+        let others = backends()
+            .into_iter()
+            .filter(move |it| it.name != default && matches!(it.state, BackendState::Works));
+        others.map(|it| Ours { name: format!("{OURS}, {}", it.name), backend: it.name, is_default: false })
+    }
+
+    /// A system whose actors run while the calling thread runs the dispatcher.
+    fn on_this_thread(&self) -> (Dispatcher, System) {
+        let dispatcher = Dispatcher::builder("bench").backend(self.backend).build();
+        let dispatcher = dispatcher.expect("a dispatcher starts");
+        let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
+        (dispatcher, system)
+    }
+
+    fn on_worker(&self) -> System {
+        let options = WorkerOptions { backend: Some(self.backend.into()), ..WorkerOptions::default() };
+        System::builder().workers(1).worker_options(options).build().expect("a system starts")
+    }
+}
 
 enum Message {
     Count,
@@ -125,17 +159,6 @@ fn run_counted(dispatcher: &Dispatcher) {
     bench_counted(&mut || dispatcher.run(RunType::Block).expect("the loop runs"));
 }
 
-/// A system whose actors run while the calling thread runs the dispatcher.
-fn on_this_thread() -> (Dispatcher, System) {
-    let dispatcher = Dispatcher::new("bench").expect("a dispatcher starts");
-    let system = System::builder().on([dispatcher.handle()]).build().expect("a system starts");
-    (dispatcher, system)
-}
-
-fn on_worker() -> System {
-    System::new(1).expect("a system starts")
-}
-
 /// An actor on a worker that replies to [`Message::Get`].
 fn replying(system: &System) -> ActorRef<Message> {
     let (tally, _) = Tally::new(0);
@@ -143,12 +166,12 @@ fn replying(system: &System) -> ActorRef<Message> {
 }
 
 impl Contender for Ours {
-    fn name(&self) -> &'static str {
-        OURS
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn tell_here(&self, messages: usize) -> Option<Duration> {
-        let (dispatcher, system) = on_this_thread();
+        let (dispatcher, system) = self.on_this_thread();
         let (tally, end) = Tally::new(messages);
         let sender = system.spawn(Sender).expect("an actor starts");
         let exit = Some(dispatcher.handle());
@@ -160,7 +183,7 @@ impl Contender for Ours {
     }
 
     fn tell_from(&self, threads: usize, messages: usize) -> Duration {
-        let system = on_worker();
+        let system = self.on_worker();
         let (tally, end) = Tally::new(messages);
         let counter = system.spawn(Counter { tally, sender: None, exit: None }).expect("an actor starts");
         let start = from_threads(threads, messages, |share| {
@@ -172,7 +195,7 @@ impl Contender for Ours {
     }
 
     fn ask(&self, requests: usize) -> Option<Duration> {
-        let (dispatcher, system) = on_this_thread();
+        let (dispatcher, system) = self.on_this_thread();
         let (counter, exit) = (replying(&system), dispatcher.handle());
         let mut task = dispatcher
             .spawn(async move {
@@ -189,7 +212,7 @@ impl Contender for Ours {
     }
 
     fn ask_blocking(&self, requests: usize) -> Option<Duration> {
-        let system = on_worker();
+        let system = self.on_worker();
         let counter = replying(&system);
         let start = Instant::now();
         for _ in 0..requests {
@@ -199,7 +222,7 @@ impl Contender for Ours {
     }
 
     fn spawn(&self, actors: usize) -> Duration {
-        let (dispatcher, system) = on_this_thread();
+        let (dispatcher, system) = self.on_this_thread();
         let (countdown, end) = Countdown::new(actors);
         let children = Vec::with_capacity(actors);
         let parent = system.spawn(Parent { children, countdown, exit: dispatcher.handle() });
@@ -210,7 +233,7 @@ impl Contender for Ours {
     }
 
     fn tell_random(&self, actors: usize, messages: usize) -> Option<Duration> {
-        let (dispatcher, system) = on_this_thread();
+        let (dispatcher, system) = self.on_this_thread();
         let (countdown, end) = Countdown::new(actors + messages);
         let spawn = || system.spawn(Idle(countdown.clone())).expect("an actor starts");
         let idle = (0..actors).map(|_| spawn()).collect();
@@ -226,19 +249,20 @@ impl Contender for Ours {
         Some(until(&end, start))
     }
 
+    /// What a poller is has no part in what many actors cost.
     fn crowd(&self) -> usize {
-        usize::MAX
+        if self.is_default { usize::MAX } else { 0 }
     }
 
     fn start(&self) -> Duration {
         let start = Instant::now();
-        let system = on_worker();
+        let system = self.on_worker();
         replying(&system).ask(Message::Get).wait().expect("it replies");
         start.elapsed()
     }
 
     fn hold_idle(&self, actors: usize, meanwhile: &mut dyn FnMut()) {
-        let system = on_worker();
+        let system = self.on_worker();
         let mut all = Vec::with_capacity(actors);
         while all.len() < actors {
             let batch = BATCH.min(actors - all.len());

@@ -120,7 +120,7 @@ impl Drop for Background {
 }
 
 impl Contender for Actix {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "actix"
     }
 

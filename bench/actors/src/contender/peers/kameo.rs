@@ -99,7 +99,7 @@ fn start<A: Actor>(arguments: A::Args) -> ActorRef<A> {
 }
 
 impl Contender for Kameo {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self.0 {
             Flavor::CurrentThread => "kameo, current thread",
             Flavor::MultiThread => "kameo, multi thread",

@@ -115,7 +115,7 @@ async fn ask(counter: &ActorRef<Message>) -> usize {
 }
 
 impl Contender for Ractor {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self.0 {
             Flavor::CurrentThread => "ractor, current thread",
             Flavor::MultiThread => "ractor, multi thread",

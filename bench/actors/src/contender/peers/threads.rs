@@ -146,7 +146,7 @@ impl Slot {
 }
 
 impl<K: Kind> Contender for Threads<K> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         K::NAME
     }
 

@@ -59,7 +59,7 @@ fn counting(background: &Background, tally: Tally) -> UnboundedSender<Message> {
 }
 
 impl Contender for Tasks {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self.0 {
             Flavor::CurrentThread => "tokio task, current thread",
             Flavor::MultiThread => "tokio task, multi thread",
