@@ -141,7 +141,7 @@ struct StoryEnd<A: Actor> {
 impl<A: Actor> StoryEnd<A> {
     fn tell(&mut self, outcome: Result<(), Reason>) {
         let Some(cell) = self.cell.take() else { return };
-        if cell.clone().send(Control::StoryEnded { life: self.life, outcome }).is_err() {
+        if cell.send(Control::StoryEnded { life: self.life, outcome }).is_err() {
             let node: Arc<dyn Node> = cell;
             kin::lost(&node);
         }

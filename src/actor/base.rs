@@ -437,7 +437,7 @@ pub(crate) trait Node: Send + Sync {
     /// Queues `control` behind all that this thread sent before.
     ///
     /// An error when its loop is gone; should that go before `control` is run, see [`lost`](super::kin::lost).
-    fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal>;
+    fn send(&self, control: Control) -> Result<(), Refusal>;
     /// An `ActorRef` of its kind of messages.
     fn reference(self: Arc<Self>) -> Box<dyn Any>;
 }

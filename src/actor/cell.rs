@@ -587,8 +587,11 @@ impl<A: Actor> Cell<A> {
 
     /// What came early is said again.
     fn recall(self: &Arc<Self>, own: &Own<A>) {
-        let early = own.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.early));
-        for control in early.into_iter().flatten() {
+        let early = match own.rest.borrow_mut().as_mut() {
+            Some(rest) if !rest.early.is_empty() => std::mem::take(&mut rest.early),
+            _ => return,
+        };
+        for control in early {
             drop(self.base.core.mail(Instruction::new(self.clone(), control)));
         }
     }
@@ -619,9 +622,9 @@ impl<A: Actor> Node for Cell<A> {
         type_name::<A>()
     }
 
-    fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
-        let core = self.base.core.clone();
-        core.mail(Instruction::new(self, control)).map_err(|(refusal, instruction)| {
+    fn send(&self, control: Control) -> Result<(), Refusal> {
+        let instruction = Instruction::new(self.shared(), control);
+        self.base.core.mail(instruction).map_err(|(refusal, instruction)| {
             instruction.take_back();
             refusal
         })

@@ -34,8 +34,9 @@ pub(crate) fn spawn<A: Actor>(
     spec: Spec<A>,
     begin: Begin,
 ) -> Result<ActorRef<A::Message>, SpawnError> {
-    let system = &parent.base().system;
-    let core = system.place(spec.placement, &parent.base().core)?;
+    let parents = parent.base();
+    let system = &parents.system;
+    let core = system.place(spec.placement, &parents.core)?;
     let Spec { make, name, bound, restart, settings, dead_letters, .. } = spec;
     let (actor, factory) = match make {
         Make::Once(actor) => (Some(actor), None),
@@ -44,27 +45,29 @@ pub(crate) fn spawn<A: Actor>(
     let traits = Traits { name, bound, restart, settings };
     let base = system.base(core, Some(parent.clone()), traits);
     let cell = Cell::new(base, actor, factory, dead_letters);
-    let node: Kin = cell.clone();
-    system.keep_name(&node)?;
+    let node = || -> Kin { cell.clone() };
+    if cell.base().name().is_some() {
+        system.keep_name(&node())?;
+    }
     let adopted = {
-        let mut family = parent.base().family();
-        let may_adopt = !family.is_ending() && parent.base().status.state() != ActorState::Stopped;
-        let number = node.base().id.get();
+        let mut family = parents.family();
+        let may_adopt = !family.is_ending() && parents.status.state() != ActorState::Stopped;
+        let number = cell.base().id.get();
         match begin {
             _ if !may_adopt => {}
-            Begin::Now => family.adopt(number, node.clone()),
-            Begin::InOrder => family.adopt_held(number, node.clone()),
+            Begin::Now => family.adopt(number, node()),
+            Begin::InOrder => family.adopt_held(number, node()),
         }
         may_adopt
     };
     if !adopted {
-        end(&node, &Reason::Stopped);
+        end(&node(), &Reason::Stopped);
         return Err(SpawnError::Stopping);
     }
     if begin == Begin::Now
-        && let Err(refusal) = node.clone().send(Control::Start { life: 1, awaited: false })
+        && let Err(refusal) = cell.send(Control::Start { life: 1, awaited: false })
     {
-        lost(&node);
+        lost(&node());
         return Err(SpawnError::NoLoop(refusal));
     }
     Ok(ActorRef::new(cell))
@@ -227,7 +230,7 @@ fn work_off(mut work: Work) {
                 continue;
             }
         };
-        if let Err(refusal) = node.clone().send(control) {
+        if let Err(refusal) = node.send(control) {
             tracing::debug!(actor = %node.base(), %refusal, "its loop takes no instructions");
             give_up(&node, &mut work);
         }

@@ -234,7 +234,7 @@ impl Node for Root {
         "the root"
     }
 
-    fn send(self: Arc<Self>, control: Control) -> Result<(), Refusal> {
+    fn send(&self, control: Control) -> Result<(), Refusal> {
         if let Control::ChildrenGone = control {
             *lock(&self.is_stopped) = true;
             self.has_stopped.notify_all();

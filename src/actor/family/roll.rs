@@ -25,6 +25,7 @@ impl<T> Roll<T> {
     pub(super) fn insert(&mut self, number: u64, value: T) {
         self.len += 1;
         match self.find(number) {
+            Err(end) if end == self.entries.len() => self.entries.push((number, Some(value))),
             Err(index) => self.entries.insert(index, (number, Some(value))),
             Ok(index) => self.entries[index].1 = Some(value),
         }
