@@ -17,7 +17,10 @@ fn main() {
 fn compile(server: &str, definitions: &[&str]) -> bool {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").opt_level(3).file("src/asio.cc").cargo_warnings(false);
-    build.define("SERVER", server).define("asio", &*format!("{server}_namespace"));
+    build
+        .define("ECHO_SERVER", &*format!("{server}_echo"))
+        .define("ACCEPT_SERVER", &*format!("{server}_accept"));
+    build.define("asio", &*format!("{server}_namespace"));
     for definition in definitions {
         build.define(definition, None);
     }

@@ -1,10 +1,10 @@
 //! The load: a process that talks to the server over loopback, on raw epoll.
 
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::{io, process};
 
+use crate::child::Child;
 use crate::system;
 
 pub const MESSAGE: usize = 64;
@@ -15,8 +15,7 @@ pub const MESSAGE: usize = 64;
 pub struct Clients {
     /// Non-blocking, with TCP_NODELAY.
     pub server_ends: Vec<TcpStream>,
-    start: PipeWriter,
-    child: libc::pid_t,
+    pub child: Child,
 }
 
 impl Clients {
@@ -25,19 +24,9 @@ impl Clients {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         system::listen(listener.as_raw_fd(), 4096)?;
         let address = listener.local_addr()?;
-        let (may_start, start) = io::pipe()?;
-        // SAFETY: the child runs the code below alone, and never returns from it.
-        let child = system::checked(unsafe { libc::fork() })?;
-        if child == 0 {
-            drop((start, listener));
-            system::end_with_parent();
-            system::take_turns_on_one_cpu();
-            if let Err(error) = send_and_count(address, may_start, connections, messages) {
-                eprintln!("echo clients: {error}");
-            }
-            // SAFETY: nothing of the parent's is to be cleaned up here.
-            unsafe { libc::_exit(0) };
-        }
+        let child = Child::fork("echo clients", |may_start| {
+            send_and_count(address, may_start, connections, messages)
+        })?;
         let server_ends = (0..connections)
             .map(|_| {
                 let (stream, _) = listener.accept()?;
@@ -46,22 +35,7 @@ impl Clients {
                 Ok(stream)
             })
             .collect::<io::Result<_>>()?;
-        Ok(Clients { server_ends, start, child })
-    }
-
-    /// The child begins to send.
-    pub fn start(&mut self) {
-        self.start.write_all(b"!").unwrap_or_else(|error| {
-            eprintln!("echo clients: {error}");
-            process::exit(1);
-        });
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        // SAFETY: our own child, waited for once; it ends when all its echoes are there.
-        unsafe { libc::waitpid(self.child, std::ptr::null_mut(), 0) };
+        Ok(Clients { server_ends, child })
     }
 }
 

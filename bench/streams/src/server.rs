@@ -50,11 +50,11 @@ pub fn floor(connections: Vec<TcpStream>, messages: usize, start: &mut dyn FnMut
     thread_cpu() - before
 }
 
-fn dispatcher(backend: &str) -> Dispatcher {
+pub fn dispatcher(backend: &str) -> Dispatcher {
     Dispatcher::builder("echo").backend(backend).build().expect("a dispatcher")
 }
 
-fn run(dispatcher: &Dispatcher, start: &mut dyn FnMut()) -> u64 {
+pub fn run(dispatcher: &Dispatcher, start: &mut dyn FnMut()) -> u64 {
     start();
     let before = thread_cpu();
     dispatcher.run(RunType::Block).expect("a run");
