@@ -148,6 +148,38 @@ fn t4_ready_file_events_come_before_a_zero_timer() {
 }
 
 #[test]
+fn t3_what_comes_due_during_file_events_follows_them() {
+    let ((dispatcher, clock), log) = (simulated(), Log::new());
+    let note = |name: &'static str| {
+        let (handle, log) = (dispatcher.handle(), log.clone());
+        move || log.add((name, handle.stats().iterations))
+    };
+    let timer = |name| Arc::new(dispatcher.create_timer(note(name)));
+    let (at_once, meanwhile, at_last, disabled) = (timer("0"), timer("1"), timer("3"), timer("disabled"));
+    // T4: it needs a poll of its own.
+    let zero = timer("zero");
+    let (reader, _writer) = pipe_with(b"x");
+    let (note, zeroed, victim, moved) = (note("file event"), zero.clone(), disabled.clone(), clock.clone());
+    let callback = move |_| {
+        note();
+        moved.advance(2 * MS);
+        victim.disable();
+        zeroed.enable(Duration::ZERO);
+    };
+    let _event =
+        dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, callback).unwrap();
+    disabled.enable(MS);
+    at_last.enable(3 * MS);
+    meanwhile.enable(MS);
+    at_once.enable(Duration::ZERO);
+    pump(&dispatcher);
+    assert_eq!(log.take(), [("file event", 1), ("0", 1), ("1", 1), ("zero", 2)]);
+    clock.advance(MS);
+    pump(&dispatcher);
+    assert_eq!(log.take().len(), 1);
+}
+
+#[test]
 fn t5_disabled_or_destroyed_in_the_same_iteration_it_does_not_fire() {
     let ((dispatcher, clock), log) = (simulated(), Log::new());
     let disabled = Arc::new(dispatcher.create_timer(log.note("disabled")));

@@ -7,7 +7,7 @@
 //! 3. The time is refreshed; what is due in this iteration is fixed: expired timers, scaled ones among
 //!    them, activations, and callbacks scheduled for "the next iteration".
 //! 4. Signals and ready file events.
-//! 5. Expired timers, by deadline.
+//! 5. Expired timers, by deadline; also those that were armed before 3 and have come due during 4.
 //! 6. Activated file events.
 //! 7. Callbacks scheduled for this iteration in an earlier one.
 //! 8. The tail: deferred deletes, a batch of posts with the actors' mail among them, deferred deletes, callbacks
@@ -237,10 +237,21 @@ impl OnLoop<'_> {
 
         self.dispatch_signals()?;
         self.dispatch_ready()?;
+        self.expire_meanwhile();
         self.fire_timers()?;
         self.run_activations()?;
         self.run_next()?;
         Ok(())
+    }
+
+    /// What has come due while many file events were dispatched should not wait for as many again.
+    fn expire_meanwhile(self) {
+        let has_timers = self.wheel.earliest().is_some();
+        if has_timers && self.ready_position.get() > 0 {
+            let now = self.core.clock.now();
+            self.wheel.expire_older(now, &self.expired, &self.scaled.ripe);
+            self.release_scaled(now);
+        }
     }
 
     /// Step 8. Breaks when an `exit()` that is heeded was called and all that was queued before it has run.

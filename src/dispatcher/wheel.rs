@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     links: Links,
     /// When it is due, while it is in the wheel or the list of expired timers.
     pub(crate) deadline: Cell<Nanos>,
+    /// The wheel's epoch when it was added.
+    since: Cell<u32>,
     /// Level and slot while in the wheel, else [`OUTSIDE`].
     place: Cell<u16>,
     /// Costs nothing here: a timer is 64 bytes beside its closure.
@@ -58,6 +60,7 @@ impl Entry {
         Entry {
             links: Links::new(),
             deadline: Cell::new(0),
+            since: Cell::new(0),
             place: Cell::new(OUTSIDE),
             role: Cell::new(role),
         }
@@ -91,6 +94,8 @@ impl Level {
 pub(crate) struct Wheel {
     /// All timers due at or before this have left the wheel.
     elapsed: Cell<Nanos>,
+    /// Counts the calls of [`Wheel::expire`].
+    epoch: Cell<u32>,
     /// Bit `k` is set when level `k` holds timers.
     levels_occupied: Cell<u16>,
     /// Boxed level by level: all of them, 17 KiB, are never on the stack.
@@ -101,7 +106,7 @@ impl Wheel {
     pub(crate) fn new(now: Nanos) -> Wheel {
         let levels: Box<[Level]> = (0..LEVELS).map(|_| Level::new()).collect();
         let Ok(levels) = levels.try_into() else { unreachable!("a level was made for each") };
-        Wheel { elapsed: Cell::new(now), levels_occupied: Cell::new(0), levels }
+        Wheel { elapsed: Cell::new(now), epoch: Cell::new(0), levels_occupied: Cell::new(0), levels }
     }
 
     /// Adds an entry that is in no list, due at `deadline`.
@@ -112,6 +117,17 @@ impl Wheel {
         // SAFETY: the caller's promise.
         let item = unsafe { &*entry };
         item.deadline.set(deadline);
+        item.since.set(self.epoch.get());
+        // SAFETY: the caller's promise.
+        unsafe { self.place(item) };
+    }
+
+    /// Puts an entry that is in no list where its deadline wants it.
+    ///
+    /// # Safety
+    /// As for `insert`.
+    unsafe fn place(&self, item: &Entry) {
+        let deadline = item.deadline.get();
         // What is overdue goes to the slot that is looked at next.
         let when = deadline.max(self.elapsed.get());
         let level = ((when ^ self.elapsed.get()) | 1).ilog2() / BITS;
@@ -166,8 +182,20 @@ impl Wheel {
     /// Moves all timers due at or before `now` to `expired`, by deadline, ties in the order of arming; entries whose
     /// role is not to fire likewise to `ripe`.
     pub(crate) fn expire(&self, now: Nanos, expired: &List, ripe: &List) {
+        self.epoch.set(self.epoch.get().wrapping_add(1));
+        self.take_due(now, expired, ripe, |_| true);
+    }
+
+    /// Likewise those that were in the wheel when [`expire`](Self::expire) was called last.
+    pub(crate) fn expire_older(&self, now: Nanos, expired: &List, ripe: &List) {
+        let epoch = self.epoch.get();
+        self.take_due(now, expired, ripe, |item| item.since.get() != epoch);
+    }
+
+    #[inline(always)]
+    fn take_due(&self, now: Nanos, expired: &List, ripe: &List, takes: impl Fn(&Entry) -> bool) {
         let now = now.max(self.elapsed.get());
-        let mut sorted = true;
+        let (mut sorted, left) = (true, List::new());
         while let Some((level, index)) = self.first() {
             let shift = level as u32 * BITS;
             let span = 1u64.checked_shl(shift + BITS).map_or(u64::MAX, |span| span - 1);
@@ -182,21 +210,26 @@ impl Wheel {
             let is_alone = timers.has_one();
             // A slot's own timers may go back into the same slot only on level 0, which does not re-insert.
             while let Some(links) = timers.pop_front() {
-                let entry = links.cast::<Entry>();
                 // SAFETY: entries stay in place while linked, and `links` is their first field.
-                let item = unsafe { &*entry };
+                let item = unsafe { &*links.cast::<Entry>() };
                 item.place.set(OUTSIDE);
-                if level == 0 || is_alone && item.deadline.get() <= now {
-                    let list = if item.role.get().fires() { expired } else { ripe };
-                    // SAFETY: as above; it is in no list now.
-                    sorted &= unsafe { append(list, item) };
-                } else {
-                    // SAFETY: as above.
-                    unsafe { self.insert(entry, item.deadline.get()) };
+                let is_due = level == 0 || is_alone && item.deadline.get() <= now;
+                // SAFETY: as above; it is in no list now.
+                unsafe {
+                    match is_due {
+                        true if !takes(item) => left.push_back(&item.links),
+                        true if item.role.get().fires() => sorted &= append(expired, item),
+                        true => sorted &= append(ripe, item),
+                        false => self.place(item),
+                    }
                 }
             }
         }
         self.elapsed.set(now);
+        while let Some(links) = left.pop_front() {
+            // SAFETY: as above.
+            unsafe { self.place(&*links.cast::<Entry>()) };
+        }
         if !sorted {
             sort(expired);
             sort(ripe);
@@ -243,9 +276,20 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Arm { timer: usize, delay: u64 },
-        Disarm { timer: usize },
-        Advance { by: u64 },
+        Arm {
+            timer: usize,
+            delay: u64,
+        },
+        Disarm {
+            timer: usize,
+        },
+        Advance {
+            by: u64,
+        },
+        /// Only those that were there at the last `Advance` leave.
+        AdvanceOlder {
+            by: u64,
+        },
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -255,7 +299,8 @@ mod tests {
             4 => (0usize..24, prop_oneof![Just(0u64), 0u64..4, delay.clone()])
                 .prop_map(|(timer, delay)| Step::Arm { timer, delay }),
             1 => (0usize..24).prop_map(|timer| Step::Disarm { timer }),
-            3 => prop_oneof![0u64..4, delay].prop_map(|by| Step::Advance { by }),
+            3 => prop_oneof![0u64..4, delay.clone()].prop_map(|by| Step::Advance { by }),
+            2 => prop_oneof![0u64..4, delay].prop_map(|by| Step::AdvanceOlder { by }),
         ];
         proptest::collection::vec(step, 1..120)
     }
@@ -268,6 +313,7 @@ mod tests {
             let wheel = Wheel::new(now);
             let entries: Vec<_> = (0..24).map(|_| Box::new(Entry::new(Role::OneShot))).collect();
             let mut model: Vec<(u64, usize, usize)> = Vec::new();
+            let mut last_advance = 0;
             for (order, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Arm { timer, delay } => {
@@ -281,14 +327,19 @@ mod tests {
                         wheel.remove(&entries[timer]);
                         model.retain(|armed| armed.2 != timer);
                     }
-                    Step::Advance { by } => {
+                    Step::Advance { by } | Step::AdvanceOlder { by } => {
                         now += by;
                         let (expired, ripe) = (List::new(), List::new());
-                        wheel.expire(now, &expired, &ripe);
+                        if matches!(step, Step::Advance { .. }) {
+                            last_advance = order;
+                            wheel.expire(now, &expired, &ripe);
+                        } else {
+                            wheel.expire_older(now, &expired, &ripe);
+                        }
                         model.sort();
-                        let due = model.iter().take_while(|armed| armed.0 <= now).count();
+                        let is_due = |armed: &mut (u64, usize, usize)| armed.0 <= now && armed.1 < last_advance;
                         let expected: Vec<_> =
-                            model.drain(..due).map(|armed| &*entries[armed.2] as *const Entry).collect();
+                            model.extract_if(.., is_due).map(|armed| &*entries[armed.2] as *const Entry).collect();
                         prop_assert_eq!(pop_all(&expired), expected);
                     }
                 }
