@@ -1,14 +1,16 @@
-//! The atomics of the lock-free parts: the standard library's, or loom's when its models run.
+//! The atomics of the lock-free parts, and the locks among them: the standard library's, or loom's when its models run.
 
 #[cfg(mcp_event_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
+    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 #[cfg(not(mcp_event_loom))]
 #[cfg_attr(windows, allow(unused_imports, reason = "some are for signal handlers alone"))]
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+pub(crate) use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 /// The standard cell behind loom's interface, whose closures let loom see how long an access lasts.

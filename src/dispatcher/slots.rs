@@ -8,10 +8,9 @@
 //! changes, so the swap fails also if the same slot is on top again.
 
 use std::ptr::NonNull;
-use std::sync::Mutex;
 
 use super::file_event::FileCell;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Mutex, Ordering};
 
 pub(crate) struct SlotTable {
     chunks: [AtomicPtr<Slot>; CHUNKS],
@@ -22,7 +21,8 @@ pub(crate) struct SlotTable {
 }
 
 const CHUNKS: usize = 16;
-const FIRST_CHUNK: usize = 64;
+/// Loom follows each slot, so it gets few.
+const FIRST_CHUNK: usize = if cfg!(mcp_event_loom) { 2 } else { 64 };
 
 struct Slot {
     generation: AtomicU32,
@@ -153,7 +153,7 @@ impl Drop for SlotTable {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(mcp_event_loom)))]
 mod tests {
     use std::collections::HashSet;
     use std::thread;
@@ -207,13 +207,22 @@ mod loom_tests {
     use super::*;
     use loom::sync::Arc;
 
+    /// Two slots that are taken and given back, so that the next ones who reserve find them on the stack.
+    fn check(model: impl Fn(Arc<SlotTable>) + Send + Sync + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(move || {
+            let table = Arc::new(SlotTable::new());
+            let tokens = [(); 2].map(|()| table.reserve().unwrap());
+            tokens.into_iter().for_each(|token| table.remove(token));
+            model(table);
+        });
+    }
+
     /// A slot that leaves and returns while another thread is about to take it is given to one of them alone.
     #[test]
     fn loom_f8_a_slot_has_one_owner() {
-        loom::model(|| {
-            let table = Arc::new(SlotTable::new());
-            let tokens: Vec<u64> = (0..2).map(|_| table.reserve().unwrap()).collect();
-            tokens.into_iter().for_each(|token| table.remove(token));
+        check(|table| {
             let other = {
                 let table = table.clone();
                 loom::thread::spawn(move || {
@@ -223,8 +232,29 @@ mod loom_tests {
                     second as u32
                 })
             };
-            let own = table.reserve().unwrap() as u32;
-            assert_ne!(own, other.join().unwrap());
+            let own = [(); 2].map(|()| table.reserve().unwrap() as u32);
+            let others = other.join().unwrap();
+            assert!(own[0] != own[1] && !own.contains(&others), "{own:?} and {others}");
+        });
+    }
+
+    /// Both find no free slot, so that each takes an unused one, the first of a new chunk among them; and neither
+    /// finds the other's tokens again.
+    #[test]
+    fn loom_f8_unused_slots_have_one_owner() {
+        check(|table| {
+            let held = [(); 2].map(|()| table.reserve().unwrap());
+            let other = {
+                let table = table.clone();
+                loom::thread::spawn(move || {
+                    let token = table.reserve().unwrap();
+                    table.remove(token);
+                    token
+                })
+            };
+            let own = table.reserve().unwrap();
+            let others = other.join().unwrap();
+            assert!(own != others && !held.contains(&own) && !held.contains(&others));
         });
     }
 }
