@@ -20,11 +20,13 @@ use std::cell::{Cell as LocalCell, UnsafeCell};
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::activity::{Activity, LabelCell};
 use super::closure::{Closure, Outcome, Source};
 use super::core::{Access, Command, Core, OnLoop, inside_callback};
+use super::current::Dying;
+use super::hold::{Hold, Received};
 use super::share::Share;
 use super::watchdog::Registration;
 
@@ -49,18 +51,11 @@ pub(crate) struct Cell<K: 'static> {
     pub(crate) truth: AtomicU64,
     pub(crate) core: Share,
     vtable: &'static VTable<K>,
-    /// A foreign thread destroys it: whatever its own callback makes of the truth, none begins any more.
-    dying: AtomicBool,
+    pub(crate) dying: Dying,
     closure_dropped: LocalCell<bool>,
-    /// How many calls of other threads hold it; [`QUEUED`] and [`DEAD`].
-    held: AtomicU16,
+    hold: Hold,
     pub(crate) label: LabelCell,
 }
-
-/// A command that points to the cell is on its way to the loop.
-const QUEUED: u16 = 1 << 14;
-/// Destroyed while it was held: whoever lets go of it last has it freed.
-const DEAD: u16 = 1 << 15;
 
 struct VTable<K: 'static> {
     call: unsafe fn(NonNull<Cell<K>>, u32) -> Outcome,
@@ -138,16 +133,10 @@ impl<K: 'static> Cell<K> {
         K: Kind,
     {
         // Its callback, if it runs on another thread right now, may arm it anew; the mark outlasts that.
-        self.dying.store(true, Ordering::SeqCst);
+        self.dying.set();
         self.core.uncount_handle();
         self.truth.swap(0, Ordering::SeqCst);
         K::silence(self);
-    }
-
-    /// Whether a foreign thread is destroying it. Asked after a claim: both are sequentially consistent, as are
-    /// that thread's two steps, so a claim that comes after the destroyer's swap sees the mark.
-    pub(crate) fn is_dying(&self) -> bool {
-        self.dying.load(Ordering::SeqCst)
     }
 
     /// Runs the closure.
@@ -158,33 +147,14 @@ impl<K: 'static> Cell<K> {
         // SAFETY: the caller's promise.
         unsafe { (self.vtable.call)(NonNull::from(self), events) }
     }
-
-    /// Whether this destroyed cell is still held, so that whoever lets go of it last frees it.
-    pub(crate) fn leave_to_holders(&self) -> bool {
-        // Nobody begins to hold it any more: that would be a call on a handle that is destroyed.
-        self.held.load(Ordering::Acquire) != 0 && self.held.fetch_or(DEAD, Ordering::AcqRel) != 0
-    }
 }
 
 impl<K: Kind> Cell<K> {
     /// On a thread other than the loop's: does `change`, and if that returns true, has the loop look at the cell. From
     /// the change on, the loop may have run a callback that destroyed the handle, and the dispatcher.
     pub(crate) fn change_remotely(&self, change: impl FnOnce() -> bool) {
-        self.held.fetch_add(1, Ordering::AcqRel);
-        let is_news = change();
-        let pass_on = |held: u16| {
-            let left = held - 1;
-            // A command that is on its way already is received after the change.
-            let sends = if left & DEAD == 0 { is_news && left & QUEUED == 0 } else { left == DEAD };
-            if sends { left | QUEUED } else { left }
-        };
-        let mut held = self.held.load(Ordering::Acquire);
-        while let Err(now) =
-            self.held.compare_exchange_weak(held, pass_on(held), Ordering::AcqRel, Ordering::Acquire)
-        {
-            held = now;
-        }
-        if pass_on(held) & !held & QUEUED != 0 {
+        self.hold.begin();
+        if self.hold.end(change()) {
             self.core.send(K::command(Held(NonNull::from(self))));
         }
     }
@@ -212,9 +182,9 @@ impl<K: Kind> Owner<K> {
             truth: AtomicU64::new(0),
             core: Share::new(core),
             vtable: WithClosure::<K, S::Closure>::VTABLE,
-            dying: AtomicBool::new(false),
+            dying: Dying::new(),
             closure_dropped: LocalCell::new(false),
-            held: AtomicU16::new(0),
+            hold: Hold::new(),
             label: LabelCell::new(),
         };
         let place = Box::into_raw(Box::<WithClosure<K, S::Closure>>::new_uninit())
@@ -269,9 +239,9 @@ impl<K: Kind> Drop for Owner<K> {
                 cell.truth.store(0, Ordering::Release);
                 K::silence(cell);
                 K::detach(cell, on_loop);
-                if on_loop.is_current(cell) {
+                if cell.core.current.is(cell) {
                     on_loop.destroy_current_later();
-                } else if cell.leave_to_holders() {
+                } else if cell.hold.leave_to_holders() {
                     // SAFETY: no callback of it runs or begins.
                     unsafe { Cell::drop_closure(self.0) };
                 } else {
@@ -284,7 +254,7 @@ impl<K: Kind> Drop for Owner<K> {
                 let core = cell.core.clone();
                 cell.silence();
                 K::detach(cell, direct.on_loop());
-                let is_held = cell.leave_to_holders();
+                let is_held = cell.hold.leave_to_holders();
                 drop(direct);
                 // Outside the direct section: a closure's destructor is user code. A held cell is no longer
                 // ours: whoever receives the command may be freeing it already.
@@ -302,7 +272,7 @@ impl<K: Kind> Drop for Owner<K> {
                     core.wait_for_callback(cell);
                 }
                 // After the wait the loop can only be trying in vain to claim a callback.
-                if may_wait || !core.is_current(cell) {
+                if may_wait || !core.current.is(cell) {
                     // SAFETY: none runs, and no claim gets past the mark, so none begins.
                     unsafe { Cell::drop_closure(self.0) };
                 }
@@ -376,22 +346,18 @@ impl OnLoop<'_> {
     pub(crate) fn receive<'a, K: Kind>(self, held: Held<K>) -> Option<&'a Cell<K>> {
         // SAFETY: it is held until now. Later, this thread alone frees it, as the loop's owner.
         let cell: &'a Cell<K> = unsafe { held.0.as_ref() };
-        // A read-modify-write: a foreign thread that found it queued, and so sent nothing, has changed the truth
-        // before it, and the caller looks at the truth after it.
-        let left = cell.held.fetch_and(!QUEUED, Ordering::AcqRel) & !QUEUED;
-        if left & DEAD == 0 {
-            return Some(cell);
-        }
-        if left == DEAD {
+        match cell.hold.receive() {
+            Received::Alive => return Some(cell),
             // SAFETY: it left all lists when it was destroyed, and nobody holds it any more.
-            self.discard(unsafe { Garbage::detached(cell) });
+            Received::Dead => self.discard(unsafe { Garbage::detached(cell) }),
+            Received::Held => {}
         }
         None
     }
 
     /// Frees a destroyed cell that has left all lists, once that is safe.
     pub(crate) fn collect<K: Kind>(self, cell: &Cell<K>) {
-        if !cell.leave_to_holders() {
+        if !cell.hold.leave_to_holders() {
             // SAFETY: it left all lists, and nobody holds it.
             self.discard(unsafe { Garbage::detached(cell) });
         }

@@ -7,11 +7,11 @@
 mod owner;
 mod thread;
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-pub(crate) use self::owner::{Access, Entered, OnLoop, Purpose};
+pub(crate) use self::owner::{Access, Entered, OnLoop};
 pub(crate) use self::thread::{current, inside_callback, label_current, thread_number};
 #[cfg(unix)]
 pub(crate) use self::thread::{loops_of_this_thread, stop_forked_loops};
@@ -19,9 +19,11 @@ use super::activity::{Activity, CurrentActivity, Doing};
 use super::cell::{Cell, Garbage, Held, Kind, Waste};
 use super::clock::{Clock, Nanos};
 use super::closure::guarded;
+use super::current::Current;
 use super::deferred::Deferred;
 use super::load::LoadMeter;
 use super::local::Local;
+use super::owner_word::{OwnerWord, Run};
 use super::post::Task;
 use super::queue::Queue;
 use super::scaled::Scaling;
@@ -67,7 +69,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) poller: Box<dyn Poller>,
     /// Who may touch `local`: see [`owner`].
-    owner: AtomicUsize,
+    owner: OwnerWord,
     /// The last thread that ran the loop, as [`thread_number`]; 0 before the first.
     pub(crate) last_runner: AtomicU64,
     pub(crate) sleep: Sleep,
@@ -94,10 +96,7 @@ pub(crate) struct Core {
     pub(crate) activity: CurrentActivity,
     /// The thread inside the loop, by the system's number for it; 0 for none.
     pub(crate) runner: AtomicI32,
-    /// The cell whose callback runs, or is about to be claimed.
-    current: AtomicPtr<()>,
-    /// How many runs have ended.
-    runs: AtomicU64,
+    pub(crate) current: Current,
     waiters: AtomicU32,
     /// Guards nothing but the sleep of threads that wait for a callback to return or the loop to be left.
     quiet: Mutex<()>,
@@ -142,7 +141,7 @@ impl Core {
             #[cfg(all(target_os = "linux", feature = "io_uring"))]
             operations: Operations::of(&*options.poller),
             poller: options.poller,
-            owner: AtomicUsize::new(0),
+            owner: OwnerWord::new(),
             last_runner: AtomicU64::new(0),
             sleep: Sleep::new(),
             busy_poll: Setting::off(),
@@ -159,8 +158,7 @@ impl Core {
             approximate_now: AtomicU64::new(now),
             activity: CurrentActivity::new(),
             runner: AtomicI32::new(0),
-            current: AtomicPtr::new(std::ptr::null_mut()),
-            runs: AtomicU64::new(0),
+            current: Current::new(),
             waiters: AtomicU32::new(0),
             quiet: Mutex::new(()),
             quiet_changed: Condvar::new(),
@@ -291,37 +289,23 @@ impl Core {
         }
     }
 
-    /// Tells other threads which cell's callback is about to be claimed. Must precede the claim: who stores
-    /// zero into the truth and then finds another cell here knows that the callback does not run.
-    pub(crate) fn begin<K: Kind>(&self, cell: &Cell<K>) {
-        self.current.store(std::ptr::from_ref(cell).cast_mut().cast(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn end(&self) {
-        self.current.store(std::ptr::null_mut(), Ordering::Release);
+    /// A handle's callback has returned.
+    pub(crate) fn end_current(&self) {
+        self.current.end();
         if self.waiters.load(Ordering::Relaxed) != 0 {
             drop(self.lock_quiet());
             self.quiet_changed.notify_all();
         }
     }
 
-    /// Whether a handle's callback runs.
-    pub(crate) fn is_in_callback(&self) -> bool {
-        !self.current.load(Ordering::Relaxed).is_null()
-    }
-
-    pub(crate) fn is_current<K: Kind>(&self, cell: &Cell<K>) -> bool {
-        std::ptr::eq(self.current.load(Ordering::Acquire).cast(), cell)
-    }
-
     /// Waits until `cell`'s callback, if it runs, has returned.
     pub(crate) fn wait_for_callback<K: Kind>(&self, cell: &Cell<K>) {
-        if !self.is_current(cell) {
+        if !self.current.is(cell) {
             return;
         }
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let mut quiet = self.lock_quiet();
-        while self.is_current(cell) {
+        while self.current.is(cell) {
             // The loop looks for waiters without a fence, to keep callbacks cheap; should it miss us, the
             // time limit finds out.
             quiet = self
@@ -334,10 +318,10 @@ impl Core {
         self.waiters.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Waits until the run of this number has ended.
-    pub(crate) fn wait_until_left(&self, run: u64) {
+    /// Waits until that run has ended.
+    pub(crate) fn wait_until_left(&self, run: Run) {
         let mut quiet = self.lock_quiet();
-        while self.runs.load(Ordering::SeqCst) == run {
+        while !self.owner.is_over(run) {
             quiet = self.quiet_changed.wait(quiet).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
     }

@@ -21,14 +21,17 @@ pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod closure;
 pub(crate) mod core;
+mod current;
 pub(crate) mod deferred;
 pub(crate) mod file_event;
+mod hold;
 mod label;
 pub(crate) mod latency;
 pub(crate) mod list;
 mod load;
 mod local;
 mod own_posts;
+mod owner_word;
 pub(crate) mod post;
 mod pulse;
 mod queue;
@@ -72,7 +75,8 @@ pub use watchdog::Watchdog;
 use self::activity::Word;
 use self::cell::{Cell, Kind};
 use self::closure::{Failure, Outcome};
-use self::core::{Command, Core, Entered, OnLoop, Purpose};
+use self::core::{Command, Core, Entered, OnLoop};
+use self::owner_word::Purpose;
 use self::post::BatchEnd;
 use self::stats::Counter;
 use crate::error::Error;
@@ -452,12 +456,12 @@ impl OnLoop<'_> {
         counter: &Counter,
         claim: impl FnOnce() -> Option<u32>,
     ) -> Outcome {
-        self.core.begin(cell);
+        self.core.current.begin(cell);
         self.core.activity.begin_word(Word::new(cell.kind.activity(), cell.label.number()));
         // Before the claim: it is user code too, and may disable or destroy the handle.
         self.touch_watchdog();
         let outcome = match claim() {
-            Some(events) if !cell.is_dying() => {
+            Some(events) if !cell.dying.is_set() => {
                 counter.add_here(1);
                 let began = self.callback_begins();
                 // SAFETY: on the loop, claimed; a cell that is destroyed meanwhile is kept until we return.
@@ -467,7 +471,7 @@ impl OnLoop<'_> {
             }
             _ => Ok(()),
         };
-        self.core.end();
+        self.core.end_current();
         if self.current_destroyed.take() {
             self.collect(cell);
             self.drop_waste();
@@ -481,11 +485,6 @@ impl OnLoop<'_> {
         self.arm_timers();
         let failure = self.failure.take();
         if failure.is_none() && !self.core.is_cut_off() { outcome } else { stop(failure, outcome) }
-    }
-
-    /// Whether it is `cell`'s callback that is running.
-    pub(crate) fn is_current<K: Kind>(self, cell: &Cell<K>) -> bool {
-        self.core.is_current(cell)
     }
 
     /// The running callback's cell left all lists and is to be freed when the callback returns.
@@ -525,7 +524,7 @@ impl OnLoop<'_> {
                 Command::Reap(garbage) => garbage.retire(self),
             }
         }
-        if self.core.is_running_here() && !self.core.is_in_callback() {
+        if self.core.is_running_here() && !self.core.current.is_any() {
             self.drop_waste();
         }
         self.core.commands_begin() >= end

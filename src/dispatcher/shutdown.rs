@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use super::Budget;
 use super::activity::Activity;
 use super::closure::{Failure, guarded};
-use super::core::{Core, Entered, OnLoop, Purpose};
+use super::core::{Core, Entered, OnLoop};
+use super::owner_word::Purpose;
 use crate::task::Evicted;
 
 /// Destructors may post and defer anew; this many rounds of that are followed.

@@ -185,7 +185,8 @@ impl OnLoop<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::Dispatcher;
-    use super::super::core::{Entered, Purpose};
+    use super::super::core::Entered;
+    use super::super::owner_word::Purpose;
     use super::*;
     use proptest::prelude::*;
 

@@ -119,7 +119,7 @@ impl Spawned {
     /// # Safety
     /// The caller owns the loop, or nobody else knows the task.
     unsafe fn destroy_work(&self) {
-        if self.core().is_current(self.callback.cell()) {
+        if self.core().current.is(self.callback.cell()) {
             return;
         }
         self.state.fetch_or(GONE, Ordering::AcqRel);
@@ -188,7 +188,7 @@ impl OnLoop<'_> {
         while let Some(links) = self.tasks.pop_front() {
             let task = links.cast::<Spawned>();
             // SAFETY: the links are the first field, and a linked task is alive.
-            if self.is_current(unsafe { &*task }.callback.cell()) {
+            if self.core.current.is(unsafe { &*task }.callback.cell()) {
                 current = Some(task);
             } else {
                 // SAFETY: the list's reference, made in `start`, becomes ours.

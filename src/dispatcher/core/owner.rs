@@ -1,8 +1,8 @@
-//! Who may touch the loop's state: the owner word.
+//! Who may touch the loop's state.
 //!
-//! The loop's state has one owner at a time, named by an atomic word: the thread inside `run()`, or, while
-//! nobody runs, a thread inside one short call ([`Access::Direct`]). No lock is held by the running loop, and
-//! no user code runs in a direct section. A thread that finds the loop running elsewhere sends a [`Command`].
+//! The loop's state has one owner at a time, named by an [atomic word](crate::dispatcher::owner_word): the thread inside
+//! `run()`, or, while nobody runs, a thread inside one short call ([`Access::Direct`]). No lock is held by the running
+//! loop, and no user code runs in a direct section. A thread that finds the loop running elsewhere sends a [`Command`].
 //!
 //! | | takes it | gives it back | meanwhile, others |
 //! |---|---|---|---|
@@ -23,28 +23,8 @@ use super::{Command, Core};
 use crate::crash_dump;
 use crate::dispatcher::activity::Activity;
 use crate::dispatcher::local::Local;
+use crate::dispatcher::owner_word::{Purpose, Receiver, Run, Taken};
 use crate::thread_id::thread_id;
-
-/// The owner word: 0 for nobody, else the owner's [`thread_token`], with this bit while it may run user code...
-const RUNNING: usize = 1;
-/// ... this one if that is not `run()`, but destructors of what was queued ...
-const DRAINING: usize = 2;
-/// ... and this one if the owner is to receive commands once more before it leaves. Never with [`RUNNING`]: who ran the
-/// loop looks once more when it has left.
-const CALLED_BACK: usize = 4;
-
-/// Whose token is in an owner word.
-fn thread_in(owner: usize) -> usize {
-    owner & !(RUNNING | DRAINING | CALLED_BACK)
-}
-
-/// What a thread takes the loop for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Run,
-    /// To destroy what is queued, in the place of a run.
-    Drain,
-}
 
 /// How the calling thread may reach the loop's state.
 pub(crate) enum Access<'a> {
@@ -104,14 +84,13 @@ impl OnLoop<'_> {
                 self.core.wake();
             }
             let waste = self.take_waste().map(|waste| (self.core.me.upgrade(), waste));
-            if self.core.owner.compare_exchange(me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            if self.core.owner.leave_directly(me) {
                 if let Some((Some(core), waste)) = waste {
                     core.destroy_waste(waste);
                 }
                 return;
             }
             waste.into_iter().flat_map(|(_, waste)| waste).for_each(|item| self.discard(item));
-            self.core.owner.swap(me, Ordering::SeqCst);
             self.receive_commands();
         }
     }
@@ -157,7 +136,7 @@ impl Drop for Running<'_> {
             core.poller.leave();
         }
         core.end_own_shares();
-        core.release();
+        core.owner.leave_run();
         core.receive_stragglers();
         core.hang_up_stragglers();
         // Work that waits for the next run shows on the poll fd, for a foreign loop.
@@ -165,7 +144,7 @@ impl Drop for Running<'_> {
             core.wake();
         }
         let quiet = core.lock_quiet();
-        core.runs.fetch_add(1, Ordering::SeqCst);
+        core.owner.has_ended();
         drop(quiet);
         core.quiet_changed.notify_all();
     }
@@ -176,8 +155,8 @@ pub(crate) enum Entered<'a> {
     Running(Running<'a>),
     /// This thread runs the loop already.
     Nested(OnLoop<'a>),
-    /// Another thread does; this is the number of its run.
-    Elsewhere(u64),
+    /// Another thread does.
+    Elsewhere(Run),
 }
 
 impl Core {
@@ -189,24 +168,17 @@ impl Core {
     pub(crate) fn access(&self) -> Access<'_> {
         let me = thread_token();
         loop {
-            let owner = self.owner.load(Ordering::Acquire);
-            if thread_in(owner) == me {
-                return Access::Running(self.on_loop());
-            }
-            if owner & RUNNING != 0 {
-                return Access::Remote;
-            }
-            if owner == 0 {
-                if self.owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            match self.owner.take_directly(me) {
+                Taken::Now => {
                     let on_loop = self.on_loop();
                     on_loop.receive_commands();
                     return Access::Direct(Direct(on_loop));
                 }
-            } else if self.is_forked() {
+                Taken::Before => return Access::Running(self.on_loop()),
+                Taken::ByRun(_) => return Access::Remote,
                 // The thread in that section stayed in the parent.
-                return Access::Remote;
-            } else {
-                std::thread::yield_now();
+                Taken::Briefly if self.is_forked() => return Access::Remote,
+                Taken::Briefly => std::thread::yield_now(),
             }
         }
     }
@@ -214,58 +186,35 @@ impl Core {
     /// Takes the loop in order to run it, or to run destructors in its place.
     pub(crate) fn enter(&self, purpose: Purpose) -> Entered<'_> {
         let me = thread_token();
-        let bits = if purpose == Purpose::Run { RUNNING } else { RUNNING | DRAINING };
         loop {
-            // First the number: should that run end now, nobody waits for a later one.
-            let run = self.runs.load(Ordering::SeqCst);
-            let owner = self.owner.load(Ordering::SeqCst);
-            if thread_in(owner) == me {
-                return Entered::Nested(self.on_loop());
-            }
-            if owner & RUNNING != 0 {
-                if owner & DRAINING == 0 || purpose == Purpose::Drain {
-                    return Entered::Elsewhere(run);
-                }
+            match self.owner.take_to_run(me, purpose) {
+                Taken::Now => break,
+                Taken::Before => return Entered::Nested(self.on_loop()),
                 // Not a run to give way to, only a thread in the way.
-                self.wait_until_left(run);
-                continue;
-            }
-            if owner != 0 {
-                std::thread::yield_now();
-            } else if self.owner.compare_exchange(0, me | bits, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                self.begin_own_shares();
-                crash_dump::enter_loop();
-                self.local.outer.set(INNERMOST.replace(self));
-                self.activity.begin(Activity::Dispatching);
-                self.runner.store(thread_id(), Ordering::Relaxed);
-                self.sleep.end();
-                if !self.is_forked() {
-                    self.poller.enter();
-                }
-                return Entered::Running(Running { on_loop: self.on_loop() });
+                Taken::ByRun(run) if run.is_drain() && purpose == Purpose::Run => self.wait_until_left(run),
+                Taken::ByRun(run) => return Entered::Elsewhere(run),
+                Taken::Briefly => std::thread::yield_now(),
             }
         }
-    }
-
-    fn release(&self) {
-        self.owner.store(0, Ordering::SeqCst);
+        self.begin_own_shares();
+        crash_dump::enter_loop();
+        self.local.outer.set(INNERMOST.replace(self));
+        self.activity.begin(Activity::Dispatching);
+        self.runner.store(thread_id(), Ordering::Relaxed);
+        self.sleep.end();
+        if !self.is_forked() {
+            self.poller.enter();
+        }
+        Entered::Running(Running { on_loop: self.on_loop() })
     }
 
     /// Receives commands that came after the last owner's last look, which would otherwise wait for a run that
     /// may never come. Whoever owns the loop meanwhile does the same when it leaves.
     fn receive_stragglers(&self) {
-        while !self.commands.is_empty() && !self.is_forked() {
-            let owner = self.owner.load(Ordering::SeqCst);
-            if owner & RUNNING != 0 {
-                return;
-            }
-            let taken = if owner == 0 { thread_token() } else { owner | CALLED_BACK };
-            if self.owner.compare_exchange(owner, taken, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-                continue;
-            }
-            if owner != 0 {
-                return;
-            }
+        while !self.commands.is_empty()
+            && !self.is_forked()
+            && let Some(Receiver::Caller) = self.owner.call_receiver(thread_token())
+        {
             let before = self.commands.begin();
             self.on_loop().receive_commands();
             let none_came = self.commands.begin() == before;
@@ -278,7 +227,7 @@ impl Core {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.owner.load(Ordering::Acquire) & (RUNNING | DRAINING) == RUNNING
+        self.owner.is_running()
     }
 
     /// The loop, if this thread is the one inside `run()`.
@@ -287,7 +236,7 @@ impl Core {
     }
 
     pub(crate) fn is_running_here(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) & !DRAINING == thread_token() | RUNNING
+        self.owner.is_run_by(thread_token())
     }
 
     /// Sends a command to a loop that another thread runs.
@@ -296,8 +245,6 @@ impl Core {
         let _core = self.me.upgrade();
         self.commands.push(command);
         self.wake();
-        if self.owner.load(Ordering::SeqCst) & RUNNING == 0 {
-            self.receive_stragglers();
-        }
+        self.receive_stragglers();
     }
 }
