@@ -5,7 +5,8 @@ pub(crate) use loom::{
     cell::UnsafeCell,
     sync::Mutex,
     sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     },
 };
 #[cfg(not(mcp_event_loom))]
@@ -13,7 +14,8 @@ pub(crate) use loom::{
 pub(crate) use std::sync::{
     Mutex,
     atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     },
 };
 

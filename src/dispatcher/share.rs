@@ -8,9 +8,9 @@
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::core::Core;
+use crate::sync::{AtomicI64, Ordering};
 
 /// More than there ever are shares.
 const ENTERED: i64 = 1 << 62;
@@ -21,24 +21,59 @@ pub(crate) struct Shares {
     own: AtomicI64,
 }
 
+/// What whoever changed the common count has to do with its reference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// The count has left zero.
+    Take,
+    /// It has come back to zero.
+    GiveBack,
+}
+
 impl Shares {
     pub(crate) fn new() -> Shares {
         Shares { common: AtomicI64::new(0), own: AtomicI64::new(0) }
     }
+
+    fn add(&self, number: i64) -> Due {
+        // Who frees the core has seen what others did with their shares.
+        let before = self.common.fetch_add(number, Ordering::AcqRel);
+        if before == 0 {
+            Due::Take
+        } else if before + number == 0 {
+            Due::GiveBack
+        } else {
+            Due::Nothing
+        }
+    }
+
+    /// By the thread inside the loop.
+    fn add_own(&self, number: i64) {
+        self.own.store(self.own.load(Ordering::Relaxed) + number, Ordering::Relaxed);
+    }
+
+    /// The calling thread has just entered the loop.
+    fn enter(&self) -> Due {
+        self.add(ENTERED)
+    }
+
+    /// It is about to leave it.
+    fn leave(&self) -> Due {
+        // Whoever enters next has acquired the loop, and with it this zero.
+        self.add(self.own.swap(0, Ordering::Relaxed) - ENTERED)
+    }
 }
 
-/// Whoever changes the common count from or to zero owes it the reference, or gives that back. The core lives
-/// meanwhile: who takes a share has a reference or a share, and who gives one back has that one.
+/// The core lives meanwhile: who takes a share has a reference or a share, and who gives one back has that one.
 impl Core {
-    fn add_shares(&self, number: i64) {
-        // Who frees the core has seen what others did with their shares.
-        let before = self.shares.common.fetch_add(number, Ordering::AcqRel);
+    fn settle_reference(&self, due: Due) {
         // SAFETY: `me` points into this core's `Arc`, and what is given back is the reference for the count.
         unsafe {
-            if before == 0 {
-                Arc::increment_strong_count(self.me.as_ptr());
-            } else if before + number == 0 {
-                Arc::decrement_strong_count(self.me.as_ptr());
+            match due {
+                Due::Nothing => {}
+                Due::Take => Arc::increment_strong_count(self.me.as_ptr()),
+                Due::GiveBack => Arc::decrement_strong_count(self.me.as_ptr()),
             }
         }
     }
@@ -46,21 +81,20 @@ impl Core {
     /// One is taken (1) or given back (-1).
     fn count_share(&self, difference: i64) {
         if self.is_running_here() {
-            let own = &self.shares.own;
-            own.store(own.load(Ordering::Relaxed) + difference, Ordering::Relaxed);
+            self.shares.add_own(difference);
         } else {
-            self.add_shares(difference);
+            self.settle_reference(self.shares.add(difference));
         }
     }
 
     /// The calling thread has just entered the loop.
     pub(crate) fn begin_own_shares(&self) {
-        self.add_shares(ENTERED);
+        self.settle_reference(self.shares.enter());
     }
 
     /// It is about to leave it, and holds a reference.
     pub(crate) fn end_own_shares(&self) {
-        self.add_shares(self.shares.own.swap(0, Ordering::Relaxed) - ENTERED);
+        self.settle_reference(self.shares.leave());
     }
 }
 
@@ -101,7 +135,7 @@ impl Drop for Share {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(mcp_event_loom)))]
 mod tests {
     use std::sync::{Mutex, Weak};
     use std::thread;
@@ -171,5 +205,140 @@ mod tests {
         assert_eq!(core.strong_count(), 1);
         drop(last);
         assert_eq!(core.strong_count(), 0);
+    }
+}
+
+#[cfg(all(test, mcp_event_loom))]
+mod loom_tests {
+    use super::super::owner_word::{OwnerWord, Purpose, Taken};
+    use super::*;
+    use crate::sync::{AtomicUsize, UnsafeCell};
+    use loom::thread;
+
+    /// A core, kept alive by references that are counted as `Arc` counts them.
+    struct Model {
+        shares: Shares,
+        owner: OwnerWord,
+        references: AtomicUsize,
+        /// Loom notices who looks at it while, or after, it is changed.
+        is_freed: UnsafeCell<bool>,
+    }
+
+    /// The model lives on when its core was freed, so that loom can tell.
+    type Place = loom::sync::Arc<Model>;
+
+    impl Model {
+        /// With one reference.
+        fn new() -> Place {
+            Place::new(Model {
+                shares: Shares::new(),
+                owner: OwnerWord::new(),
+                references: AtomicUsize::new(1),
+                is_freed: UnsafeCell::new(false),
+            })
+        }
+
+        fn assert_alive(&self) {
+            // SAFETY: loom looks after it.
+            assert!(!self.is_freed.with(|is_freed| unsafe { *is_freed }), "used when it was freed");
+        }
+
+        fn drop_reference(&self) {
+            if self.references.fetch_sub(1, Ordering::AcqRel) == 1 {
+                // SAFETY: as above.
+                let freed = self.is_freed.with_mut(|is_freed| unsafe { is_freed.replace(true) });
+                assert!(!freed, "freed twice");
+            }
+        }
+
+        fn settle_reference(&self, due: Due) {
+            match due {
+                Due::Nothing => {}
+                Due::Take => {
+                    assert_ne!(self.references.fetch_add(1, Ordering::Relaxed), 0, "taken from the dead")
+                }
+                Due::GiveBack => self.drop_reference(),
+            }
+        }
+
+        fn count_share(&self, me: usize, difference: i64) {
+            self.assert_alive();
+            if self.owner.is_run_by(me) {
+                self.shares.add_own(difference);
+            } else {
+                self.settle_reference(self.shares.add(difference));
+            }
+        }
+
+        /// Does `work` inside the loop, unless another thread runs that; then outside. The caller has a reference.
+        fn run(&self, me: usize, work: impl FnOnce()) {
+            if let Taken::Now = self.owner.take_to_run(me, Purpose::Run) {
+                self.settle_reference(self.shares.enter());
+                work();
+                self.settle_reference(self.shares.leave());
+                self.owner.leave_run();
+            } else {
+                work();
+            }
+        }
+    }
+
+    const THREADS: [usize; 3] = [8, 16, 24];
+
+    fn check(model: impl Fn(&Place) + Send + Sync + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(move || {
+            let place = Model::new();
+            model(&place);
+            // SAFETY: all others are gone.
+            assert!(place.is_freed.with(|is_freed| unsafe { *is_freed }), "leaked");
+        });
+    }
+
+    /// A cell is freed on another thread, while the loop's thread frees one and makes one, and lets the dispatcher go.
+    /// The last cell goes on a third thread.
+    #[test]
+    fn loom_the_last_share_frees_the_core() {
+        check(|place| {
+            let [me, other, third] = THREADS;
+            place.count_share(me, 2);
+            let give_back = |me| {
+                let place = place.clone();
+                thread::spawn(move || place.count_share(me, -1))
+            };
+            let first = give_back(other);
+            let mut last = None;
+            place.run(me, || {
+                place.count_share(me, -1);
+                place.count_share(me, 1);
+                last = Some(give_back(third));
+            });
+            place.drop_reference();
+            first.join().unwrap();
+            last.into_iter().for_each(|last| last.join().unwrap());
+        });
+    }
+
+    /// Two threads run the loop one after the other, or one alone: the first takes a share that it gives back outside,
+    /// the second gives back one that was taken outside.
+    #[test]
+    fn loom_runs_take_over_from_each_other() {
+        check(|place| {
+            let [me, other, _] = THREADS;
+            place.references.fetch_add(1, Ordering::Relaxed);
+            place.count_share(me, 1);
+            let second = {
+                let place = place.clone();
+                thread::spawn(move || {
+                    place.run(other, || place.count_share(other, -1));
+                    place.drop_reference();
+                })
+            };
+            place.run(me, || place.count_share(me, 1));
+            place.drop_reference();
+            place.count_share(me, -1);
+            second.join().unwrap();
+        });
     }
 }
