@@ -2,7 +2,8 @@
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::{AtomicU64, Ordering};
 
 /// Values are numbered in the order in which they come. Those from `taken` up to `added` are in it, each in the slot of
 /// its number; all other slots are free.
@@ -129,7 +130,7 @@ impl<T> Drop for Ring<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(mcp_event_loom)))]
 mod tests {
     use super::*;
     use std::rc::Rc;
@@ -179,5 +180,35 @@ mod tests {
         }
         drop(ring);
         assert_eq!(Rc::strong_count(&value), 1);
+    }
+}
+
+#[cfg(all(test, mcp_event_loom))]
+mod loom_tests {
+    use super::*;
+
+    /// What another thread is told was true of some moment, or of two of them: never more than were ever in it.
+    #[test]
+    fn loom_others_may_ask_for_the_length() {
+        /// The ring's thread is the model's first one; the other asks for nothing but the length.
+        struct Shared(Ring<u32>);
+        // SAFETY: as above.
+        unsafe impl Send for Shared {}
+        // SAFETY: as above.
+        unsafe impl Sync for Shared {}
+        loom::model(|| {
+            let shared = loom::sync::Arc::new(Shared(Ring::new()));
+            let asks = {
+                let shared = shared.clone();
+                loom::thread::spawn(move || shared.0.len())
+            };
+            for value in 0..2 {
+                // SAFETY: a place to write to.
+                shared.0.room().fill(|place| unsafe { place.write(value) });
+            }
+            assert_eq!(shared.0.pop(), Some(0));
+            assert!(asks.join().unwrap() <= 2);
+            assert_eq!(shared.0.len(), 1);
+        });
     }
 }
