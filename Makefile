@@ -11,6 +11,10 @@ OPTIONAL := asio,http,metrics,prometheus
 CONTRACT := activity actor actor_mail async_actor backend bad_input busy_poll closing deferred file_event foreign_loop fork \
 	iteration lifetimes load post readiness run_exit scaled_timer schedulable signal slow_callbacks stats stress task \
 	timer tracked watchdog worker worker_stop
+# Those in which threads meet, and that ThreadSanitizer can run: not the suites that crash, or that stop a thread by a
+# signal, which it delivers late; nor those that need the example programs.
+THREADED := $(CONTRACT) actor_supervision launch libevent load_driver metrics pool_observer pool_policy pool_scaling \
+	pool_submit scaled_timer_model server_state stream waiting_in_a_foreign_loop worker_options worker_shutdown
 
 CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
 	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
@@ -23,6 +27,7 @@ help:
 	@echo 'make bench-guard    the instructions of our hot paths, against those recorded; make bench-guard-record records'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
 	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
+	@echo 'make test-tsan      the Rust tests in which threads meet, under ThreadSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
 	@echo 'make test-loom      the models of the lock-free parts'
 	@echo 'make test-real-servers  MCP servers that others wrote, installed into target/ and managed'
@@ -69,6 +74,10 @@ test-cpp: test-tools
 test-asan:
 	@scripts/test-asan.sh
 
+.PHONY: test-tsan
+test-tsan:
+	@scripts/test-tsan.sh $(THREADED)
+
 .PHONY: test-valgrind
 test-valgrind:
 	@scripts/ensure-tools.sh build test valgrind
@@ -79,7 +88,7 @@ test-valgrind:
 
 .PHONY: test-loom
 test-loom:
-	RUSTFLAGS='--cfg mcp_event_loom' cargo test --release --lib --target-dir $(TARGET)/loom loom_
+	CARGO_PROFILE_RELEASE_LTO=off RUSTFLAGS='--cfg mcp_event_loom' cargo test --release --lib --target-dir $(TARGET)/loom loom_
 
 .PHONY: check-bsd-mac
 check-bsd-mac:
