@@ -165,8 +165,15 @@ impl Core {
     }
 
     /// Finds out how this thread may reach the loop's state; waits only for another thread's direct section.
+    #[inline]
     pub(crate) fn access(&self) -> Access<'_> {
         let me = thread_token();
+        if self.owner.is_run_by(me) { Access::Running(self.on_loop()) } else { self.access_from_outside(me) }
+    }
+
+    /// Apart from the way that callbacks go, which is short.
+    #[inline(never)]
+    fn access_from_outside(&self, me: usize) -> Access<'_> {
         loop {
             match self.owner.take_directly(me) {
                 Taken::Now => {
