@@ -80,9 +80,15 @@ impl Epoll {
     }
 
     pub fn wait<'a>(&self, ready: &'a mut [libc::epoll_event]) -> io::Result<&'a [libc::epoll_event]> {
-        // SAFETY: the events are valid for writing, for their count.
-        let count =
-            unsafe { libc::epoll_wait(self.0.as_raw_fd(), ready.as_mut_ptr(), ready.len() as i32, -1) };
-        Ok(&ready[..checked(count)? as usize])
+        loop {
+            // SAFETY: the events are valid for writing, for their count.
+            let count =
+                unsafe { libc::epoll_wait(self.0.as_raw_fd(), ready.as_mut_ptr(), ready.len() as i32, -1) };
+            match checked(count) {
+                Ok(count) => return Ok(&ready[..count as usize]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
