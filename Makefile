@@ -41,7 +41,7 @@ demo:
 	@scripts/demo.sh
 
 .PHONY: test test-tools test-format test-rust test-cpp
-test: test-tools test-format test-rust test-cpp
+test: test-tools test-format test-rust test-cpp bench-guard
 
 test-tools:
 	@scripts/ensure-tools.sh build test format
