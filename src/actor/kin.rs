@@ -46,9 +46,7 @@ pub(crate) fn spawn<A: Actor>(
     let base = system.base(core, Some(parent.clone()), traits);
     let cell = Cell::new(base, actor, factory, dead_letters);
     let node = || -> Kin { cell.clone() };
-    if cell.base().name().is_some() {
-        system.keep_name(&node())?;
-    }
+    system.keep_name(cell.base(), node)?;
     let adopted = {
         let mut family = parents.family();
         let may_adopt = !family.is_ending() && parents.status.state() != ActorState::Stopped;

@@ -148,13 +148,18 @@ impl Shared {
         self.timekeeper.clone()
     }
 
-    pub(crate) fn keep_name(&self, node: &Arc<dyn Node>) -> Result<(), SpawnError> {
-        let Some(name) = node.base().name() else { return Ok(()) };
+    /// Has the name, if there is one, lead to `node`.
+    pub(crate) fn keep_name(
+        &self,
+        base: &Base,
+        node: impl FnOnce() -> Arc<dyn Node>,
+    ) -> Result<(), SpawnError> {
+        let Some(name) = base.name() else { return Ok(()) };
         let mut names = lock(&self.names);
         if names.contains_key(name) {
             return Err(SpawnError::NameTaken(name.to_string()));
         }
-        names.insert(name.clone(), Holder { id: node.base().id, node: Arc::downgrade(node) });
+        names.insert(name.clone(), Holder { id: base.id, node: Arc::downgrade(&node()) });
         Ok(())
     }
 
