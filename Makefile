@@ -22,7 +22,7 @@ CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'test
 .PHONY: help
 help:
 	@echo 'make demo           build, install into target/, and run the examples on real input'
-	@echo 'make test           all tests: Rust, C, C++, package, formatting, lints'
+	@echo 'make test           all tests: Rust, C, C++, package, formatting, lints, instruction counts'
 	@echo 'make bench          our figures beside those of libevent, libuv, asio, actors (actix, kameo, ractor), bare system calls'
 	@echo 'make bench-guard    the instructions of our hot paths, against those recorded; make bench-guard-record records'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
