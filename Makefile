@@ -3,6 +3,8 @@
 BUILD ?= build
 # Cargo's part of the CMake builds shares this directory, so that nothing is built twice.
 TARGET := $(CURDIR)/target
+# For so long the soak goes on.
+MINUTES ?= 30
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 # Cargo's features that are off by default.
@@ -26,6 +28,7 @@ help:
 	@echo 'make bench          our figures beside those of libevent, libuv, asio, actors (actix, kameo, ractor), bare system calls'
 	@echo 'make bench-guard    the instructions of our hot paths, against those recorded; make bench-guard-record records'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
+	@echo 'make soak           the suites of the contract again and again on every backend, for MINUTES=$(MINUTES)'
 	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
 	@echo 'make test-tsan      the Rust tests in which threads meet, under ThreadSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
@@ -69,6 +72,10 @@ test-cpp: test-tools
 		-DMCP_EVENT_PROMETHEUS=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)/test
 	ctest --test-dir $(BUILD)/test --output-on-failure --parallel 2
+
+.PHONY: soak
+soak:
+	@scripts/soak.sh $(OPTIONAL) $(MINUTES) $(CONTRACT) differential
 
 .PHONY: test-asan
 test-asan:

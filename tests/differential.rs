@@ -137,7 +137,7 @@ impl File {
             // SAFETY: plain system call.
             assert_eq!(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
         }
-        File { number, own, peer: Some(peer) }
+        File { number, own, peer: Some(out_of_the_way(peer)) }
     }
 
     fn fd(&self) -> RawFd {
@@ -585,7 +585,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn all_backends_call_the_same(script in proptest::collection::vec(step(), 1..60)) {

@@ -162,11 +162,11 @@ impl World {
         match step {
             Step::OpenPipe => {
                 let (reader, writer) = pipe();
-                self.files.push(Watched::Pipe(reader, Some(writer)));
+                self.files.push(Watched::Pipe(reader, Some(out_of_the_way(writer))));
             }
             Step::OpenSocket => {
                 let (socket, peer) = socket_pair();
-                self.files.push(Watched::Socket(socket, Some(peer)));
+                self.files.push(Watched::Socket(socket, Some(out_of_the_way(peer))));
             }
             Step::Write(index) => {
                 if let Some(file) = file(&index) {
@@ -280,7 +280,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(1_000))]
 
     #[test]
     fn f10_events_are_told_what_poll_says(steps in proptest::collection::vec(step(), 1..40)) {

@@ -21,6 +21,7 @@ pub use system::*;
 use mcp_event::{
     AsOsFd, Dispatcher, FileEvent, FileReady, Handle, RunType, SimulatedClock, Trigger, Watchdog,
 };
+use proptest::prelude::ProptestConfig;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
@@ -35,6 +36,12 @@ pub fn simulated() -> (Dispatcher, SimulatedClock) {
 /// A dispatcher on which time stands still.
 pub fn dispatcher() -> Dispatcher {
     simulated().0
+}
+
+/// So many random scripts for a property, unless `PROPTEST_CASES` says more or less.
+pub fn cases(usual: u32) -> ProptestConfig {
+    let cases = env::var("PROPTEST_CASES").map_or(usual, |cases| cases.parse().unwrap());
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Runs what is due, without waiting.

@@ -1,5 +1,5 @@
 pub use std::io::{PipeReader, PipeWriter};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 pub use std::os::unix::net::UnixStream as Socket;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -69,6 +69,18 @@ pub fn pipe() -> (PipeReader, PipeWriter) {
 
 pub fn socket_pair() -> (Socket, Socket) {
     Socket::pair().unwrap()
+}
+
+/// The same file under a number that is given to none that is watched. An event whose descriptor was closed under it
+/// would else come to watch this end, if it got that number, and io_uring keeps open what it watches.
+pub fn out_of_the_way<T: From<OwnedFd>>(end: impl Into<OwnedFd>) -> T {
+    const AFAR: i32 = 200;
+    let end = end.into();
+    // SAFETY: plain system call.
+    let number = unsafe { libc::fcntl(end.as_raw_fd(), libc::F_DUPFD_CLOEXEC, AFAR) };
+    assert!(number >= AFAR, "{}", std::io::Error::last_os_error());
+    // SAFETY: new, and nobody else's.
+    unsafe { OwnedFd::from_raw_fd(number) }.into()
 }
 
 /// Whether `fd` is readable within `timeout`; `None` waits for ever.
