@@ -19,7 +19,11 @@ THREADED := $(CONTRACT) actor_supervision launch libevent load_driver metrics po
 	pool_submit scaled_timer_model server_state stream waiting_in_a_foreign_loop worker_options worker_shutdown
 
 CPP_SOURCES := $(shell git ls-files 'include/mcp/*.h' 'cpp/*' 'tests/*.cc' 'tests/*.h' 'tests/*.c' \
-	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 2>/dev/null)
+	'examples/*.cc' 'examples/*.h' 'examples/*.c' 'bench/*.cc' 'bench/*.h' 'src/*.cc' 'src/*.h' 2>/dev/null)
+
+# With the argument --check, or none: all packages, and the guardian, which is in none.
+format_rust = for manifest in Cargo.toml bench/*/Cargo.toml; do \
+	cargo fmt --manifest-path $$manifest $(1) || exit 1; done && rustfmt --edition 2024 $(1) guardian/main.rs
 
 .PHONY: help
 help:
@@ -52,7 +56,7 @@ test-tools:
 		|| rustup component add rustfmt clippy
 
 test-format: test-tools
-	cargo fmt --check
+	@$(call format_rust,--check)
 	clang-format --dry-run --Werror $(CPP_SOURCES)
 
 test-rust: test-tools
@@ -136,5 +140,5 @@ header:
 	MCP_EVENT_UPDATE_HEADER=1 cargo test --quiet --test header
 
 format:
-	cargo fmt
+	@$(call format_rust,)
 	clang-format -i $(CPP_SOURCES)
