@@ -111,7 +111,7 @@
 // Reports have no backtrace, and no thread gets a signal.
 #define MCP_EVENT_GUARD_DOG_NO_BACKTRACES 2
 
-// Reports have no tracked objects, and the process is not forked.
+// Reports have no tracked objects, and the process is not copied (by `clone`, without `atfork` handlers).
 #define MCP_EVENT_GUARD_DOG_NO_TRACKED_OBJECTS 4
 
 // Something failed.
@@ -186,7 +186,7 @@ typedef enum mcp_event_status {
   MCP_EVENT_FORKED = 8,
   // An index is outside its range.
   MCP_EVENT_OUT_OF_RANGE = 9,
-  // This poller is not built in, or does not work here.
+  // Not part of this build, or not possible on this system; the text says why.
   MCP_EVENT_UNAVAILABLE = 10,
   // A bug in the library; the text says where.
   MCP_EVENT_INTERNAL = 11,

@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// The dispatcher was made before a `fork()`, and this is the child: its kernel objects are the parent's.
     Forked,
-    /// This poller is not built in, or does not work on this system.
+    /// Not part of this build, or not possible on this system; the text says why.
     Unavailable(String),
 }
 

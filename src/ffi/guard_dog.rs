@@ -33,7 +33,7 @@ pub const MCP_EVENT_GUARD_DOG_NEVER: i64 = 9223372036854775807;
 pub const MCP_EVENT_GUARD_DOG_NO_ABORT: u32 = 1;
 /// Reports have no backtrace, and no thread gets a signal.
 pub const MCP_EVENT_GUARD_DOG_NO_BACKTRACES: u32 = 2;
-/// Reports have no tracked objects, and the process is not forked.
+/// Reports have no tracked objects, and the process is not copied (by `clone`, without `atfork` handlers).
 pub const MCP_EVENT_GUARD_DOG_NO_TRACKED_OBJECTS: u32 = 4;
 
 const FLAGS: u32 =

@@ -35,7 +35,7 @@ pub enum mcp_event_status {
     MCP_EVENT_FORKED = 8,
     /// An index is outside its range.
     MCP_EVENT_OUT_OF_RANGE = 9,
-    /// This poller is not built in, or does not work here.
+    /// Not part of this build, or not possible on this system; the text says why.
     MCP_EVENT_UNAVAILABLE = 10,
     /// A bug in the library; the text says where.
     MCP_EVENT_INTERNAL = 11,

@@ -135,8 +135,8 @@ impl Builder {
         self
     }
 
-    /// Whether reports have the tracked objects of the stuck loop, for which the process is forked: true by
-    /// default.
+    /// Whether reports have the tracked objects of the stuck loop, for which the process is copied (by `clone`, without
+    /// `atfork` handlers): true by default.
     pub fn tracked_objects(mut self, wanted: bool) -> Builder {
         self.details.tracked_objects = wanted;
         self

@@ -4,10 +4,11 @@
 //
 // The order of one iteration, which everything below refers to:
 //   compute the timeout -> poll -> refresh the approximate time
-//   -> ready file events
-//   -> expired timers by deadline, then activations, then "next iteration" callbacks, each in FIFO order
-//   -> the tail: posts, deferred deletes and "current iteration" callbacks, until none is left or the budget
-//      of an iteration is spent (so that an endless chain of posts starves nobody)
+//   -> signals, then ready file events
+//   -> expired timers by deadline, with those that have come due meanwhile; then activations, then "next
+//      iteration" callbacks, each in FIFO order
+//   -> the tail: deferred deletes, posts, deferred deletes and "current iteration" callbacks, until none is
+//      left or the budget of an iteration is spent (so that an endless chain of posts starves nobody)
 //
 // Rules that hold for every class, unless its own comment says otherwise:
 //   Threads     Any function may be called from any thread, before, while and after the loop runs.

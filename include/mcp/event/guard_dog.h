@@ -59,7 +59,8 @@ struct GuardDogOptions {
   // Whether reports have a backtrace, for which the stuck thread gets a signal: this one; 0: SIGURG.
   bool backtraces = true;
   int backtrace_signal = 0;
-  // Whether reports have the tracked objects of the stuck loop, for which the process is forked.
+  // Whether reports have the tracked objects of the stuck loop, for which the process is copied: by `clone`,
+  // without atfork handlers.
   bool tracked_objects = true;
   // For tests: then there is no thread, and scan() looks. It may go once the guard dog is made.
   const SimulatedClock* clock = nullptr;
