@@ -154,15 +154,21 @@
 // itself.
 #define MCP_EVENT_WAIT_WHEN_DOWN 1
 
+#if !defined(_WIN32)
 // Bytes have come in.
 #define MCP_EVENT_RECEIVED_DATA 0
+#endif
 
+#if !defined(_WIN32)
 // The peer has ended its sending side. Nothing more is received; sending goes on.
 #define MCP_EVENT_RECEIVED_END 1
+#endif
 
+#if !defined(_WIN32)
 // Receiving has failed, or took longer than its timeout: `mcp_event_last_error()` has the words, and
 // `mcp_event_last_os_error()` the errno, ETIMEDOUT among them. Nothing more is received.
 #define MCP_EVENT_RECEIVED_FAILURE 2
+#endif
 
 // How a call ended. `mcp_event_last_error()` has the words.
 typedef enum mcp_event_status {
@@ -362,8 +368,10 @@ typedef struct mcp_event_actor_tree mcp_event_actor_tree;
 // A clock that stands still until it is moved, for tests. Dispatchers on it keep it alive.
 typedef struct mcp_event_clock mcp_event_clock;
 
+#if !defined(_WIN32)
 // An attempt to connect. It may outlive its dispatcher. All functions from any thread.
 typedef struct mcp_event_connect mcp_event_connect;
+#endif
 
 // An event loop. Its functions may be called from any thread, before, while and after the loop runs;
 // callbacks run on the thread inside `mcp_event_dispatcher_run()`. Handles may outlive it and are inert then.
@@ -379,8 +387,10 @@ typedef struct mcp_event_guard_dog mcp_event_guard_dog;
 // An event, and all that could be found out about it. It lives as long as the action that is called with it.
 typedef struct mcp_event_guard_dog_report mcp_event_guard_dog_report;
 
+#if !defined(_WIN32)
 // Accepts connections. It may outlive its dispatcher. All functions from any thread.
 typedef struct mcp_event_listener mcp_event_listener;
+#endif
 
 // Knows whose figures are shown: dispatchers, pools, and sources of the program's own. Each has a name of its own,
 // by which it is shown and removed.
@@ -437,8 +447,10 @@ typedef struct mcp_event_server_manager mcp_event_server_manager;
 // Listens for a signal. With the last listener of the process the signal's former disposition comes back.
 typedef struct mcp_event_signal_event mcp_event_signal_event;
 
+#if !defined(_WIN32)
 // A connection whose I/O the loop does. It may outlive its dispatcher. All functions from any thread.
 typedef struct mcp_event_stream mcp_event_stream;
+#endif
 
 // A text of any length, which is yours to destroy.
 typedef struct mcp_event_text mcp_event_text;
@@ -878,6 +890,7 @@ typedef struct mcp_event_doing {
   const char *label;
 } mcp_event_doing;
 
+#if !defined(_WIN32)
 // Takes a stream, under the rules of `mcp_event_closure`.
 typedef struct mcp_event_stream_closure {
   // With `MCP_EVENT_OK`, the stream is yours. Else it is null, and the failure leaves its words and its errno as a
@@ -888,6 +901,7 @@ typedef struct mcp_event_stream_closure {
   // Frees `data`; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
 } mcp_event_stream_closure;
+#endif
 
 // Takes one message (UTF-8, without a line end). It may be called on any thread, and must not throw.
 typedef void (*mcp_event_log)(void *data, int level, const char *message);
@@ -1235,6 +1249,7 @@ typedef struct mcp_event_stats {
   uint64_t submitted_run;
 } mcp_event_stats;
 
+#if !defined(_WIN32)
 // Takes what a stream receives, under the rules of `mcp_event_closure`.
 typedef struct mcp_event_receive_closure {
   // `what` is `MCP_EVENT_RECEIVED_DATA` or another of these; the bytes, at least one, live as long as the call. Not
@@ -1245,7 +1260,9 @@ typedef struct mcp_event_receive_closure {
   // Frees `data`; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
 } mcp_event_receive_closure;
+#endif
 
+#if !defined(_WIN32)
 // Is told how a send ended, under the rules of `mcp_event_closure`.
 typedef struct mcp_event_sent_closure {
   // Called once, unless the stream is destroyed before. A failure is `MCP_EVENT_OS_ERROR`, and leaves its words and
@@ -1256,6 +1273,7 @@ typedef struct mcp_event_sent_closure {
   // Frees `data`; null if there is nothing to free. On any thread.
   void (*drop)(void *data);
 } mcp_event_sent_closure;
+#endif
 
 // Takes a piece of a dump: `length` bytes of text, not zero-terminated.
 typedef void (*mcp_event_dump_sink)(void *sink_data, const char *text, size_t length);
@@ -1719,6 +1737,7 @@ enum mcp_event_status mcp_event_dispatcher_post_labelled(struct mcp_event_dispat
 enum mcp_event_status mcp_event_dispatcher_doing(const struct mcp_event_dispatcher *dispatcher,
                                                  struct mcp_event_doing *out);
 
+#if !defined(_WIN32)
 // Listens on an address: `127.0.0.1:80`, `[::1]:80`, or `unix:` and a path, which must not exist yet, and stays when
 // the listener goes. `closure` is given each connection, or told why one that waits cannot be accepted: then the
 // listener rests for a tenth of a second, and tries again.
@@ -1726,17 +1745,25 @@ enum mcp_event_status mcp_event_listener_create(struct mcp_event_dispatcher *dis
                                                 const char *address,
                                                 struct mcp_event_stream_closure closure,
                                                 struct mcp_event_listener **out);
+#endif
 
+#if !defined(_WIN32)
 // The address that it listens on, with the port that the system chose; as `mcp_event_listener_create()` takes it.
 enum mcp_event_status mcp_event_listener_address(const struct mcp_event_listener *listener,
                                                  struct mcp_event_text **out);
+#endif
 
+#if !defined(_WIN32)
 // Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_listener_set_label(struct mcp_event_listener *listener, const char *text);
+#endif
 
+#if !defined(_WIN32)
 // Closes the socket: its closure is not called after this returns, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_listener_destroy(struct mcp_event_listener *listener);
+#endif
 
+#if !defined(_WIN32)
 // Connects to an address, as `mcp_event_listener_create()` takes it, and tells `closure` on the loop how that ended;
 // never inside this call. It fails with ETIMEDOUT when it takes longer than `timeout_us`; with 0, when the system
 // gives up. What can be refused at once is refused here.
@@ -1745,13 +1772,18 @@ enum mcp_event_status mcp_event_connect_create(struct mcp_event_dispatcher *disp
                                                int64_t timeout_us,
                                                struct mcp_event_stream_closure closure,
                                                struct mcp_event_connect **out);
+#endif
 
+#if !defined(_WIN32)
 // Names its callback in reports, under the rules of `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_connect_set_label(struct mcp_event_connect *connect, const char *text);
+#endif
 
+#if !defined(_WIN32)
 // Gives up, unless it has ended: its closure is not called after this returns, under the rules of
 // `mcp_event_timer_destroy`. A stream that it made stays.
 enum mcp_event_status mcp_event_connect_destroy(struct mcp_event_connect *connect);
+#endif
 
 // Sends the library's messages up to `max_level` to `log(data, ...)`. `drop(data)`, unless null, is called when it
 // is replaced. A null `log` only ends that; the other arguments are not looked at. `MCP_EVENT_INVALID_STATE` if the
@@ -2193,73 +2225,105 @@ const char *mcp_event_status_name(int status);
 // with the header's.
 uint32_t mcp_event_version(void);
 
+#if !defined(_WIN32)
 // Makes a stream of a connected stream socket, which is its own from then on; its number may be another one. When this
 // fails, the fd stays the caller's. The socket is made non-blocking, for all who share its open file.
 // `MCP_EVENT_OS_ERROR` when it is no stream socket.
 enum mcp_event_status mcp_event_stream_create(struct mcp_event_dispatcher *dispatcher,
                                               mcp_event_os_fd fd,
                                               struct mcp_event_stream **out);
+#endif
 
+#if !defined(_WIN32)
 // Closes the socket, without sending what still waits, and drops the callbacks: none of them begins after this
 // returns, under the rules of `mcp_event_timer_destroy`.
 enum mcp_event_status mcp_event_stream_destroy(struct mcp_event_stream *stream);
+#endif
 
+#if !defined(_WIN32)
 // Tells `closure` what comes in from now on, until it was told of the end or a failure. Replaces the closure before,
 // and ends a pause. `MCP_EVENT_INVALID_STATE` when one was told of the end already.
 enum mcp_event_status mcp_event_stream_receive(struct mcp_event_stream *stream,
                                                struct mcp_event_receive_closure closure);
+#endif
 
+#if !defined(_WIN32)
 // Receives nothing, until `mcp_event_stream_resume()`: no call of the receive closure begins after this returns. What
 // the peer sends meanwhile fills the system's buffers, until its own sends have to wait.
 enum mcp_event_status mcp_event_stream_pause(struct mcp_event_stream *stream);
+#endif
 
+#if !defined(_WIN32)
 // Ends a pause.
 enum mcp_event_status mcp_event_stream_resume(struct mcp_event_stream *stream);
+#endif
 
+#if !defined(_WIN32)
 // Sends bytes after all that was given before. They are copied as far as the system does not take them at once. Never
 // waits. `MCP_EVENT_QUEUE_FULL` when as many as the limit allows wait already, `MCP_EVENT_INVALID_STATE` after a
 // shutdown or a failure, `MCP_EVENT_CLOSED` when the dispatcher is gone.
 enum mcp_event_status mcp_event_stream_send(struct mcp_event_stream *stream,
                                             const void *bytes,
                                             size_t length);
+#endif
 
+#if !defined(_WIN32)
 // As `mcp_event_stream_send()`, and calls `closure` on the loop when the system has taken all the bytes, or they cannot
 // be sent any more. Never inside this call. Taken is not arrived: of that only an answer of the peer tells.
 enum mcp_event_status mcp_event_stream_send_then(struct mcp_event_stream *stream,
                                                  const void *bytes,
                                                  size_t length,
                                                  struct mcp_event_sent_closure closure);
+#endif
 
+#if !defined(_WIN32)
 // How many bytes that were given to be sent the system has not taken.
 enum mcp_event_status mcp_event_stream_queued(const struct mcp_event_stream *stream, size_t *out);
+#endif
 
+#if !defined(_WIN32)
 // Refuses to send while this many bytes wait, or more; 0: without a limit, as at first. What is accepted is accepted
 // whole, so the queue may exceed the limit by one send.
 enum mcp_event_status mcp_event_stream_set_send_limit(struct mcp_event_stream *stream,
                                                       size_t bytes);
+#endif
 
+#if !defined(_WIN32)
 // Fails receiving when nothing comes in for this long while it is not paused; 0, as at first: never.
 enum mcp_event_status mcp_event_stream_set_receive_timeout_us(struct mcp_event_stream *stream,
                                                               int64_t microseconds);
+#endif
 
+#if !defined(_WIN32)
 // Fails sending when bytes wait, and the system takes none of them for this long; 0, as at first: never.
 enum mcp_event_status mcp_event_stream_set_send_timeout_us(struct mcp_event_stream *stream,
                                                            int64_t microseconds);
+#endif
 
+#if !defined(_WIN32)
 // Ends the sending side once all that was given is sent: the peer receives the end. Receiving goes on.
 enum mcp_event_status mcp_event_stream_shutdown(struct mcp_event_stream *stream);
+#endif
 
+#if !defined(_WIN32)
 // Ends both sides at once, whatever waits: receivers, here and at the peer, are told of an end or a failure.
 enum mcp_event_status mcp_event_stream_abort(struct mcp_event_stream *stream);
+#endif
 
+#if !defined(_WIN32)
 // Whether short sends leave at once instead of waiting for more (TCP_NODELAY). For TCP alone.
 enum mcp_event_status mcp_event_stream_set_nodelay(struct mcp_event_stream *stream, bool at_once);
+#endif
 
+#if !defined(_WIN32)
 // Its socket, for options of yours; it stays the stream's.
 enum mcp_event_status mcp_event_stream_fd(const struct mcp_event_stream *stream, mcp_event_os_fd *out);
+#endif
 
+#if !defined(_WIN32)
 // Names its callbacks in reports, under the rules of `mcp_event_timer_set_label`.
 enum mcp_event_status mcp_event_stream_set_label(struct mcp_event_stream *stream, const char *text);
+#endif
 
 // Its characters, in UTF-8, zero-terminated. They live as long as the text.
 enum mcp_event_status mcp_event_text_data(const struct mcp_event_text *text, const char **out);

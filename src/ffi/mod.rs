@@ -30,7 +30,7 @@ mod guard_dog_figures;
 mod guard_dog_report;
 mod handle;
 mod label;
-#[cfg(unix)]
+#[cfg(not(windows))]
 mod listener;
 mod log;
 mod metrics;
@@ -46,7 +46,7 @@ mod server;
 mod signal;
 mod stats;
 mod status;
-#[cfg(unix)]
+#[cfg(not(windows))]
 mod stream;
 mod text;
 mod timer;

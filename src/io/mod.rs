@@ -1,8 +1,8 @@
-//! I/O that the loop does: connections whose bytes come to callbacks, on every backend alike.
+//! I/O that the loop does: connections whose bytes come to callbacks, on every backend alike. Not on Windows.
 //!
 //! Where a [file event](crate::FileEvent) says that a socket is ready, and its user reads, a [`Stream`] reads, sends,
 //! queues what the system does not take, and keeps time limits. A [`Listener`] hands out streams, a [`Connect`] makes
-//! one. A program written on them runs on any backend.
+//! one. A program written on them runs on any backend of Linux, macOS and the BSDs.
 //!
 //! ```
 //! use mcp_event::io::Received;
