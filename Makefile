@@ -33,7 +33,7 @@ help:
 	@echo 'make bench-guard    the instructions of our hot paths, against those recorded; make bench-guard-record records'
 	@echo 'make install        install the library (PREFIX=$(PREFIX)); make uninstall removes it again'
 	@echo 'make soak           the suites of the contract again and again on every backend, for MINUTES=$(MINUTES)'
-	@echo 'make test-asan      the C, C++ and Rust tests under AddressSanitizer (needs a nightly toolchain)'
+	@echo 'make test-asan      the C, C++ and Rust tests of a default build under AddressSanitizer (needs a nightly toolchain)'
 	@echo 'make test-tsan      the Rust tests in which threads meet, under ThreadSanitizer (needs a nightly toolchain)'
 	@echo 'make test-valgrind  the C and C++ tests under valgrind'
 	@echo 'make test-loom      the models of the lock-free parts'

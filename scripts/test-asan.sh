@@ -1,6 +1,6 @@
 #!/bin/sh
-# All tests under AddressSanitizer and LeakSanitizer, Rust and C++ instrumented alike, on a debug build of the
-# core, which also recognises freed handles.
+# The C, C++ and Rust tests of a default build, without doc tests, under AddressSanitizer and LeakSanitizer: Rust and
+# C++ instrumented alike, on a debug build of the core, which also recognises freed handles.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -10,10 +10,21 @@
 //!
 //! The same core serves C (`mcp_event.h`) and C++ (`mcp/event/*.h`).
 //!
-//! Features: `libevent`, dispatchers that wait in an `event_base`, `ffi`, the C ABI, `servers`, MCP servers as processes, and `backtrace`, names and lines in backtraces, are on
-//! by default; `http`, MCP servers over HTTP, is not; nor are `prometheus`, an HTTP endpoint for the figures of
-//! [`metrics`], and `metrics`, which hands them to the crate of that name; nor is `asio`, dispatchers that wait in an
-//! `asio::io_context`, which needs asio's headers and a C++ compiler.
+//! Features that are on by default:
+//!
+//! - `backtrace`: functions, files and lines in the guard dog's backtraces;
+//! - `ffi`: the C ABI, and what the C++ wrapper needs;
+//! - `io_uring`: the backend of that name, on Linux;
+//! - `libevent`: dispatchers that wait in an `event_base`;
+//! - `mio`: the backend of that name on Linux too (elsewhere it is always there);
+//! - `servers`: MCP servers as processes.
+//!
+//! Those that are not:
+//!
+//! - `asio`: dispatchers that wait in an `asio::io_context`; it needs asio's headers and a C++ compiler;
+//! - `http`: MCP servers over HTTP;
+//! - `metrics`: hands the figures of [`metrics`] to the crate of that name;
+//! - `prometheus`: an HTTP endpoint for these figures.
 
 pub mod actor;
 mod chance;
