@@ -250,8 +250,9 @@ pub(crate) unsafe fn append(list: &List, entry: &Entry) -> bool {
     in_order
 }
 
-/// Sorts a list of expired entries by deadline; ties keep their order. Timers that were overdue when they were armed (from another thread, while the loop was busy) leave their
-/// slot in the order of arming; only then is there something to sort.
+/// Sorts a list of expired entries by deadline; ties keep their order. Timers that were overdue when they were armed
+/// (from another thread, while the loop was busy) leave their slot in the order of arming; only then is there something
+/// to sort.
 pub(crate) fn sort(expired: &List) {
     let mut entries = Vec::new();
     while let Some(links) = expired.pop_front() {

@@ -21,8 +21,8 @@ pub(crate) fn generation() -> u32 {
 pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
-        // SAFETY: the handler changes atomics, and what is this thread's alone. Should the registration fail for want of memory, forks
-        // go unnoticed, as in any program without it.
+        // SAFETY: the handler changes atomics, and what is this thread's alone. Should the registration fail for want
+        // of memory, forks go unnoticed, as in any program without it.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
 }
