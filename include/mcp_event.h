@@ -1860,7 +1860,7 @@ enum mcp_event_status mcp_event_pool_create_with(const struct mcp_event_pool_opt
                                                  struct mcp_event_pool **out);
 
 // Starts all workers, and returns once each owns its loop. If one fails, those started are stopped again.
-// Nothing for those that are started already.
+// Nothing for those that are started already; on the thread of one that is about to end, `MCP_EVENT_INVALID_STATE`.
 enum mcp_event_status mcp_event_pool_start(struct mcp_event_pool *pool);
 
 // Waits until what was executed before has begun, but not on the thread of a worker; then asks all workers to stop,

@@ -6,47 +6,54 @@ use super::Budget;
 use super::activity::Activity;
 use super::closure::{Failure, guarded};
 use super::core::{Core, Entered, OnLoop};
-use super::owner_word::Purpose;
+use super::owner_word::{Purpose, Run};
 use crate::task::Evicted;
 
 /// Destructors may post and defer anew; this many rounds of that are followed.
 const ROUNDS: usize = 1000;
 
 impl Core {
-    /// Refuses posts from now on and drops what is queued, without running it (P10).
+    /// Refuses posts from now on and drops what is queued, without running it (P10). A run on another thread ends first.
     pub(crate) fn shut_down(&self) -> Dropped {
         let mut dropped = Dropped::default();
         if self.is_forked() {
             return dropped;
         }
-        loop {
+        self.accepting.store(false, Ordering::SeqCst);
+        while let Err(run) = self.shut_down_idle(&mut dropped) {
+            self.exit();
+            self.wait_until_left(run);
             self.accepting.store(false, Ordering::SeqCst);
+        }
+        dropped
+    }
+
+    /// Likewise, while no other thread runs the loop; else, gives that run.
+    pub(crate) fn shut_down_idle(&self, dropped: &mut Dropped) -> Result<(), Run> {
+        loop {
             match self.enter(Purpose::Drain) {
                 Entered::Running(running) => {
-                    // A run in between may have opened it again.
+                    // Here, as a run in between may have opened it again.
                     self.accepting.store(false, Ordering::SeqCst);
                     let on_loop = running.on_loop();
                     self.exit_at.store(0, Ordering::SeqCst);
                     on_loop.before_exit.set(None);
-                    on_loop.drop_everything(&mut dropped);
+                    on_loop.drop_everything(dropped);
                     if self.closed.load(Ordering::SeqCst) {
                         // SAFETY: this thread has the loop, and closed loops are not run again.
                         unsafe { self.poller.release() };
                     }
                 }
                 Entered::Nested(on_loop) => {
-                    on_loop.drop_everything(&mut dropped);
-                    return dropped;
+                    self.accepting.store(false, Ordering::SeqCst);
+                    on_loop.drop_everything(dropped);
+                    return Ok(());
                 }
-                Entered::Elsewhere(run) => {
-                    self.exit();
-                    self.wait_until_left(run);
-                    continue;
-                }
+                Entered::Elsewhere(run) => return Err(run),
             }
             // A post that was admitted before may have come since.
             if self.posts.is_empty() || self.accepting.load(Ordering::SeqCst) {
-                return dropped;
+                return Ok(());
             }
         }
     }

@@ -103,7 +103,7 @@ pub unsafe extern "C" fn mcp_event_pool_create_with(
 }
 
 /// Starts all workers, and returns once each owns its loop. If one fails, those started are stopped again.
-/// Nothing for those that are started already.
+/// Nothing for those that are started already; on the thread of one that is about to end, `MCP_EVENT_INVALID_STATE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_event_pool_start(pool: *mut mcp_event_pool) -> mcp_event_status {
     // SAFETY: C's promise: a living handle.

@@ -125,12 +125,12 @@ impl Worker {
     /// # Errors
     /// [`Error::Os`] when the system has no thread left, or does not give it the CPUs any more;
     /// [`Error::InvalidState`] while a former thread, left behind by a [`shutdown`](Worker::shutdown), is still inside
-    /// a callback; what [`Dispatcher::run`] refuses.
+    /// a callback, and on the worker's own thread once that is to end; what [`Dispatcher::run`] refuses.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
         // The thread, if there was one, stayed in the parent.
         self.dispatcher().core().check_fork()?;
         if self.is_own_thread() {
-            return Ok(());
+            return if self.state.is_ending() { Err(self.ending_here()) } else { Ok(()) };
         }
         let dispatcher = self.dispatcher();
         let mut thread = self.lock();
@@ -222,7 +222,7 @@ impl Worker {
     /// [`Error::InvalidState`] on the worker's own thread; [`Error::Forked`] in a forked child.
     pub fn shutdown(&self, limit: Duration) -> Result<WorkerReport, Error> {
         shutdown::check(self)?;
-        let mut reports = shutdown::finish(&[(self, self.state.begin_drain())], limit);
+        let mut reports = shutdown::finish(&[(self, self.state.begin_drain())], limit, || ());
         Ok(reports.pop().unwrap_or_default())
     }
 
@@ -230,11 +230,15 @@ impl Worker {
         self.state.is_own_thread()
     }
 
+    fn ending_here(&self) -> Error {
+        Error::InvalidState(format!("{} is about to end: another thread can start it again", self.name()))
+    }
+
     /// The end of a shutdown: waits until `deadline` at most for the thread of this number, if there was one.
     fn conclude(&self, thread: Option<u64>, deadline: Option<Instant>) -> WorkerReport {
         let ended = match thread {
             Some(number) => self.state.end_or_leave_behind(number, deadline),
-            None => Some(self.dispatcher().core().shut_down()),
+            None => Some(self.state.drop_queued()),
         };
         let dropped = ended.unwrap_or_default();
         WorkerReport {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::crew::Crew;
 use super::observer::{MakeWatchdog, WorkerObserver};
 use super::policy::{Choice, Policy};
-use super::roster::Roster;
+use super::roster::{Ending, Roster};
 use super::scaling::{Scaling, ScalingConfig};
 use super::shutdown::{self, ShutdownReport};
 use super::supervisor::{Supervision, Supervisor};
@@ -181,7 +181,8 @@ impl Pool {
     /// workers. A worker that is still ending is waited for, however long its present callback takes.
     ///
     /// # Errors
-    /// The failure of that one; also when a shutdown on another thread ends it.
+    /// The failure of that one; also when a shutdown on another thread ends it, and on the thread of a worker that is about
+    /// to end.
     pub fn start(&self, watchdog: Option<Arc<dyn Watchdog>>) -> Result<(), Error> {
         self.roster.check_fork()?;
         let (run, active) = self.roster.begin_run(watchdog.clone());
@@ -207,13 +208,13 @@ impl Pool {
         }
         self.crew().close();
         self.crew().wait_until_drained(None);
-        let (workers, _) = self.roster.end_run(|workers| {
+        let Ending { workers, closing, .. } = self.roster.end_run(|workers| {
             workers.iter().for_each(|worker| worker.state.begin_stop());
             self.supervisor.as_ref().and_then(Supervisor::begin_stop)
         });
         self.end(workers.iter().map(|worker| &**worker));
         if !self.crew().is_own_thread() {
-            self.crew().discard();
+            self.crew().discard(closing);
         }
         self.roster.settle_figures(&workers);
     }
@@ -228,17 +229,18 @@ impl Pool {
         self.everybody().iter().try_for_each(|worker| shutdown::check(worker))?;
         let (crew, begun) = (self.crew(), Instant::now());
         let dropped_before = crew.dropped();
-        crew.close();
+        let closing = crew.close();
         crew.wait_until_drained(Some(limit));
-        crew.discard();
+        crew.discard(closing);
         let limit = limit.saturating_sub(begun.elapsed());
-        let (workers, (threads, supervisor_thread)) = self.roster.end_run(|workers| {
-            let threads: Vec<_> = workers.iter().map(|worker| worker.state.begin_drain()).collect();
-            (threads, self.supervisor.as_ref().and_then(Supervisor::begin_stop))
-        });
+        let Ending { workers, told: (threads, supervisor_thread), closing } =
+            self.roster.end_run(|workers| {
+                let threads: Vec<_> = workers.iter().map(|worker| worker.state.begin_drain()).collect();
+                (threads, self.supervisor.as_ref().and_then(Supervisor::begin_stop))
+            });
         let each: Vec<_> = workers.iter().map(|worker| &**worker).zip(threads).collect();
-        let reports = shutdown::finish(&each, limit);
-        crew.discard();
+        // A start meanwhile may have let in more.
+        let reports = shutdown::finish(&each, limit, || crew.discard(closing));
         self.roster.settle_figures(&workers);
         if let Some((supervisor, thread)) = self.supervisor.as_ref().zip(supervisor_thread) {
             supervisor.finish(thread);
@@ -388,7 +390,7 @@ impl Drop for Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::{Mutex, PoisonError, mpsc};
     use std::thread;
 
     use super::*;
@@ -505,5 +507,99 @@ mod tests {
         });
         assert_eq!(running(&pool), [!pool.roster.is_over(); 3]);
         assert_eq!(pool.execute(|| ()).is_ok(), !pool.roster.is_over());
+    }
+
+    /// A callback on a worker's loop that goes on until what this gives is dropped.
+    fn keep_busy(worker: &Worker) -> mpsc::Sender<()> {
+        let ((inside, is_inside), (free, is_free)) = (mpsc::channel(), mpsc::channel());
+        let callback = move || {
+            inside.send(()).unwrap();
+            let _ = is_free.recv();
+        };
+        worker.dispatcher().post(callback).unwrap();
+        is_inside.recv().unwrap();
+        free
+    }
+
+    fn wait_until(what: impl Fn() -> bool) {
+        while !what() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn o6_a_start_in_the_middle_of_a_shutdown_keeps_whom_it_started() {
+        let pool = Pool::with_workers([Worker::new(0), Worker::new(1)]).unwrap();
+        let (idle, busy) = (pool.worker(0).unwrap(), pool.worker(1).unwrap());
+        busy.start(None).unwrap();
+        let free = keep_busy(&busy);
+        thread::scope(|scope| {
+            scope.spawn(|| pool.shutdown(Duration::MAX).unwrap());
+            wait_until(|| busy.state.is_ending());
+            let starting = scope.spawn(|| pool.start(None));
+            wait_until(|| idle.dispatcher().is_running());
+            drop(free);
+            starting.join().unwrap().unwrap();
+        });
+        assert_eq!(running(&pool), [true; 2]);
+        assert!(idle.dispatcher().post(|| ()).is_ok());
+    }
+
+    #[test]
+    fn o6_a_start_in_the_middle_of_a_shutdown_leaves_it_its_limit() {
+        let pool = Pool::new(1).unwrap();
+        pool.start(None).unwrap();
+        let free = keep_busy(&pool.worker(0).unwrap());
+        (0..10).for_each(|_| pool.execute(|| unreachable!()).unwrap());
+        let report = thread::scope(|scope| {
+            let shutting = scope.spawn(|| pool.shutdown(Duration::from_millis(20)).unwrap());
+            wait_until(|| pool.crew().check_open().is_err());
+            // It waits for the worker if it comes late; whoever comes first, the tasks are those of before the end.
+            scope.spawn(|| pool.start(None));
+            wait_until(|| pool.crew().waiting() == 0);
+            drop(free);
+            shutting.join().unwrap()
+        });
+        assert_eq!((report.submitted_dropped, report.stuck()), (10, 0));
+    }
+
+    #[test]
+    fn o1_a_worker_that_is_about_to_end_is_not_started_on_its_own_thread() {
+        let pool = Arc::new(Pool::new(2).unwrap());
+        pool.start(None).unwrap();
+        let (inside, (told, hears)) = (pool.clone(), mpsc::channel());
+        let restart = move || {
+            inside.stop();
+            told.send(inside.start(None)).unwrap();
+        };
+        let first = pool.worker(0).unwrap();
+        first.dispatcher().post(restart).unwrap();
+        assert!(matches!(hears.recv().unwrap(), Err(Error::InvalidState(_))));
+        wait_until(|| !first.state.is_alive());
+        assert_eq!(running(&pool), [false; 2]);
+        pool.start(None).unwrap();
+        assert_eq!(running(&pool), [true; 2]);
+    }
+
+    #[test]
+    fn o6_a_shutdown_drops_no_task_of_a_later_start() {
+        let pool = Pool::new(1).unwrap();
+        pool.start(None).unwrap();
+        let free = keep_busy(&pool.worker(0).unwrap());
+        thread::scope(|scope| {
+            let shutting = scope.spawn(|| pool.shutdown(Duration::ZERO).unwrap());
+            wait_until(|| pool.roster.is_over());
+            let starting = scope.spawn(|| pool.start(None));
+            wait_until(|| !pool.roster.is_over());
+            let mut task = pool.submit(|| ()).unwrap();
+            let stopping = scope.spawn(|| pool.stop());
+            wait_until(|| pool.crew().check_open().is_err());
+            // It has left the worker behind, which is busy.
+            assert_eq!(shutting.join().unwrap().submitted_dropped, 0);
+            drop(free);
+            let _ = starting.join().unwrap();
+            stopping.join().unwrap();
+            assert!(task.wait().is_ok());
+        });
     }
 }

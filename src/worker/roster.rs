@@ -8,7 +8,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use super::crew::{Crew, Duty};
+use super::crew::{Closing, Crew, Duty};
 use super::observer::Hooks;
 use super::policy::Choice;
 use super::{PoolFigures, Worker};
@@ -55,6 +55,15 @@ pub(super) struct Run {
     number: u64,
     /// What workers get that join later.
     pub(super) watchdog: Option<Arc<dyn Watchdog>>,
+}
+
+/// What [`Roster::end_run`] began.
+pub(super) struct Ending<T> {
+    /// Those to be stopped; the retiring ones are last, and not the pool's any more.
+    pub(super) workers: Vec<Arc<Worker>>,
+    /// What telling them gave.
+    pub(super) told: T,
+    pub(super) closing: Closing,
 }
 
 pub(super) struct Roster {
@@ -141,19 +150,18 @@ impl Roster {
         (run, active)
     }
 
-    /// The pool is stopped: nobody joins any more, and no task is taken. Those to be stopped, and what `tell` gave, which
-    /// tells them; the retiring ones are last, and not the pool's any more.
-    pub(super) fn end_run<T>(&self, tell: impl FnOnce(&[Arc<Worker>]) -> T) -> (Vec<Arc<Worker>>, T) {
+    /// The pool is stopped: nobody joins any more, and no task is taken. Who is told what by `tell` is in what it gives.
+    pub(super) fn end_run<T>(&self, tell: impl FnOnce(&[Arc<Worker>]) -> T) -> Ending<T> {
         let mut members = self.write();
         let run = members.run.take();
-        self.crew.close();
+        let closing = self.crew.close();
         let retiring = std::mem::take(&mut members.retiring).into_iter().map(|retiring| retiring.member);
         let workers = members.active.iter().cloned().chain(retiring).map(|member| member.worker);
         let workers: Vec<_> = workers.collect();
         let told = tell(&workers);
         drop(members);
         drop(run);
-        (workers, told)
+        Ending { workers, told, closing }
     }
 
     /// Whether this run goes on, and no other one.

@@ -72,8 +72,13 @@ pub(super) fn check(worker: &Worker) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends workers that were told to finish, each with the number of its thread, if it has one. The limit is one for all.
-pub(super) fn finish(workers: &[(&Worker, Option<u64>)], limit: Duration) -> Vec<WorkerReport> {
+/// Ends workers that were told to finish, each with the number of its thread, if it has one. The limit is one for all; when
+/// they have ended, or it has passed, `discard` drops what is left for them.
+pub(super) fn finish(
+    workers: &[(&Worker, Option<u64>)],
+    limit: Duration,
+    discard: impl FnOnce(),
+) -> Vec<WorkerReport> {
     // None: a limit beyond all time.
     let deadline = Instant::now().checked_add(limit);
     for (worker, thread) in workers {
@@ -81,6 +86,7 @@ pub(super) fn finish(workers: &[(&Worker, Option<u64>)], limit: Duration) -> Vec
             worker.state.end_or_cut_off(*thread, deadline);
         }
     }
+    discard();
     let last = Instant::now().checked_add(GRACE);
     workers.iter().map(|(worker, thread)| worker.conclude(*thread, last)).collect()
 }

@@ -44,7 +44,7 @@ impl Supervisor {
 
     /// Waits for the end of this thread no longer than it takes to notice that it does not come.
     pub(super) fn finish(&self, thread: u64) {
-        shutdown::finish(&[(&self.worker, Some(thread))], Duration::ZERO);
+        shutdown::finish(&[(&self.worker, Some(thread))], Duration::ZERO, || ());
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
 
     impl Drop for Stage {
         fn drop(&mut self) {
-            self.roster.end_run(|_| ()).0.iter().for_each(|worker| worker.stop());
+            self.roster.end_run(|_| ()).workers.iter().for_each(|worker| worker.stop());
         }
     }
 
@@ -427,7 +427,7 @@ mod tests {
         let stage = Stage::new(1, 2);
         let run = stage.roster.run().unwrap();
         let member = stage.roster.member(1, stage.supervision.recipe.worker(1).unwrap());
-        stage.roster.end_run(|_| ()).0.iter().for_each(|worker| worker.stop());
+        stage.roster.end_run(|_| ()).workers.iter().for_each(|worker| worker.stop());
         assert!(stage.roster.join(member, &run).is_err());
         assert!(stage.supervision.hire().is_err());
         stage.roster.begin_run(None);

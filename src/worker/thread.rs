@@ -116,6 +116,22 @@ impl State {
         })
     }
 
+    /// Drops what is queued to a worker that is not started, once nobody runs its loop. Nothing, if it is started meanwhile.
+    pub(super) fn drop_queued(&self) -> Dropped {
+        let (core, mut dropped) = (self.dispatcher.core(), Dropped::default());
+        while let Err(run) = core.shut_down_idle(&mut dropped) {
+            let life = self.lock();
+            if life.ended.is_none() {
+                break;
+            }
+            // Under the lock: this must not be what a thread that is started now finds.
+            core.exit();
+            drop(life);
+            core.wait_until_left(run);
+        }
+        dropped
+    }
+
     /// Has the loop leave after its present callback.
     pub(super) fn cut_off(&self) {
         let life = self.lock();

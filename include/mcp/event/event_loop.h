@@ -397,7 +397,7 @@ class Worker {
   // Starts the thread, and returns once it owns the loop, before posts that were queued before run; with a
   // dispatcher of the user's own, once the thread is about to enter its run(). `guard_dog` is registered at
   // the dispatcher with an interval of 5 seconds. An exit() left from before is discarded. Does nothing if
-  // the worker runs; a worker that was stopped starts again.
+  // the worker runs; a worker that was stopped starts again, but not on its own thread before that has ended.
   virtual void start(WatchDogSharedPtr guard_dog = nullptr) = 0;
 
   // Makes the loop exit and waits until the thread has ended. On the worker's own thread it does not wait;

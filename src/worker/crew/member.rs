@@ -290,7 +290,7 @@ impl Crew {
         };
         member.dismiss();
         // What it does now still runs on a member's thread, and must not wait for the others.
-        while self.is_draining()
+        while self.gate.draining().is_some()
             && let Some(task) = self.take_any()
         {
             self.note_begun();
@@ -304,8 +304,8 @@ impl Crew {
             members.retain(|other| !Arc::ptr_eq(other, &member));
             members.is_empty()
         };
-        if was_last && self.is_draining() {
-            self.discard();
+        if was_last && let Some(closing) = self.gate.draining() {
+            self.discard(closing);
         }
         self.note_quiet();
     }

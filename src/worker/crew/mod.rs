@@ -7,18 +7,21 @@
 //!
 //! No lock is held while a task runs or is destroyed.
 
+mod gate;
 mod member;
 mod search;
 #[cfg(all(test, not(mcp_event_loom)))]
 mod tests;
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
 
+pub(crate) use gate::Closing;
+use gate::Gate;
 use member::{Member, Seat};
 use search::Search;
 
@@ -29,24 +32,18 @@ use crate::error::Error;
 use crate::fork;
 use crate::worker::WorkerObserver;
 
-/// Takes tasks.
-const OPEN: u8 = 0;
-/// Takes none any more; what it has is done.
-const DRAINING: u8 = 1;
-/// What it has is destroyed.
-const CLOSED: u8 = 2;
-
 /// The tasks of a pool, and the workers that do them.
 pub(crate) struct Crew {
     injector: Injector<Task>,
     members: RwLock<Vec<Arc<Member>>>,
     search: Search,
-    state: AtomicU8,
+    gate: Gate,
     /// Tasks that nobody has begun to do or to destroy.
     waiting: CachePadded<AtomicUsize>,
     /// Tasks destroyed without having run.
     dropped: AtomicUsize,
-    /// Guards nothing but the sleep of threads that wait for the last task.
+    /// Held while threads that wait for the last task look for it, while it opens, and while a task is taken out that is
+    /// destroyed: none of a later opening is.
     quiet: Mutex<()>,
     quiet_changed: Condvar,
     fork_generation: u32,
@@ -60,7 +57,7 @@ impl Crew {
             injector: Injector::new(),
             members: RwLock::new(Vec::new()),
             search: Search::new(),
-            state: AtomicU8::new(CLOSED),
+            gate: Gate::closed(),
             waiting: CachePadded::new(AtomicUsize::new(0)),
             dropped: AtomicUsize::new(0),
             quiet: Mutex::new(()),
@@ -71,14 +68,15 @@ impl Crew {
 
     /// Takes tasks from now on.
     pub(crate) fn open(&self) {
-        self.state.store(OPEN, Ordering::SeqCst);
-        drop(self.lock_quiet());
+        let quiet = self.lock_quiet();
+        self.gate.open();
+        drop(quiet);
         self.quiet_changed.notify_all();
     }
 
     /// Takes no more tasks; the members do those that are there, also when they leave.
-    pub(crate) fn close(&self) {
-        let _ = self.state.compare_exchange(OPEN, DRAINING, Ordering::SeqCst, Ordering::SeqCst);
+    pub(crate) fn close(&self) -> Closing {
+        self.gate.close()
     }
 
     /// After [`close`](Crew::close): waits until all tasks have begun, but no longer than `limit`, or until it is opened
@@ -106,7 +104,7 @@ impl Crew {
     /// Whether no task waits, or there is nobody to do it, or no end of them.
     fn is_quiet(&self) -> bool {
         self.waiting() == 0
-            || self.state.load(Ordering::SeqCst) == OPEN
+            || self.gate.is_open()
             || self.members().iter().all(|member| member.is_dismissed())
     }
 
@@ -135,22 +133,23 @@ impl Crew {
         self.members().iter().find(|member| member.is_of(dispatcher)).cloned()
     }
 
-    /// After [`close`](Crew::close): destroys what no member has begun, and takes nothing any more. Nothing if it is open
-    /// again.
-    pub(crate) fn discard(&self) {
+    /// Destroys what no member has begun, and takes nothing any more. Nothing if it was opened anew after `closing`.
+    pub(crate) fn discard(&self, closing: Closing) {
         if self.is_forked() {
             return;
         }
-        let _ = self.state.compare_exchange(DRAINING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
-        while self.state.load(Ordering::SeqCst) == CLOSED
-            && let Some(task) = self.take_any()
-        {
+        while let Some(task) = self.take_doomed(closing) {
             self.note_begun();
             self.dropped.fetch_add(1, Ordering::Relaxed);
             if let Err(failure) = guarded(|| drop(task)) {
                 tracing::error!("a task that is dropped: {}", failure.describe());
             }
         }
+    }
+
+    fn take_doomed(&self, closing: Closing) -> Option<Task> {
+        let _not_opened = self.lock_quiet();
+        if self.gate.shut(closing) { self.take_any() } else { None }
     }
 
     /// How many tasks were destroyed without having run, since the crew was made.
@@ -170,7 +169,7 @@ impl Crew {
     /// Whether it takes tasks.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
         self.check_fork()?;
-        if self.state.load(Ordering::SeqCst) != OPEN {
+        if !self.gate.is_open() {
             return Err(Error::InvalidState(
                 "the pool takes no tasks: it is not started, or about to stop".into(),
             ));
@@ -192,9 +191,9 @@ impl Crew {
         if self.search.needs_help() {
             self.call_somebody();
         }
-        if self.state.load(Ordering::SeqCst) == CLOSED {
+        if let Some(closing) = self.gate.shut_by() {
             // It was closed while we were at it, and nobody may look any more.
-            self.discard();
+            self.discard(closing);
         }
     }
 
@@ -229,15 +228,10 @@ impl Crew {
         until_settled(|| self.injector.steal())
     }
 
-    /// Whether those that leave are to do what is left.
-    fn is_draining(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == DRAINING
-    }
-
     /// The last task has begun, or a member does no more.
     fn note_quiet(&self) {
         // Also while somebody else destroys what is left: who drains may wait for the end of that.
-        if self.state.load(Ordering::SeqCst) != OPEN {
+        if !self.gate.is_open() {
             drop(self.lock_quiet());
             self.quiet_changed.notify_all();
         }

@@ -115,9 +115,9 @@ fn nobody_waits_for_tasks_that_nobody_can_do() {
     let (stage, done) = (Stage::new(), Arc::default());
     push(&stage.crew, count(&done));
     stage.crew.leave();
-    stage.crew.close();
+    let closing = stage.crew.close();
     assert!(!stage.crew.wait_until_drained(None));
-    stage.crew.discard();
+    stage.crew.discard(closing);
     assert!(stage.crew.wait_until_drained(None));
     assert_eq!((done.load(Ordering::Relaxed), stage.crew.dropped()), (0, 1));
 }
@@ -135,8 +135,7 @@ fn the_last_to_leave_a_crew_that_drains_does_what_is_left() {
 #[test]
 fn what_comes_after_the_end_is_dropped() {
     let (stage, done) = (Stage::new(), Arc::default());
-    stage.crew.close();
-    stage.crew.discard();
+    stage.crew.discard(stage.crew.close());
     push(&stage.crew, count(&done));
     stage.pump();
     assert_eq!((done.load(Ordering::Relaxed), stage.crew.dropped()), (0, 1));
@@ -169,10 +168,10 @@ fn a_drain_ends_when_somebody_else_drops_what_is_left() {
         let held = Held(dropping, may_go);
         push(&stage.crew, move || drop(held));
         push(&stage.crew, || ());
-        stage.crew.close();
+        let closing = stage.crew.close();
         thread::scope(|scope| {
             let crew = &stage.crew;
-            scope.spawn(|| crew.discard());
+            scope.spawn(move || crew.discard(closing));
             is_dropping.recv().unwrap();
             // One is left, so this waits.
             let waiter = scope.spawn(|| crew.wait_until_drained(None));
