@@ -179,6 +179,27 @@ fn t3_what_comes_due_during_file_events_follows_them() {
     assert_eq!(log.take().len(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn t3_what_comes_due_during_signals_follows_them() {
+    let ((dispatcher, clock), log, signal) = (simulated(), Log::new(), own_signal());
+    let note = |name: &'static str| {
+        let (handle, log) = (dispatcher.handle(), log.clone());
+        move || log.add((name, handle.stats().iterations))
+    };
+    let timer = dispatcher.create_timer(note("timer"));
+    let (note, moved) = (note("signal"), clock.clone());
+    let callback = move || {
+        note();
+        moved.advance(MS);
+    };
+    let _listener = dispatcher.listen_for_signal(signal, callback).unwrap();
+    timer.enable(MS);
+    raise(signal);
+    pump(&dispatcher);
+    assert_eq!(log.take(), [("signal", 1), ("timer", 1)]);
+}
+
 #[test]
 fn t5_disabled_or_destroyed_in_the_same_iteration_it_does_not_fire() {
     let ((dispatcher, clock), log) = (simulated(), Log::new());

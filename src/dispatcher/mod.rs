@@ -239,19 +239,20 @@ impl OnLoop<'_> {
         self.activations_due.append(&self.activated);
         self.next_due.append(&self.next);
 
-        self.dispatch_signals()?;
+        let had_signals = self.dispatch_signals()?;
         self.dispatch_ready()?;
-        self.expire_meanwhile();
+        if had_signals || self.ready_position.get() > 0 {
+            self.expire_meanwhile();
+        }
         self.fire_timers()?;
         self.run_activations()?;
         self.run_next()?;
         Ok(())
     }
 
-    /// What has come due while many file events were dispatched should not wait for as many again.
+    /// What has come due while many events were dispatched should not wait for as many again.
     fn expire_meanwhile(self) {
-        let has_timers = self.wheel.earliest().is_some();
-        if has_timers && self.ready_position.get() > 0 {
+        if self.wheel.earliest().is_some() {
             let now = self.core.clock.now();
             self.wheel.expire_older(now, &self.expired, &self.scaled.ripe);
             self.release_scaled(now);

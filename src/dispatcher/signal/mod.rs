@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::activity::Activity;
 use super::cell::{Cell, Held, Kind, Owner};
-use super::closure::{Outcome, RustClosure, Source};
+use super::closure::{Failure, RustClosure, Source};
 use super::core::{Access, Command, Core, OnLoop};
 use super::label::Label;
 use super::list::{Links, List};
@@ -129,8 +129,8 @@ impl OnLoop<'_> {
         }
     }
 
-    /// Runs the listeners of the signals that have come, in the order of their creation.
-    pub(crate) fn dispatch_signals(self) -> Outcome {
+    /// Runs the listeners of the signals that have come, in the order of their creation. Whether there were any.
+    pub(crate) fn dispatch_signals(self) -> Result<bool, Box<Failure>> {
         if !self.core.signals.is_empty() {
             let pending = self.core.signals.pending.swap(0, Ordering::SeqCst);
             // A listener that another thread made before the signal came may still be on its way.
@@ -144,7 +144,9 @@ impl OnLoop<'_> {
                 }
             }
         }
+        let mut any = false;
         while let Some(links) = self.signals_due.pop_front() {
+            any = true;
             // SAFETY: the links are the cell's first field, and a linked cell is alive.
             let cell = unsafe { &*links.cast::<SignalCell>() };
             self.invoke(cell, &self.core.stats.signals, || {
@@ -153,7 +155,7 @@ impl OnLoop<'_> {
                 claim.is_ok().then_some(0)
             })?;
         }
-        Ok(())
+        Ok(any)
     }
 }
 
