@@ -410,6 +410,33 @@ fn time_for_actors_without_a_parent_is_that_of_a_systems_workers() {
 }
 
 #[test]
+fn a_drop_in_simulated_time_ends_though_nobody_moves_the_clock() {
+    /// Puts its end off, and never comes to it.
+    struct Stubborn {
+        _held: mpsc::Sender<()>,
+    }
+
+    impl Actor for Stubborn {
+        type Message = ();
+
+        fn handle(&mut self, (): (), _: &mut Context<'_, Self>) -> ActorResult {
+            Ok(())
+        }
+
+        fn stopping(&mut self, _: &mut Context<'_, Self>) -> Result<Stopping, BoxError> {
+            Ok(Stopping::Later)
+        }
+    }
+
+    let options = WorkerOptions { clock: Some(SimulatedClock::new()), ..WorkerOptions::default() };
+    let system = System::builder().workers(1).worker_options(options).build().unwrap();
+    let (held, hold) = mpsc::channel();
+    system.spawn(Stubborn { _held: held }).unwrap();
+    drop(system);
+    assert_eq!(hold.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+#[test]
 fn a_system_without_loops_is_refused() {
     assert!(System::new(0).is_err());
     assert!(System::builder().on([]).build().is_err());

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use super::base::{Base, Control, Node, Settings, Traits, lock};
+use super::base::{Base, Control, Node, STOP_LIMIT, Settings, Traits, lock};
 use super::kin::{self, Begin};
 use super::spec::Placement;
 use super::tree::{self, Tree};
 use super::{Actor, ActorId, ActorRef, FindError, Reason, Restart, SpawnError, Spec, Supervision};
 use crate::chance::Chance;
-use crate::dispatcher::Handle;
 use crate::dispatcher::core::{Core, inside_callback};
+use crate::dispatcher::{Handle, SimulatedClock};
 use crate::error::{Error, Refusal};
 use crate::worker::{Pool, Worker, WorkerOptions};
 
@@ -252,15 +252,22 @@ impl Node for Root {
     }
 }
 
+/// How long a drop waits for actors in simulated time before it moves that on.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Actors, and the loops that they live on.
 ///
-/// All functions may be called from any thread. Dropping a system stops its actors, and its workers.
+/// All functions may be called from any thread. Dropping a system stops its actors, and its workers. In simulated time,
+/// in which the [stop limits](Spec::stop_limit) of its actors might never pass, the drop moves the clock on when they have
+/// not ended after a second of real time.
 pub struct System {
     handle: SystemHandle,
     root: Arc<Root>,
     /// Fields are dropped in this order: first the workers end, then the keeper of time.
     _pool: Option<Pool>,
     _keeper: Option<Worker>,
+    /// That of its workers, if their time is simulated.
+    clock: Option<SimulatedClock>,
 }
 
 /// Reaches a system from anywhere, also from its actors. Cheap to clone; it does not keep the system running.
@@ -333,6 +340,7 @@ impl Builder {
     /// [`Error::InvalidArgument`] without any worker or loop; what [`PoolBuilder::build`](crate::PoolBuilder::build)
     /// refuses; [`Error::Os`] when the system has no thread or file descriptor left.
     pub fn build(self) -> Result<System, Error> {
+        let clock = self.worker_options.clock.clone();
         let (loops, keeper_loop, pool, keeper) = match self.loops {
             Some(loops) => {
                 let first = loops.first().cloned();
@@ -369,7 +377,7 @@ impl Builder {
         let root = Arc::new(Root { base, is_stopped: Mutex::new(false), has_stopped: Condvar::new() });
         // It is new, so it has none.
         let _ = shared.root.set(Arc::downgrade(&root));
-        Ok(System { handle: SystemHandle { shared }, root, _pool: pool, _keeper: keeper })
+        Ok(System { handle: SystemHandle { shared }, root, _pool: pool, _keeper: keeper, clock })
     }
 }
 
@@ -399,7 +407,8 @@ impl System {
         self.handle.clone()
     }
 
-    /// Stops all actors, the youngest first, each after the messages that are queued for it, and waits for them.
+    /// Stops all actors, the youngest first, each after the messages that are queued for it, and waits for them. In
+    /// simulated time their [stop limits](Spec::stop_limit) pass when another thread moves the clock.
     ///
     /// # Errors
     /// [`Error::InvalidState`] inside a loop, whose thread must not wait; use
@@ -409,7 +418,7 @@ impl System {
             return Err(Error::InvalidState("a loop's own thread cannot wait until all actors stop".into()));
         }
         self.root.begin_stop();
-        // Every actor has a time limit, so this ends.
+        // Every actor has a time limit, so this ends; in simulated time when somebody moves that.
         while !self.root.wait(Duration::MAX) {}
         Ok(())
     }
@@ -418,8 +427,17 @@ impl System {
 impl Drop for System {
     fn drop(&mut self) {
         self.root.begin_stop();
-        if self._pool.is_some() && !inside_callback() {
+        if self._pool.is_none() || inside_callback() {
+            return;
+        }
+        let Some(clock) = &self.clock else {
             while !self.root.wait(Duration::MAX) {}
+            return;
+        };
+        let mut step = Duration::from_nanos(STOP_LIMIT);
+        while !self.root.wait(GRACE) {
+            clock.advance(step);
+            step = step.saturating_mul(2);
         }
     }
 }
