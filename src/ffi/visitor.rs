@@ -79,6 +79,7 @@ impl Visit {
     }
 
     /// Begins one of a handle; none in a destructor of a thread that ends.
+    #[cfg(any(unix, test))]
     pub(crate) fn of<T>(handle: *const T) -> Option<Visit> {
         Place::own().map(|place| Visit::begin(place, handle))
     }

@@ -2,9 +2,7 @@
 //! moment.
 
 use std::future::poll_fn;
-#[cfg(unix)]
-use std::io;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::Shutdown;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Core;
+#[cfg(unix)]
 use crate::dispatcher::closure::Failure;
 use crate::dispatcher::label::Label;
 
