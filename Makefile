@@ -79,7 +79,7 @@ test-cpp: test-tools
 
 .PHONY: soak
 soak:
-	@scripts/soak.sh $(OPTIONAL) $(MINUTES) $(CONTRACT) differential
+	@scripts/soak.sh $(OPTIONAL) $(MINUTES) $(CONTRACT)
 
 .PHONY: test-asan
 test-asan:

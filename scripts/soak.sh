@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Test suites again and again on every backend that works here, all backends at a time, so that the machine is busy and
-# what goes wrong once in a thousand runs has its chance; random tests try ten thousand scripts in each round. The first
-# failure ends it and is shown.
+# what goes wrong once in a thousand runs has its chance; beside them the test that compares the backends. Random tests
+# try ten thousand scripts in each round. The first failure ends it and is shown.
 #
 #   scripts/soak.sh FEATURES MINUTES SUITE ...
 set -euo pipefail
@@ -9,40 +9,37 @@ cd "$(dirname "$0")/.."
 
 features=$1 minutes=$2
 shift 2
+suites=("${@/#/--test=}")
 scripts/ensure-tools.sh build test
 
-# shellcheck disable=SC2206 # One word a suite.
-tests=(${*/#/--test=})
-build=(--quiet --locked --features "$features")
-cargo test "${build[@]}" "${tests[@]}" --no-run
-backends=$(cargo run "${build[@]}" --example backends -- --names)
+flags=(--quiet --locked --features "$features")
+cargo test "${flags[@]}" "${suites[@]}" --test=differential --no-run
+backends=$(cargo run "${flags[@]}" --example backends -- --names)
 
 logs=$PWD/target/soak
 rm -rf "$logs"
 mkdir -p "$logs"
 end=$((SECONDS + minutes * 60))
+export PROPTEST_CASES=10000
 
-# Rounds on one backend, until the time is up or another has failed.
+# Rounds of the named suites, until the time is up or others have failed.
 soak() {
-  local round
-  export MCP_EVENT_BACKEND=$1
-  for ((round = 1; SECONDS < end; round++)); do
-    if ! cargo test "${build[@]}" "${tests[@]}" >"$logs/$1.log" 2>&1; then
+  local name=$1 round=0
+  shift
+  while ((SECONDS < end)) && [ ! -e "$logs/failed" ]; do
+    round=$((round + 1))
+    if ! cargo test "${flags[@]}" "$@" >"$logs/$name.log" 2>&1; then
       touch "$logs/failed"
-      echo "$1, round $round:" && cat "$logs/$1.log"
+      echo "$name, round $round:" && cat "$logs/$name.log"
       return 1
     fi
-    [ ! -e "$logs/failed" ] || break
   done
-  echo "$1: $((round - 1)) rounds"
+  echo "$name: $round rounds"
 }
 
-export PROPTEST_CASES=10000
 for backend in $backends; do
-  soak "$backend" &
+  MCP_EVENT_BACKEND=$backend soak "$backend" "${suites[@]}" &
 done
-status=0
-for _ in $backends; do
-  wait -n || status=1
-done
-exit $status
+soak differential --test=differential &
+wait
+[ ! -e "$logs/failed" ]
