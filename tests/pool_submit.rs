@@ -378,10 +378,12 @@ fn o9_an_endless_chain_of_tasks_starves_nothing() {
         timer.enable(MS);
         assert_eq!(soon(&coming), "timer");
         let (reader, mut writer) = pipe();
-        let readable = tell("fd");
-        let event = handle
-            .create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, move |_| readable())
-            .unwrap();
+        let (fd, readable) = (reader.os_fd(), tell("fd"));
+        let callback = move |_| {
+            read_byte(&reader);
+            readable();
+        };
+        let event = handle.create_file_event(fd, Trigger::Edge, FileReady::READ, callback).unwrap();
         writer.write_all(b"x").unwrap();
         assert_eq!(soon(&coming), "fd");
         drop(event);

@@ -160,14 +160,15 @@ fn t3_what_comes_due_during_file_events_follows_them() {
     let zero = timer("zero");
     let (reader, _writer) = pipe_with(b"x");
     let (note, zeroed, victim, moved) = (note("file event"), zero.clone(), disabled.clone(), clock.clone());
+    let fd = reader.os_fd();
     let callback = move |_| {
+        read_byte(&reader);
         note();
         moved.advance(2 * MS);
         victim.disable();
         zeroed.enable(Duration::ZERO);
     };
-    let _event =
-        dispatcher.create_file_event(reader.os_fd(), Trigger::Edge, FileReady::READ, callback).unwrap();
+    let _event = dispatcher.create_file_event(fd, Trigger::Edge, FileReady::READ, callback).unwrap();
     disabled.enable(MS);
     at_last.enable(3 * MS);
     meanwhile.enable(MS);
