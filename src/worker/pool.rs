@@ -241,6 +241,8 @@ impl Pool {
         let each: Vec<_> = workers.iter().map(|worker| &**worker).zip(threads).collect();
         // A start meanwhile may have let in more.
         let reports = shutdown::finish(&each, limit, || crew.discard(closing));
+        // What a worker had in its hands then.
+        crew.discard(closing);
         self.roster.settle_figures(&workers);
         if let Some((supervisor, thread)) = self.supervisor.as_ref().zip(supervisor_thread) {
             supervisor.finish(thread);

@@ -119,15 +119,16 @@ impl State {
     /// Drops what is queued to a worker that is not started, once nobody runs its loop. Nothing, if it is started meanwhile.
     pub(super) fn drop_queued(&self) -> Dropped {
         let (core, mut dropped) = (self.dispatcher.core(), Dropped::default());
-        while let Err(run) = core.shut_down_idle(&mut dropped) {
+        while !self.is_alive()
+            && let Err(run) = core.shut_down_idle(&mut dropped)
+        {
             let life = self.lock();
-            if life.ended.is_none() {
-                break;
+            if life.ended.is_some() {
+                // Under the lock: this must not be what a thread that is started now finds.
+                core.exit();
+                drop(life);
+                core.wait_until_left(run);
             }
-            // Under the lock: this must not be what a thread that is started now finds.
-            core.exit();
-            drop(life);
-            core.wait_until_left(run);
         }
         dropped
     }
@@ -226,6 +227,10 @@ impl State {
         let dispatcher = &self.dispatcher;
         while !dispatcher.core().is_cut_off() {
             let enter = || {
+                if self.ending.load(Ordering::Acquire) || self.draining.load(Ordering::Acquire) {
+                    // A shutdown that found no thread yet may have taken the exit for an old one.
+                    dispatcher.exit();
+                }
                 self.introduce_itself(is_guarded);
                 // Nobody listens any more if it has entered before.
                 let _ = entered.send(Ok(()));

@@ -108,6 +108,10 @@ impl Member {
         if self.crew.has_work() {
             self.crew.call_somebody();
         }
+        if let Some(closing) = self.crew.gate.shut_by() {
+            // It was shut while they were in our hands.
+            self.crew.discard(closing);
+        }
     }
 
     /// Does tasks until there are none or the turn is over.
