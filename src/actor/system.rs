@@ -254,6 +254,8 @@ impl Node for Root {
 
 /// How long a drop waits for actors in simulated time before it moves that on.
 const GRACE: Duration = Duration::from_secs(1);
+/// And by how much at a time: time must not end before the limits, which begin one after the other.
+const LONGEST_STEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Actors, and the loops that they live on.
 ///
@@ -437,7 +439,7 @@ impl Drop for System {
         let mut step = Duration::from_nanos(STOP_LIMIT);
         while !self.root.wait(GRACE) {
             clock.advance(step);
-            step = step.saturating_mul(2);
+            step = (step * 2).min(LONGEST_STEP);
         }
     }
 }
