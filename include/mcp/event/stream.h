@@ -101,8 +101,8 @@ class Stream {
   mcp_event_stream* stream_;
 };
 
-// Accepts connections. When the system has no file descriptor, or no memory, for one that waits, or has refused 64 in
-// a row, it says so, rests for a tenth of a second, and tries again.
+// Accepts connections. When the system has no file descriptor, or no memory, for one that waits, or has
+// refused 64 in a row, it says so, rests for a tenth of a second, and tries again.
 class Listener {
  public:
   // Listens on `127.0.0.1:80`, `[::1]:80`, or `unix:` and a path. Throws std::invalid_argument for what is no
