@@ -99,6 +99,10 @@ static void a_killed_server_is_lost(void) {
   make_outcome(&lost);
   mcp_event_server_manager* const manager = start_examples("it", &told);
   call(manager, "it", "tools/call", countdown, NULL, &lost);
+  // Calls go out in their order, so with this answer the server has both.
+  mcp_event_server_answer* const answer = call_wait(manager, "it", "ping", NULL);
+  CHECK(answer->outcome == MCP_EVENT_CALL_RESULT);
+  CHECK_OK(mcp_event_server_answer_destroy(answer));
   CHECK(kill((pid_t)await_pid(manager, "it"), SIGKILL) == 0);
   await_outcome(&lost, MCP_EVENT_CALL_CONNECTION_LOST);
   await_status(&told, "it", MCP_EVENT_SERVER_RUNNING);
