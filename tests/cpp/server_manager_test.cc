@@ -230,6 +230,8 @@ TEST_F(Servers, ThatDieAreStartedAnew) {
   start({"it"});
   Answer answer;
   manager_->call("it", "tools/call", kCountdown, answer.callback());
+  // Calls go out in their order, so with this answer the server has both.
+  manager_->callAndWait("it", "ping");
   ASSERT_TRUE(kill(awaitPid("it")));
   EXPECT_THROW(answer.await().get(), ConnectionLost);
   changes_.await("it", ServerStatus::Running);
