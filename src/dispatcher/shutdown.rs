@@ -19,13 +19,12 @@ impl Core {
         if self.is_forked() {
             return dropped;
         }
-        self.accepting.store(false, Ordering::SeqCst);
-        while let Err(run) = self.shut_down_idle(&mut dropped) {
+        loop {
+            self.accepting.store(false, Ordering::SeqCst);
+            let Err(run) = self.shut_down_idle(&mut dropped) else { return dropped };
             self.exit();
             self.wait_until_left(run);
-            self.accepting.store(false, Ordering::SeqCst);
         }
-        dropped
     }
 
     /// Likewise, while no other thread runs the loop; else, gives that run.

@@ -130,7 +130,11 @@ impl Worker {
         // The thread, if there was one, stayed in the parent.
         self.dispatcher().core().check_fork()?;
         if self.is_own_thread() {
-            return if self.state.is_ending() { Err(self.ending_here()) } else { Ok(()) };
+            if self.state.is_ending() {
+                let text = format!("{} is about to end: another thread can start it again", self.name());
+                return Err(Error::InvalidState(text));
+            }
+            return Ok(());
         }
         let dispatcher = self.dispatcher();
         let mut thread = self.lock();
@@ -222,16 +226,12 @@ impl Worker {
     /// [`Error::InvalidState`] on the worker's own thread; [`Error::Forked`] in a forked child.
     pub fn shutdown(&self, limit: Duration) -> Result<WorkerReport, Error> {
         shutdown::check(self)?;
-        let mut reports = shutdown::finish(&[(self, self.state.begin_drain())], limit, || ());
+        let mut reports = shutdown::finish(&[(self, self.state.begin_drain())], limit);
         Ok(reports.pop().unwrap_or_default())
     }
 
     fn is_own_thread(&self) -> bool {
         self.state.is_own_thread()
-    }
-
-    fn ending_here(&self) -> Error {
-        Error::InvalidState(format!("{} is about to end: another thread can start it again", self.name()))
     }
 
     /// The end of a shutdown: waits until `deadline` at most for the thread of this number, if there was one.

@@ -239,8 +239,10 @@ impl Pool {
                 (threads, self.supervisor.as_ref().and_then(Supervisor::begin_stop))
             });
         let each: Vec<_> = workers.iter().map(|worker| &**worker).zip(threads).collect();
+        shutdown::wait_or_cut_off(&each, limit);
         // A start meanwhile may have let in more.
-        let reports = shutdown::finish(&each, limit, || crew.discard(closing));
+        crew.discard(closing);
+        let reports = shutdown::conclude(&each);
         // What a worker had in its hands then.
         crew.discard(closing);
         self.roster.settle_figures(&workers);
@@ -460,9 +462,7 @@ mod tests {
         once(&pool, "+worker_0", move || {
             let shutting = inside.clone();
             *ending.lock().unwrap() = Some(thread::spawn(move || shutting.shutdown(Duration::MAX)));
-            while !inside.roster.is_over() {
-                thread::yield_now();
-            }
+            wait_until(|| inside.roster.is_over());
         });
         pool.start(None).unwrap();
         assert!(ended.lock().unwrap().take().unwrap().join().unwrap().unwrap().is_drained());
@@ -479,9 +479,7 @@ mod tests {
         once(&pool, "-worker_0", move || {
             let starter = inside.clone();
             *starting.lock().unwrap() = Some(thread::spawn(move || starter.start(None)));
-            while inside.roster.is_over() {
-                thread::yield_now();
-            }
+            wait_until(|| !inside.roster.is_over());
         });
         pool.stop();
         started.lock().unwrap().take().unwrap().join().unwrap().unwrap();

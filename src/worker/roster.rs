@@ -150,7 +150,7 @@ impl Roster {
         (run, active)
     }
 
-    /// The pool is stopped: nobody joins any more, and no task is taken. Who is told what by `tell` is in what it gives.
+    /// The pool is stopped: nobody joins any more, and no task is taken. `tell` tells the workers.
     pub(super) fn end_run<T>(&self, tell: impl FnOnce(&[Arc<Worker>]) -> T) -> Ending<T> {
         let mut members = self.write();
         let run = members.run.take();

@@ -72,13 +72,17 @@ pub(super) fn check(worker: &Worker) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends workers that were told to finish, each with the number of its thread, if it has one. The limit is one for all; when
-/// they have ended, or it has passed, `discard` drops what is left for them.
-pub(super) fn finish(
-    workers: &[(&Worker, Option<u64>)],
-    limit: Duration,
-    discard: impl FnOnce(),
-) -> Vec<WorkerReport> {
+/// Workers that were told to finish, each with the number of its thread, if it has one.
+type Finishing<'a> = [(&'a Worker, Option<u64>)];
+
+/// Ends them. The limit is one for all.
+pub(super) fn finish(workers: &Finishing<'_>, limit: Duration) -> Vec<WorkerReport> {
+    wait_or_cut_off(workers, limit);
+    conclude(workers)
+}
+
+/// The first half: when it returns, they have ended, or have to leave after their present callbacks.
+pub(super) fn wait_or_cut_off(workers: &Finishing<'_>, limit: Duration) {
     // None: a limit beyond all time.
     let deadline = Instant::now().checked_add(limit);
     for (worker, thread) in workers {
@@ -86,7 +90,10 @@ pub(super) fn finish(
             worker.state.end_or_cut_off(*thread, deadline);
         }
     }
-    discard();
+}
+
+/// The second half: who does not end now is left behind.
+pub(super) fn conclude(workers: &Finishing<'_>) -> Vec<WorkerReport> {
     let last = Instant::now().checked_add(GRACE);
     workers.iter().map(|(worker, thread)| worker.conclude(*thread, last)).collect()
 }

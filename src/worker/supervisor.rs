@@ -44,7 +44,7 @@ impl Supervisor {
 
     /// Waits for the end of this thread no longer than it takes to notice that it does not come.
     pub(super) fn finish(&self, thread: u64) {
-        shutdown::finish(&[(&self.worker, Some(thread))], Duration::ZERO, || ());
+        shutdown::finish(&[(&self.worker, Some(thread))], Duration::ZERO);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Gate(AtomicU64);
 
 const PHASE: u64 = 3;
+const NUMBER: u64 = PHASE + 1;
 /// Takes tasks.
 const OPEN: u64 = 0;
 /// Takes none any more; what there is is done.
@@ -26,7 +27,7 @@ impl Gate {
 
     /// Takes tasks from now on.
     pub(super) fn open(&self) {
-        let next = |word| Some((word & !PHASE) + PHASE + 1 + OPEN);
+        let next = |word| Some(((word & !PHASE) + NUMBER) | OPEN);
         let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
     }
 
